@@ -1,0 +1,80 @@
+public import Checkpoints
+public import Transformer
+
+/// Why an adapter can't be read, selected, merged or written.
+public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
+    // Files
+    case notFound(path: String)
+    case notAnAdapter(path: String, found: String)
+    case notRegularFile(path: String, found: String)
+    case outsideRoot(path: String, root: String)
+    case unreadable(path: String, reason: String)
+    case tooLarge(path: String, byteCount: Int, limit: Int)
+    case changedWhileReading(path: String)
+    case pickle(path: String)
+    case checkpoint(CheckpointError)
+
+    // Configuration
+    case configuration(file: String, reason: String)
+    case missingSetting(String, file: String)
+    case invalidSetting(String, value: String, expected: String, file: String)
+    case unsupportedSetting(String, value: String, reason: String, file: String)
+    case unknownSetting(String, value: String, file: String)
+    case unsupportedMethod(String, supported: [String], file: String)
+    case unknownMethod(String, supported: [String], file: String)
+    case invalidPattern(setting: String, pattern: String, reason: String, file: String)
+    case noTargetMatched(setting: String, value: String, modules: String, file: String)
+    case unsupportedTarget(module: String, setting: String, reason: String, file: String)
+
+    // Tensors
+    case unknownTensor(String, reason: String, file: String)
+    case missingTensor(String, reason: String, file: String)
+    case repeatedTensor(String, other: String, file: String)
+    case wrongShape(tensor: String, expected: [Int], found: [Int], reason: String, file: String)
+    case unsupportedType(tensor: String, found: String, supported: String, file: String)
+    case notFinite(tensor: String, count: Int, first: [Int], file: String)
+
+    // Registry
+    case invalidName(String, reason: String)
+    case unknownAdapter(String, loaded: [String])
+    case invalidWeight(adapter: String, weight: Float)
+    case repeatedSelection(String)
+    case combination(CombinationError)
+    case merge(MergeError)
+    case notMerged(String)
+    case replacedMeanwhile(String)
+
+    // Writing
+    case outputExists(path: String)
+    case unwritable(path: String, reason: String)
+    case unmergeable(adapter: String, module: String, reason: String)
+
+    /// What kind of failure it is, for codes and exit statuses.
+    public enum Kind: Sendable, Equatable {
+        /// No adapter has the name.
+        case unknownName
+        /// The adapter's files are at fault.
+        case invalidAdapter
+        /// The adapters, or their weights, can't be used together.
+        case incompatible
+        /// The request itself is at fault.
+        case badRequest
+        /// The machine's file system refused.
+        case unwritable
+    }
+
+    public var kind: Kind {
+        switch self {
+        case .unknownAdapter: .unknownName
+        case .combination, .merge, .unmergeable: .incompatible
+        case .invalidName, .invalidWeight, .repeatedSelection, .notMerged, .replacedMeanwhile:
+            .badRequest
+        case .outputExists, .unwritable: .unwritable
+        default: .invalidAdapter
+        }
+    }
+
+    public var description: String {
+        fileDescription ?? configurationDescription ?? tensorDescription ?? registryDescription
+    }
+}

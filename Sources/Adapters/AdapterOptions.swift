@@ -1,0 +1,12 @@
+/// How adapters are read.
+public struct AdapterOptions: Sendable, Equatable {
+    /// True: a setting that Graft doesn't know refuses the adapter instead of warning.
+    public var strict: Bool
+    /// Where given, only files inside this directory are read, symbolic links followed first.
+    public var root: String?
+
+    public init(strict: Bool = false, root: String? = nil) {
+        self.strict = strict
+        self.root = root
+    }
+}

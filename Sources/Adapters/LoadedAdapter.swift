@@ -1,0 +1,79 @@
+public import Transformer
+
+/// An adapter read whole, checked, and compiled to operators on the slots of one base.
+public final class LoadedAdapter: Sendable {
+    /// The name under which it was read; no part of its identity.
+    public let name: String
+    /// SHA-256 of the content, in hexadecimal: the configuration's canonical text and every
+    /// tensor's name, type, shape and bytes. A PEFT directory and the `.lora` packed from it agree.
+    public let hash: String
+    /// PEFT's spelling of the method, for example `LORA`.
+    public let peftType: String
+    public let operators: AdapterOperators
+    /// The largest rank among its low-rank operators; nil where it has none.
+    public let rank: Int?
+    /// Trained values in the file.
+    public let parameterCount: Int
+    /// Bytes that the operators hold in memory.
+    public let byteCount: Int
+    /// What the reader wants the user to know; each is one sentence.
+    public let warnings: [String]
+    /// Which modules it changes, in short, for example `q_proj ×24, v_proj ×24`.
+    public let targets: String
+
+    init(
+        name: String, hash: String, peftType: String, operators: AdapterOperators,
+        parameterCount: Int, warnings: [String], targets: String
+    ) {
+        self.name = name
+        self.hash = hash
+        self.peftType = peftType
+        self.operators = operators
+        self.rank = operators.largestRank
+        self.parameterCount = parameterCount
+        self.byteCount = operators.byteCount
+        self.warnings = warnings
+        self.targets = targets
+    }
+}
+
+extension AdapterOperators {
+    /// The largest rank among all low-rank operators; nil where there are none.
+    var largestRank: Int? {
+        var ranks: [Int] = []
+        for case .lowRank(let lowRank) in linear.values.joined() { ranks.append(lowRank.rank) }
+        for case .lowRank(_, let b, _) in embedding { ranks.append(b.inputCount) }
+        return ranks.max()
+    }
+
+    /// Bytes of every matrix, vector and prefix page.
+    var byteCount: Int {
+        let vectors = norms.values.reduce(0) { sum, op in
+            switch op {
+            case .gain(let gain): sum + gain.count * MemoryLayout<Float>.stride
+            }
+        }
+        return linear.values.joined().reduce(0) { $0 + $1.byteCount }
+            + embedding.reduce(0) { $0 + $1.byteCount } + vectors + (prefix?.byteCount ?? 0)
+    }
+}
+
+extension LinearOperator {
+    fileprivate var byteCount: Int {
+        switch self {
+        case .lowRank(let lowRank): lowRank.a.byteCount + lowRank.b.byteCount
+        case .bias(let bias): bias.count * MemoryLayout<Float>.stride
+        case .replacement(let matrix, let bias):
+            matrix.byteCount + (bias?.count ?? 0) * MemoryLayout<Float>.stride
+        }
+    }
+}
+
+extension EmbeddingOperator {
+    fileprivate var byteCount: Int {
+        switch self {
+        case .lowRank(let rows, let b, _): rows.count * MemoryLayout<Float>.stride + b.byteCount
+        case .replacement(let table): table.byteCount
+        }
+    }
+}

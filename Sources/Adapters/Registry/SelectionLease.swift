@@ -1,0 +1,54 @@
+internal import Synchronization
+public import Transformer
+
+/// A request's hold on the adapters that answer it: their content stays, and stays the same, until
+/// the lease is released.
+///
+/// Release happens exactly once: with `release()`, or when the last reference goes.
+public final class SelectionLease: Sendable {
+    /// One adapter of the selection, as the answer reports it.
+    public struct Entry: Sendable, Equatable {
+        public let name: String
+        public let weight: Float
+        /// SHA-256 of the content that answers.
+        public let hash: String
+        /// True when merged matrices answer.
+        public let merged: Bool
+    }
+
+    /// Equal selections share one instance.
+    public let plan: AdapterPlan
+    /// Sorted by name.
+    public let entries: [Entry]
+    /// Identity of what is computed, from content, not from names: `hash:weight,…`, with `:merged`
+    /// behind merged ones; empty for the base. Equal keys give equal bits, so that it can begin a
+    /// prefix cache's hash chain.
+    public let key: String
+    private let holds: [LeaseHold]
+    private let registry: AdapterRegistry?
+    private let isReleased = Atomic(false)
+
+    init(
+        plan: AdapterPlan, entries: [Entry], key: String, holds: [LeaseHold],
+        registry: AdapterRegistry?
+    ) {
+        self.plan = plan
+        self.entries = entries
+        self.key = key
+        self.holds = holds
+        self.registry = registry
+    }
+
+    /// Gives the adapters back; further calls do nothing.
+    public func release() {
+        guard !isReleased.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        registry?.release(key: key, holds: holds)
+    }
+
+    /// Counts tokens made with this selection, for the registry's statistics.
+    public func addTokens(_ count: Int) {
+        registry?.addTokens(count, holds: holds)
+    }
+
+    deinit { release() }
+}
