@@ -1,0 +1,22 @@
+/* The kernels for AVX-512 (F, BW, DQ, VL): 16 lanes are one register. */
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define GK(name) gk_##name##_avx512
+#define TILE 12
+#define FEW_ROWS 3
+#define GK_HARDWARE_HALF 1
+
+#pragma clang diagnostic ignored "-Wpsabi"
+#pragma clang attribute push(                                                                     \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"))), \
+    apply_to = function)
+
+#include "body_vector.h"
+#include "body_matrix.h"
+#include "body_attention.h"
+
+void gk_init_avx512(gk_table *table) { gk_fill_table_avx512(table); }
+
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,66 @@
+/* Attention of a tile of query rows over paged keys and values: two panel products with a softmax
+ * between them. A page's keys [dimension][16 tokens] are a panel with one lane a token; its values
+ * [16 tokens][dimension] are panels with one lane a dimension.
+ *
+ * Columns are padded to whole pages; a column that a row does not see has probability 0, which adds
+ * exactly nothing, so neither tile nor chunk nor page boundaries change a row's bits.
+ */
+static void GK(soften)(float *scores, size_t columns, size_t prefix_columns, size_t prefix,
+                       size_t own, float scale) {
+    GK(scale)(scores, scale, columns);
+    for (size_t c = prefix; c < prefix_columns; c++) scores[c] = -INFINITY;
+    for (size_t c = prefix_columns + own; c < columns; c++) scores[c] = -INFINITY;
+    float maximum = maximum_of(scores, columns);
+    float sum = GK(exponentials)(scores, maximum, columns);
+    GK(scale)(scores, 1.0f / sum, columns);
+}
+
+static void GK(attention)(const gk_attention_tile *t) {
+    size_t dimension = t->head_dimension, padded = (dimension + LANES - 1) / LANES * LANES;
+    size_t rows = t->positions * t->group;
+    size_t prefix_pages = (t->prefix + GK_PAGE - 1) / GK_PAGE;
+    size_t own_pages = (t->visible + t->positions - 1 + GK_PAGE - 1) / GK_PAGE;
+    size_t pages = prefix_pages + own_pages, columns = pages * GK_PAGE;
+    float *queries = t->scratch, *sums = queries + rows * dimension;
+    float *scores = sums + rows * padded;
+
+    for (size_t row = 0; row < rows; row++)
+        memcpy(queries + row * dimension,
+               t->queries + row / t->group * t->query_stride + row % t->group * dimension,
+               dimension * sizeof(float));
+    for (size_t page = 0; page < pages; page++) {
+        const float *keys = (page < prefix_pages ? t->prefix_pages[page]
+                                                 : t->pages[page - prefix_pages]) + t->head_offset;
+        panel_product(rows, dimension, queries, dimension, keys, GK_PAGE, scores + page * GK_PAGE,
+                      columns, 0);
+    }
+    for (size_t row = 0; row < rows; row++)
+        GK(soften)(scores + row * columns, columns, prefix_pages * GK_PAGE, t->prefix,
+                   t->visible + row / t->group, t->scale);
+    memset(sums, 0, rows * padded * sizeof(float));
+    for (size_t page = 0; page < pages; page++) {
+        const float *values = (page < prefix_pages ? t->prefix_pages[page]
+                                                   : t->pages[page - prefix_pages]) +
+                              t->head_offset + dimension * GK_PAGE;
+        for (size_t lane = 0; lane < padded; lane += LANES)
+            panel_product(rows, GK_PAGE, scores + page * GK_PAGE, columns, values + lane, padded,
+                          sums + lane, padded, 1);
+    }
+    for (size_t row = 0; row < rows; row++)
+        memcpy(t->output + row / t->group * t->output_stride + row % t->group * dimension,
+               sums + row * padded, dimension * sizeof(float));
+}
+
+static void GK(fill_table)(gk_table *table) {
+    table->multiply = GK(multiply);
+    table->multiply_bf16_rows = NULL;
+    table->attention = GK(attention);
+    table->rms_norm = GK(rms_norm);
+    table->rotary = GK(rotary);
+    table->silu_multiply = GK(silu_multiply);
+    table->add = GK(add);
+    table->scale = GK(scale);
+    table->index_of_maximum = GK(index_of_maximum);
+    table->log_sum_exp = GK(log_sum_exp);
+    table->exponentials = GK(exponentials);
+}

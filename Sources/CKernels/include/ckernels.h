@@ -1,0 +1,144 @@
+/* Kernels for matrix products, attention and elementwise work on f32 rows.
+ *
+ * Every kernel exists at several levels, one an instruction set; the strongest that the processor
+ * has is chosen once. All levels do the same arithmetic in the same order and agree bit for bit,
+ * except that GK_AVX512BF16 rounds the input rows of bf16 matrices to bf16.
+ *
+ * Kernels cannot fail, allocate nothing, and keep no state.
+ */
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Output rows that lie side by side in a packed panel. */
+#define GK_PANEL 16
+/* Tokens of a key-value page. */
+#define GK_PAGE 16
+/* Panels that a few-row product handles at once. */
+#define GK_GROUP 4
+/* Inputs that are widened at a time: GK_GROUP panels of them stay in the first-level cache. */
+#define GK_CHUNK 128
+
+typedef enum { GK_F32, GK_F16, GK_BF16, GK_Q8_0, GK_Q4_0, GK_Q4_1, GK_TYPE_COUNT } gk_type;
+
+typedef enum { GK_PORTABLE, GK_AVX2, GK_AVX512, GK_AVX512BF16, GK_LEVEL_COUNT } gk_level;
+
+/* The strongest level of this processor, or the weaker one that the environment variable GRAFT_CPU
+ * (portable, avx2, avx512, avx512bf16) names. */
+gk_level gk_supported_level(void);
+/* The level in use. */
+gk_level gk_current_level(void);
+/* Uses `level`, or the strongest supported one below it; returns the level in use. */
+gk_level gk_set_level(gk_level level);
+
+/* Tells the processor that this thread is spinning. */
+static inline void gk_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* ---- packed matrices ---------------------------------------------------------------------- */
+
+/* Bytes of one packed panel: GK_PANEL outputs by `inputs`. */
+size_t gk_panel_bytes(gk_type type, size_t inputs);
+
+/* Packs panels [first_panel, last_panel) of a row-major matrix [outputs, inputs]; outputs beyond
+ * the last are zero. `packed` is the start of the whole packed matrix. */
+void gk_pack(gk_type type, const void *rows, size_t outputs, size_t inputs, size_t first_panel,
+             size_t last_panel, void *packed);
+
+/* Row `output` of the matrix in f32, [inputs]. */
+void gk_unpack_row(gk_type type, const void *packed, size_t inputs, size_t output, float *row);
+
+/* Rounds rows of x to bf16, to nearest even, in pairs: [rows, (inputs + 1) / 2] words. */
+void gk_round_rows_bf16(const float *x, size_t x_stride, size_t rows, size_t inputs,
+                        uint32_t *pairs);
+
+/* True when products with bf16 matrices read rows from gk_round_rows_bf16. */
+int gk_uses_bf16_rows(void);
+
+/* A product of some rows with some panels.
+ *
+ *   y[r * y_stride + o] = (accumulate ? y : 0) + sum over k of x[r * x_stride + k] * W[o, k]
+ *
+ * k ascends, one chain of fused multiply-adds an output, whatever `rows` is.
+ * `scratch` holds GK_GROUP * GK_CHUNK * GK_PANEL + GK_GROUP * GK_PANEL floats. */
+typedef struct {
+    gk_type type;
+    const void *packed;
+    size_t outputs, inputs;
+    size_t first_panel, last_panel;
+    const float *x;
+    size_t x_stride;
+    const uint32_t *x_pairs; /* rows rounded to bf16, or NULL */
+    size_t rows;
+    float *y;
+    size_t y_stride;
+    int accumulate;
+    float *scratch;
+} gk_product;
+
+void gk_multiply(const gk_product *product);
+
+/* ---- attention ---------------------------------------------------------------------------- */
+
+/* Floats of one key-value head in one page: keys [dimension][GK_PAGE], then values
+ * [GK_PAGE][dimension rounded up to GK_PANEL]. */
+size_t gk_page_head_floats(size_t head_dimension);
+
+/* Writes key and value of one token, [heads * dimension] each, into `slot` of a page. */
+void gk_store_key_value(const float *key, const float *value, size_t heads, size_t head_dimension,
+                        size_t slot, float *page);
+
+/* Attention of some query rows of one key-value head over paged keys and values.
+ *
+ * Row i of the tile is query position first_row + i / group, head i % group. It sees all `prefix`
+ * tokens and the first `visible + position` own tokens. For each row: scores in ascending
+ * dimension, softmax over ascending columns, values in ascending columns.
+ * `scratch` holds gk_attention_scratch(...) floats. */
+typedef struct {
+    const float *queries; /* first position, first query head of this key-value head */
+    size_t query_stride;
+    float *output;
+    size_t output_stride;
+    size_t positions; /* query positions in this tile */
+    size_t group;     /* query heads that share the key-value head */
+    size_t head_dimension;
+    float scale;
+    const float *const *prefix_pages;
+    size_t prefix;
+    const float *const *pages;
+    size_t visible; /* own tokens that the first position sees */
+    size_t head_offset; /* floats from a page's start to this head */
+    float *scratch;
+} gk_attention_tile;
+
+size_t gk_attention_scratch(size_t rows, size_t head_dimension, size_t columns);
+void gk_attention(const gk_attention_tile *tile);
+
+/* ---- rows --------------------------------------------------------------------------------- */
+
+/* y = x / sqrt(mean(x^2) + epsilon) * gain */
+void gk_rms_norm(const float *x, const float *gain, float epsilon, size_t width, float *y);
+/* Turns pairs (i, i + dimension / 2) of each head by angles given as cosines and sines. */
+void gk_rotary(float *heads, size_t head_count, size_t dimension, const float *cosines,
+               const float *sines);
+/* gate = silu(gate) * up */
+void gk_silu_multiply(float *gate, const float *up, size_t count);
+/* y += x */
+void gk_add(const float *x, float *y, size_t count);
+/* x *= factor */
+void gk_scale(float *x, float factor, size_t count);
+/* The largest value's first index; count > 0, no NaN. */
+size_t gk_index_of_maximum(const float *x, size_t count);
+/* log of the sum of exp(x), by a fixed order; count > 0. */
+float gk_log_sum_exp(const float *x, size_t count);
+/* x = exp(x - maximum); returns the sum. */
+float gk_exponentials(float *x, float maximum, size_t count);
+
+#endif

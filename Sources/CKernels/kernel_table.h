@@ -1,0 +1,28 @@
+/* The kernels that have a version for each level. */
+#ifndef GK_KERNEL_TABLE_H
+#define GK_KERNEL_TABLE_H
+
+#include "ckernels.h"
+
+typedef struct {
+    void (*multiply)(const gk_product *);
+    void (*multiply_bf16_rows)(const gk_product *); /* NULL below GK_AVX512BF16 */
+    void (*attention)(const gk_attention_tile *);
+    void (*rms_norm)(const float *, const float *, float, size_t, float *);
+    void (*rotary)(float *, size_t, size_t, const float *, const float *);
+    void (*silu_multiply)(float *, const float *, size_t);
+    void (*add)(const float *, float *, size_t);
+    void (*scale)(float *, float, size_t);
+    size_t (*index_of_maximum)(const float *, size_t);
+    float (*log_sum_exp)(const float *, size_t);
+    float (*exponentials)(float *, float, size_t);
+} gk_table;
+
+void gk_init_portable(gk_table *table);
+#if defined(__x86_64__)
+void gk_init_avx2(gk_table *table);
+void gk_init_avx512(gk_table *table);
+void gk_init_avx512bf16(gk_table *table);
+#endif
+
+#endif

@@ -1,0 +1,177 @@
+/* Packed panels: the order in which the kernels stream weights.
+ *
+ *   stored, row-major                packed, panels of 16 outputs
+ *   W[output][k]                     f32, f16: [panel][k][16 outputs]
+ *                                    bf16:     [panel][k / 2][16 outputs][2]
+ *   blocks of 32 k:                  Q8_0: [panel][block]{ scale[16], level[8][16 outputs][4] }
+ *   { scale, (minimum,) levels }     Q4_0: [panel][block]{ scale[16], nibbles[4][16][4] }
+ *                                    Q4_1: [panel][block]{ scale[16], minimum[16], nibbles }
+ *
+ * A byte of nibbles holds k in its low and k + 16 in its high half, as in GGUF's blocks.
+ */
+#include <string.h>
+
+#include "ckernels.h"
+
+enum { BLOCK = 32 };
+
+static size_t block_bytes(gk_type type) {
+    switch (type) {
+    case GK_Q8_0: return 34;
+    case GK_Q4_0: return 18;
+    case GK_Q4_1: return 20;
+    default: return 0;
+    }
+}
+
+static size_t header_bytes(gk_type type) { return type == GK_Q4_1 ? 4 : 2; }
+
+size_t gk_panel_bytes(gk_type type, size_t inputs) {
+    switch (type) {
+    case GK_F32: return inputs * GK_PANEL * 4;
+    case GK_F16: return inputs * GK_PANEL * 2;
+    case GK_BF16: return (inputs + 1) / 2 * GK_PANEL * 4;
+    default: return inputs / BLOCK * block_bytes(type) * GK_PANEL;
+    }
+}
+
+static void pack_values(size_t size, const uint8_t *row, size_t inputs, size_t lane,
+                        uint8_t *panel) {
+    for (size_t k = 0; k < inputs; k++)
+        memcpy(panel + (k * GK_PANEL + lane) * size, row + k * size, size);
+}
+
+static void pack_pairs(const uint16_t *row, size_t inputs, size_t lane, uint16_t *panel) {
+    for (size_t k = 0; k < inputs; k++)
+        memcpy(panel + ((k / 2) * GK_PANEL + lane) * 2 + (k & 1), row + k, 2);
+}
+
+static void pack_blocks(gk_type type, const uint8_t *row, size_t inputs, size_t lane,
+                        uint8_t *panel) {
+    size_t bytes = block_bytes(type), header = header_bytes(type), levels = bytes - header;
+    for (size_t block = 0; block < inputs / BLOCK; block++) {
+        const uint8_t *source = row + block * bytes;
+        uint8_t *target = panel + block * bytes * GK_PANEL;
+        for (size_t part = 0; part < header; part += 2)
+            memcpy(target + part * GK_PANEL + lane * 2, source + part, 2);
+        target += header * GK_PANEL;
+        for (size_t i = 0; i < levels; i++)
+            target[(i / 4 * GK_PANEL + lane) * 4 + i % 4] = source[header + i];
+    }
+}
+
+void gk_pack(gk_type type, const void *rows, size_t outputs, size_t inputs, size_t first_panel,
+             size_t last_panel, void *packed) {
+    size_t panel_bytes = gk_panel_bytes(type, inputs);
+    size_t row_bytes = type == GK_F32    ? inputs * 4
+                       : type <= GK_BF16 ? inputs * 2
+                                         : inputs / BLOCK * block_bytes(type);
+    for (size_t panel = first_panel; panel < last_panel; panel++) {
+        uint8_t *target = (uint8_t *)packed + panel * panel_bytes;
+        memset(target, 0, panel_bytes);
+        for (size_t lane = 0; lane < GK_PANEL && panel * GK_PANEL + lane < outputs; lane++) {
+            const uint8_t *row = (const uint8_t *)rows + (panel * GK_PANEL + lane) * row_bytes;
+            switch (type) {
+            case GK_F32: pack_values(4, row, inputs, lane, target); break;
+            case GK_F16: pack_values(2, row, inputs, lane, target); break;
+            case GK_BF16:
+                pack_pairs((const uint16_t *)row, inputs, lane, (uint16_t *)target);
+                break;
+            default: pack_blocks(type, row, inputs, lane, target); break;
+            }
+        }
+    }
+}
+
+static float float_from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+/* The exponent is re-based by a multiplication, which also makes subnormals right. */
+static float float_from_half(uint16_t half) {
+    uint32_t bits = (uint32_t)(half & 0x7fff) << 13, sign = (uint32_t)(half & 0x8000) << 16;
+    if (bits >= 0x7c00u << 13) return float_from_bits(bits | 0x7f800000u | sign);
+    float value = float_from_bits(bits) * 0x1p112f;
+    return sign ? -value : value;
+}
+
+static float block_value(gk_type type, const uint8_t *block, size_t lane, size_t i) {
+    uint16_t half;
+    memcpy(&half, block + lane * 2, 2);
+    float scale = float_from_half(half), minimum = 0;
+    if (type == GK_Q4_1) {
+        memcpy(&half, block + GK_PANEL * 2 + lane * 2, 2);
+        minimum = float_from_half(half);
+    }
+    const uint8_t *levels = block + header_bytes(type) * GK_PANEL;
+    if (type == GK_Q8_0)
+        return scale * (float)(int8_t)levels[(i / 4 * GK_PANEL + lane) * 4 + i % 4];
+    size_t low = i % 16;
+    uint8_t byte = levels[(low / 4 * GK_PANEL + lane) * 4 + low % 4];
+    int level = i < 16 ? byte & 15 : byte >> 4;
+    return type == GK_Q4_0 ? scale * (float)(level - 8) : scale * (float)level + minimum;
+}
+
+void gk_unpack_row(gk_type type, const void *packed, size_t inputs, size_t output, float *row) {
+    size_t lane = output % GK_PANEL;
+    const uint8_t *panel =
+        (const uint8_t *)packed + output / GK_PANEL * gk_panel_bytes(type, inputs);
+    for (size_t k = 0; k < inputs; k++) {
+        switch (type) {
+        case GK_F32: memcpy(row + k, panel + (k * GK_PANEL + lane) * 4, 4); break;
+        case GK_F16: {
+            uint16_t half;
+            memcpy(&half, panel + (k * GK_PANEL + lane) * 2, 2);
+            row[k] = float_from_half(half);
+            break;
+        }
+        case GK_BF16: {
+            uint16_t bits;
+            memcpy(&bits, panel + ((k / 2) * GK_PANEL + lane) * 4 + (k & 1) * 2, 2);
+            row[k] = float_from_bits((uint32_t)bits << 16);
+            break;
+        }
+        default:
+            row[k] = block_value(type, panel + k / BLOCK * block_bytes(type) * GK_PANEL, lane,
+                                 k % BLOCK);
+        }
+    }
+}
+
+static uint32_t round_bf16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    if ((bits & 0x7fffffffu) > 0x7f800000u) return (bits >> 16) | 0x40;
+    return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+}
+
+void gk_round_rows_bf16(const float *x, size_t x_stride, size_t rows, size_t inputs,
+                        uint32_t *pairs) {
+    size_t pair_count = (inputs + 1) / 2;
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = x + r * x_stride;
+        uint32_t *target = pairs + r * pair_count;
+        for (size_t p = 0; p < inputs / 2; p++)
+            target[p] = round_bf16(row[2 * p]) | round_bf16(row[2 * p + 1]) << 16;
+        if (inputs & 1) target[pair_count - 1] = round_bf16(row[inputs - 1]);
+    }
+}
+
+size_t gk_page_head_floats(size_t head_dimension) {
+    size_t padded = (head_dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
+    return (head_dimension + padded) * GK_PAGE;
+}
+
+void gk_store_key_value(const float *key, const float *value, size_t heads, size_t head_dimension,
+                        size_t slot, float *page) {
+    size_t padded = (head_dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
+    for (size_t head = 0; head < heads; head++) {
+        float *keys = page + head * gk_page_head_floats(head_dimension);
+        float *values = keys + head_dimension * GK_PAGE;
+        for (size_t i = 0; i < head_dimension; i++)
+            keys[i * GK_PAGE + slot] = key[head * head_dimension + i];
+        memcpy(values + slot * padded, value + head * head_dimension, head_dimension * 4);
+    }
+}

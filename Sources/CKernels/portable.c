@@ -1,0 +1,18 @@
+/* The kernels without any assumption about the processor: the specification. */
+#define GK(name) gk_##name##_portable
+#define TILE 6
+#define FEW_ROWS 3
+
+#pragma clang diagnostic ignored "-Wpsabi"
+
+#include "body_vector.h"
+#include "body_matrix.h"
+#include "body_attention.h"
+
+void gk_init_portable(gk_table *table) { gk_fill_table_portable(table); }
+
+size_t gk_attention_scratch(size_t rows, size_t head_dimension, size_t columns) {
+    size_t padded = (head_dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
+    size_t pages = columns / GK_PAGE + 2;
+    return rows * (head_dimension + padded + pages * GK_PAGE);
+}

@@ -1,0 +1,174 @@
+internal import CKernels
+
+/// Heads of an attention layer.
+public struct AttentionShape: Equatable, Sendable {
+    public let queryHeadCount: Int
+    /// Each key-value head serves queryHeadCount / keyValueHeadCount neighbouring query heads.
+    public let keyValueHeadCount: Int
+    public let headDimension: Int
+    /// Factor on q·k, usually 1/√headDimension.
+    public let scale: Float
+
+    public init(queryHeadCount: Int, keyValueHeadCount: Int, headDimension: Int, scale: Float) {
+        precondition(keyValueHeadCount > 0 && queryHeadCount % keyValueHeadCount == 0)
+        self.queryHeadCount = queryHeadCount
+        self.keyValueHeadCount = keyValueHeadCount
+        self.headDimension = headDimension
+        self.scale = scale
+    }
+}
+
+/// One sequence's query rows and the pages that they attend to.
+public struct AttentionSlice {
+    /// **Shape**: [rowCount, queryHeadCount · headDimension], rows `queryStride` floats apart.
+    public var queries: UnsafePointer<Float>
+    public var queryStride: Int
+    /// Same shape as the queries.
+    public var output: UnsafeMutablePointer<Float>
+    public var outputStride: Int
+    public var rowCount: Int
+    /// Own tokens that row 0 sees; row i sees i more.
+    public var firstRowVisibleCount: Int
+    /// Pages in front of the sequence, seen by every row; the last may be partly filled.
+    public var prefixPages: UnsafePointer<UnsafePointer<Float>>?
+    public var prefixTokenCount: Int
+    /// The sequence's own pages of this layer.
+    public var pages: UnsafePointer<UnsafePointer<Float>>
+
+    public init(
+        queries: UnsafePointer<Float>, queryStride: Int, output: UnsafeMutablePointer<Float>,
+        outputStride: Int, rowCount: Int, firstRowVisibleCount: Int,
+        prefixPages: UnsafePointer<UnsafePointer<Float>>?, prefixTokenCount: Int,
+        pages: UnsafePointer<UnsafePointer<Float>>
+    ) {
+        self.queries = queries
+        self.queryStride = queryStride
+        self.output = output
+        self.outputStride = outputStride
+        self.rowCount = rowCount
+        self.firstRowVisibleCount = firstRowVisibleCount
+        self.prefixPages = prefixPages
+        self.prefixTokenCount = prefixTokenCount
+        self.pages = pages
+    }
+}
+
+/// Working memory of attention; grows with the longest context seen.
+public final class AttentionScratch {
+    fileprivate var buffers: [AlignedBuffer<Float>] = []
+
+    public init() {}
+
+    fileprivate func reserve(workerCount: Int, floatCount: Int) {
+        if buffers.count == workerCount, buffers[0].count >= floatCount { return }
+        buffers = (0..<workerCount).map { _ in AlignedBuffer(count: floatCount + floatCount / 2) }
+    }
+}
+
+/// Softmax attention over paged keys and values.
+///
+/// A row's result depends on its query and the tokens that it sees alone: not on the rows that share
+/// its slice, nor on how rows are cut into tiles.
+public enum Attention {
+    /// Tokens of a page.
+    public static let pageTokenCount = Int(GK_PAGE)
+
+    /// Floats of one layer's part of a page: for each key-value head keys [headDimension][16 tokens],
+    /// then values [16 tokens][headDimension rounded up to 16].
+    public static func pageFloatCount(_ shape: AttentionShape) -> Int {
+        shape.keyValueHeadCount * gk_page_head_floats(shape.headDimension)
+    }
+
+    /// Writes one token's key and value into its place in a page.
+    ///
+    /// - Parameter key: **Shape** [keyValueHeadCount, headDimension]; `value` likewise.
+    public static func storeKeyValue(
+        key: UnsafePointer<Float>, value: UnsafePointer<Float>, slot: Int,
+        page: UnsafeMutablePointer<Float>, shape: AttentionShape
+    ) {
+        gk_store_key_value(
+            key, value, shape.keyValueHeadCount, shape.headDimension, slot, page)
+    }
+
+    /// Attends from every row of every slice.
+    public static func run(
+        slices: UnsafeBufferPointer<AttentionSlice>, shape: AttentionShape,
+        scratch: AttentionScratch, pool: WorkerPool
+    ) {
+        let tiling = Tiling(slices, shape)
+        scratch.reserve(workerCount: pool.threadCount, floatCount: tiling.scratchFloatCount)
+        pool.run(taskCount: tiling.tileCount * shape.keyValueHeadCount) { task, worker in
+            let (tile, head) = task.quotientAndRemainder(dividingBy: shape.keyValueHeadCount)
+            var arguments = tiling.arguments(tile: tile, head: head)
+            arguments.scratch = scratch.buffers[worker].pointer
+            gk_attention(&arguments)
+        }
+    }
+}
+
+/// Cuts slices into tiles of a few query positions each.
+private struct Tiling {
+    /// Query positions of a tile: enough rows to reuse each page, few enough for the scores to stay
+    /// in the second-level cache and for the tiles to be shared out evenly.
+    private static let positionCount = 16
+
+    let slices: UnsafeBufferPointer<AttentionSlice>
+    let shape: AttentionShape
+    let groupSize: Int
+    let tileCount: Int
+    let scratchFloatCount: Int
+
+    init(_ slices: UnsafeBufferPointer<AttentionSlice>, _ shape: AttentionShape) {
+        self.slices = slices
+        self.shape = shape
+        groupSize = shape.queryHeadCount / shape.keyValueHeadCount
+        var tiles = 0
+        var columns = 0
+        for slice in slices {
+            tiles += Self.tileCount(slice)
+            columns = max(
+                columns, slice.prefixTokenCount + slice.firstRowVisibleCount + slice.rowCount)
+        }
+        tileCount = tiles
+        scratchFloatCount = gk_attention_scratch(
+            Self.positionCount * groupSize, shape.headDimension, columns)
+    }
+
+    private static func tileCount(_ slice: AttentionSlice) -> Int {
+        (slice.rowCount + positionCount - 1) / positionCount
+    }
+
+    func arguments(tile: Int, head: Int) -> gk_attention_tile {
+        var within = tile
+        var index = 0
+        while within >= Self.tileCount(slices[index]) {
+            within -= Self.tileCount(slices[index])
+            index += 1
+        }
+        let slice = slices[index]
+        let first = within * Self.positionCount
+        let headOffset = head * groupSize * shape.headDimension
+        var tile = gk_attention_tile()
+        tile.queries = slice.queries + first * slice.queryStride + headOffset
+        tile.query_stride = slice.queryStride
+        tile.output = slice.output + first * slice.outputStride + headOffset
+        tile.output_stride = slice.outputStride
+        tile.positions = min(Self.positionCount, slice.rowCount - first)
+        tile.group = groupSize
+        tile.head_dimension = shape.headDimension
+        tile.scale = shape.scale
+        tile.prefix_pages = slice.prefixPages.map(Self.optional)
+        tile.prefix = slice.prefixTokenCount
+        tile.pages = Self.optional(slice.pages)
+        tile.visible = slice.firstRowVisibleCount + first
+        tile.head_offset = head * gk_page_head_floats(shape.headDimension)
+        return tile
+    }
+
+    /// C knows no non-null pointers; both have the same memory layout.
+    private static func optional(
+        _ pages: UnsafePointer<UnsafePointer<Float>>
+    ) -> UnsafePointer<UnsafePointer<Float>?> {
+        UnsafeRawPointer(pages).assumingMemoryBound(to: UnsafePointer<Float>?.self)
+    }
+}

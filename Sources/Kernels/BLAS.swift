@@ -1,0 +1,28 @@
+internal import COpenBLAS
+import Glibc
+
+/// The linear algebra of loading and merging, by OpenBLAS.
+public enum BLAS {
+    /// C += scaling · A B, all row-major.
+    ///
+    /// Runs on the calling thread alone, so that it does not compete with the worker pool.
+    ///
+    /// - Parameters:
+    ///   - left: **Shape** [rowCount, innerCount].
+    ///   - right: **Shape** [innerCount, columnCount].
+    ///   - result: **Shape** [rowCount, columnCount].
+    public static func multiplyAdd(
+        left: UnsafePointer<Float>, right: UnsafePointer<Float>,
+        into result: UnsafeMutablePointer<Float>, rowCount: Int, columnCount: Int, innerCount: Int,
+        scaling: Float
+    ) {
+        guard rowCount > 0, columnCount > 0, innerCount > 0 else { return }
+        _ = singleThreaded
+        cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(rowCount), blasint(columnCount),
+            blasint(innerCount), scaling, left, blasint(innerCount), right, blasint(columnCount), 1,
+            result, blasint(columnCount))
+    }
+
+    private static let singleThreaded: Void = openblas_set_num_threads(1)
+}

@@ -1,0 +1,217 @@
+internal import CKernels
+
+/// A weight matrix as checkpoints store it.
+///
+/// **Shape**: row-major [outputCount, inputCount]; blocks of quantised types run along the inputs.
+public struct WeightMatrix {
+    public let pointer: UnsafeRawPointer
+    public let type: WeightType
+    public let outputCount: Int
+    public let inputCount: Int
+
+    public init(pointer: UnsafeRawPointer, type: WeightType, outputCount: Int, inputCount: Int) {
+        precondition(inputCount % type.blockElementCount == 0)
+        self.pointer = pointer
+        self.type = type
+        self.outputCount = outputCount
+        self.inputCount = inputCount
+    }
+}
+
+/// A weight matrix in the order in which the kernels stream it: panels of 16 outputs side by side.
+///
+///     stored  [outputCount, inputCount]
+///     packed  [panel, inputCount, 16 outputs]      (pairs of inputs for BF16; see CKernels/pack.c)
+///
+/// Immutable after initialisation, so it is shared between threads as it is.
+public final class PackedMatrix: @unchecked Sendable {
+    public let type: WeightType
+    public let outputCount: Int
+    public let inputCount: Int
+    /// The packed bytes, at a 64-byte boundary.
+    public let bytes: UnsafeRawBufferPointer
+    /// Keeps `bytes` alive.
+    private let owner: any AnyObject & Sendable
+
+    public var byteCount: Int { bytes.count }
+
+    private var panelCount: Int { Self.panelCount(outputCount) }
+
+    /// Packs a copy of `source`.
+    public init(packing source: WeightMatrix, pool: WorkerPool?) {
+        type = source.type
+        outputCount = source.outputCount
+        inputCount = source.inputCount
+        let byteCount = Self.packedByteCount(
+            type: source.type, outputCount: source.outputCount, inputCount: source.inputCount)
+        let buffer = AlignedBuffer<UInt8>(count: byteCount)
+        owner = buffer
+        bytes = UnsafeRawBufferPointer(start: buffer.pointer, count: byteCount)
+        let panelCount = panelCount
+        let blockPanelCount = 64
+        let blockCount = (panelCount + blockPanelCount - 1) / blockPanelCount
+        let pack = { (block: Int) in
+            gk_pack(
+                source.type.kernelType, source.pointer, source.outputCount, source.inputCount,
+                block * blockPanelCount, min(panelCount, (block + 1) * blockPanelCount),
+                buffer.pointer)
+        }
+        if let pool {
+            pool.run(taskCount: blockCount) { block, _ in pack(block) }
+        } else {
+            for block in 0..<blockCount { pack(block) }
+        }
+    }
+
+    /// Uses packed bytes where they lie, for example in a mapped file.
+    ///
+    /// - Parameters:
+    ///   - mapped: `packedByteCount` bytes at a 64-byte boundary.
+    ///   - owner: keeps them alive.
+    public init(
+        mapped: UnsafeRawBufferPointer, type: WeightType, outputCount: Int, inputCount: Int,
+        owner: any AnyObject & Sendable
+    ) {
+        precondition(
+            mapped.count
+                == Self.packedByteCount(
+                    type: type, outputCount: outputCount, inputCount: inputCount))
+        precondition(Int(bitPattern: mapped.baseAddress) % 64 == 0)
+        self.type = type
+        self.outputCount = outputCount
+        self.inputCount = inputCount
+        self.owner = owner
+        bytes = mapped
+    }
+
+    /// Bytes of the packed form; outputs are rounded up to whole panels.
+    public static func packedByteCount(
+        type: WeightType, outputCount: Int, inputCount: Int
+    ) -> Int {
+        panelCount(outputCount) * gk_panel_bytes(type.kernelType, inputCount)
+    }
+
+    private static func panelCount(_ outputCount: Int) -> Int {
+        (outputCount + Int(GK_PANEL) - 1) / Int(GK_PANEL)
+    }
+
+    /// output[r, o] = (accumulating ? output[r, o] : 0) + Σ_k input[r, k] · W[o, k]
+    ///
+    /// k ascends and each output is one chain of additions, whatever the number of rows, the way
+    /// they are split, or the number of threads; so a row's result has the same bits in any batch.
+    ///
+    /// - Parameters:
+    ///   - input: **Shape** [rowCount, inputCount], rows `inputStride` floats apart.
+    ///   - output: **Shape** [rowCount, outputCount], rows `outputStride` floats apart.
+    public func multiply(
+        input: UnsafePointer<Float>, rowCount: Int, inputStride: Int,
+        output: UnsafeMutablePointer<Float>, outputStride: Int, accumulating: Bool = false,
+        pool: WorkerPool
+    ) {
+        guard rowCount > 0, outputCount > 0 else { return }
+        var product = gk_product()
+        product.type = type.kernelType
+        product.packed = bytes.baseAddress
+        product.outputs = outputCount
+        product.inputs = inputCount
+        product.x_stride = inputStride
+        product.y_stride = outputStride
+        product.accumulate = accumulating ? 1 : 0
+        let pairs = roundedRows(
+            input: input, rowCount: rowCount, inputStride: inputStride, pool: pool)
+        let split = ProductSplit(
+            rowCount: rowCount, panelCount: panelCount, threadCount: pool.threadCount)
+        let shared = product
+        pool.run(taskCount: split.taskCount) { task, worker in
+            let (rows, panels) = split.part(task)
+            var product = shared
+            product.first_panel = panels.lowerBound
+            product.last_panel = panels.upperBound
+            product.x = input + rows.lowerBound * inputStride
+            product.x_pairs = pairs.map { UnsafePointer($0 + rows.lowerBound * pairCount) }
+            product.rows = rows.count
+            product.y = output + rows.lowerBound * outputStride
+            product.scratch = pool.productScratch(worker: worker)
+            gk_multiply(&product)
+        }
+    }
+
+    private var pairCount: Int { (inputCount + 1) / 2 }
+
+    /// The rows rounded to bf16, where the processor multiplies bf16; nil elsewhere.
+    private func roundedRows(
+        input: UnsafePointer<Float>, rowCount: Int, inputStride: Int, pool: WorkerPool
+    ) -> UnsafeMutablePointer<UInt32>? {
+        guard type == .bf16, gk_uses_bf16_rows() != 0 else { return nil }
+        let pairs = pool.roundedRows(count: rowCount * pairCount)
+        let blockRowCount = 32
+        pool.run(taskCount: (rowCount + blockRowCount - 1) / blockRowCount) { block, _ in
+            let first = block * blockRowCount
+            gk_round_rows_bf16(
+                input + first * inputStride, inputStride, min(blockRowCount, rowCount - first),
+                inputCount, pairs + first * pairCount)
+        }
+        return pairs
+    }
+
+    /// Row `output` of W in f32.
+    ///
+    /// - Parameter row: **Shape** [inputCount].
+    public func unpackRow(_ output: Int, into row: UnsafeMutablePointer<Float>) {
+        precondition(output < outputCount)
+        gk_unpack_row(type.kernelType, bytes.baseAddress, inputCount, output, row)
+    }
+
+    /// W in f32.
+    ///
+    /// - Parameter matrix: **Shape** [outputCount, inputCount], row-major.
+    public func unpack(into matrix: UnsafeMutablePointer<Float>, pool: WorkerPool?) {
+        let blockRowCount = Int(GK_PANEL) * 4
+        let blockCount = (outputCount + blockRowCount - 1) / blockRowCount
+        let unpack = { (block: Int) in
+            for row in block * blockRowCount..<min(self.outputCount, (block + 1) * blockRowCount) {
+                self.unpackRow(row, into: matrix + row * self.inputCount)
+            }
+        }
+        if let pool {
+            pool.run(taskCount: blockCount) { block, _ in unpack(block) }
+        } else {
+            for block in 0..<blockCount { unpack(block) }
+        }
+    }
+}
+
+/// How a product is cut into tasks: by panels, and for many rows by rows as well.
+struct ProductSplit {
+    private let rowCount: Int
+    private let panelCount: Int
+    private let panelTaskCount: Int
+    private let rowTaskCount: Int
+
+    /// Rows of a task: enough to pay for widening a panel, few enough to share out evenly.
+    private static let taskRowCount = 120
+    private static let tasksPerThread = 4
+
+    init(rowCount: Int, panelCount: Int, threadCount: Int) {
+        self.rowCount = rowCount
+        self.panelCount = panelCount
+        rowTaskCount = max(1, (rowCount + Self.taskRowCount - 1) / Self.taskRowCount)
+        let wanted = threadCount == 1 ? 1 : threadCount * Self.tasksPerThread
+        panelTaskCount = max(1, min(panelCount / 2, wanted))
+    }
+
+    var taskCount: Int { rowTaskCount * panelTaskCount }
+
+    /// Rows and panels of a task; tasks with the same panels follow each other.
+    func part(_ task: Int) -> (rows: Range<Int>, panels: Range<Int>) {
+        let (panelTask, rowTask) = task.quotientAndRemainder(dividingBy: rowTaskCount)
+        return (
+            share(rowTask, of: rowTaskCount, count: rowCount),
+            share(panelTask, of: panelTaskCount, count: panelCount)
+        )
+    }
+
+    private func share(_ index: Int, of parts: Int, count: Int) -> Range<Int> {
+        index * count / parts..<(index + 1) * count / parts
+    }
+}

@@ -1,0 +1,64 @@
+internal import CKernels
+
+/// Elementwise work on rows of f32, in one fixed order whatever the instruction set.
+public enum Vectors {
+    /// output = input / √(mean(input²) + epsilon) ⊙ gain for each row.
+    ///
+    /// - Parameter input: **Shape** [rowCount, width], rows side by side; `output` likewise.
+    public static func rmsNorm(
+        input: UnsafePointer<Float>, gain: UnsafePointer<Float>, epsilon: Float, rowCount: Int,
+        width: Int, output: UnsafeMutablePointer<Float>
+    ) {
+        for row in 0..<rowCount {
+            gk_rms_norm(input + row * width, gain, epsilon, width, output + row * width)
+        }
+    }
+
+    /// Turns each head's pairs (i, i + headDimension / 2) by the angles of one position.
+    ///
+    /// - Parameters:
+    ///   - heads: **Shape** [headCount, headDimension].
+    ///   - cosines: **Shape** [headDimension / 2]; `sines` likewise.
+    public static func rotary(
+        _ heads: UnsafeMutablePointer<Float>, headCount: Int, headDimension: Int,
+        cosines: UnsafePointer<Float>, sines: UnsafePointer<Float>
+    ) {
+        gk_rotary(heads, headCount, headDimension, cosines, sines)
+    }
+
+    /// gate = silu(gate) ⊙ up
+    public static func siluMultiply(
+        gate: UnsafeMutablePointer<Float>, up: UnsafePointer<Float>, count: Int
+    ) {
+        gk_silu_multiply(gate, up, count)
+    }
+
+    /// target += addend
+    public static func add(
+        _ addend: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int
+    ) {
+        gk_add(addend, target, count)
+    }
+
+    /// values *= factor
+    public static func scale(_ values: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+        gk_scale(values, factor, count)
+    }
+
+    /// The first index of the largest value; `count` > 0.
+    public static func indexOfMaximum(_ values: UnsafePointer<Float>, count: Int) -> Int {
+        gk_index_of_maximum(values, count)
+    }
+
+    /// log Σ exp(values); `count` > 0.
+    public static func logSumExp(_ values: UnsafePointer<Float>, count: Int) -> Float {
+        gk_log_sum_exp(values, count)
+    }
+
+    /// values = exp(values − maximum); returns their sum.
+    public static func exponentials(
+        _ values: UnsafeMutablePointer<Float>, minus maximum: Float, count: Int
+    ) -> Float {
+        gk_exponentials(values, maximum, count)
+    }
+}

@@ -1,0 +1,155 @@
+internal import CKernels
+import Glibc
+import Synchronization
+
+/// The threads of a pool and the job that they are at.
+///
+/// Threads hold the crew, not the pool, so that a pool can end while they sleep.
+///
+/// `@unchecked Sendable`: `job` is written by `run` alone, before the generation number that workers
+/// wait for is published, and no worker reads it after reporting that it is done.
+final class WorkerCrew: @unchecked Sendable {
+    private let size: Int
+    private let generation = Atomic<Int>(0)
+    private let nextTask = Atomic<Int>(0)
+    private let busyCount = Atomic<Int>(0)
+    private let sleeperCount = Atomic<Int>(0)
+    private let isStopping = Atomic<Bool>(false)
+    private let sleep = SleepCondition()
+    private let turn = Mutex<Void>(())
+    private var job: Job?
+
+    private struct Job {
+        let taskCount: Int
+        let body: (Int, Int) -> Void
+    }
+
+    /// Rounds of waiting before a worker sleeps.
+    private static let spinCount = 4000
+
+    init(size: Int) {
+        self.size = size
+        for worker in 1..<max(1, size) { start(worker) }
+    }
+
+    /// Lets the threads end; they do so when their job is done.
+    func stop() {
+        isStopping.store(true, ordering: .sequentiallyConsistent)
+        sleep.wakeAll()
+    }
+
+    func run(taskCount: Int, _ body: (Int, Int) -> Void) {
+        turn.withLock { _ in runLocked(taskCount: taskCount, body) }
+    }
+
+    private func runLocked(taskCount: Int, _ body: (Int, Int) -> Void) {
+        guard size > 1, taskCount > 1 else {
+            for task in 0..<taskCount { body(task, 0) }
+            return
+        }
+        withoutActuallyEscaping(body) { body in
+            job = Job(taskCount: taskCount, body: body)
+            nextTask.store(0, ordering: .relaxed)
+            busyCount.store(size - 1, ordering: .relaxed)
+            generation.add(1, ordering: .sequentiallyConsistent)
+            if sleeperCount.load(ordering: .sequentiallyConsistent) > 0 { sleep.wakeAll() }
+            work(as: 0, taskCount: taskCount, body)
+            while busyCount.load(ordering: .acquiring) > 0 { gk_pause() }
+            job = nil
+        }
+    }
+
+    private func work(as worker: Int, taskCount: Int, _ body: (Int, Int) -> Void) {
+        while true {
+            let task = nextTask.add(1, ordering: .relaxed).oldValue
+            guard task < taskCount else { return }
+            body(task, worker)
+        }
+    }
+
+    private func loop(worker: Int) {
+        var seen = 0
+        while let next = waitForJob(after: seen) {
+            seen = next
+            if let job { work(as: worker, taskCount: job.taskCount, job.body) }
+            busyCount.subtract(1, ordering: .releasing)
+        }
+    }
+
+    /// The next generation's number; nil when the pool ends.
+    private func waitForJob(after seen: Int) -> Int? {
+        for _ in 0..<Self.spinCount {
+            let current = generation.load(ordering: .acquiring)
+            if current != seen { return current }
+            if isStopping.load(ordering: .relaxed) { return nil }
+            gk_pause()
+        }
+        sleeperCount.add(1, ordering: .sequentiallyConsistent)
+        defer { sleeperCount.subtract(1, ordering: .sequentiallyConsistent) }
+        sleep.wait {
+            generation.load(ordering: .sequentiallyConsistent) != seen
+                || isStopping.load(ordering: .sequentiallyConsistent)
+        }
+        let current = generation.load(ordering: .acquiring)
+        return current != seen ? current : nil
+    }
+
+    private func start(_ worker: Int) {
+        let entry = Unmanaged.passRetained(WorkerEntry(crew: self, worker: worker))
+        var thread = pthread_t()
+        let status = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                let entry = Unmanaged<WorkerEntry>.fromOpaque(argument).takeRetainedValue()
+                entry.crew.loop(worker: entry.worker)
+                return nil
+            }, entry.toOpaque())
+        precondition(status == 0, "a worker thread could not be started: error \(status)")
+        pthread_detach(thread)
+    }
+}
+
+/// What a worker thread is told at its start.
+private final class WorkerEntry {
+    let crew: WorkerCrew
+    let worker: Int
+
+    init(crew: WorkerCrew, worker: Int) {
+        self.crew = crew
+        self.worker = worker
+    }
+}
+
+/// A condition variable; memory of the system's own, which must not move.
+///
+/// `@unchecked Sendable`: both objects are made for use from several threads.
+private final class SleepCondition: @unchecked Sendable {
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    init() {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        mutex.deallocate()
+        condition.deallocate()
+    }
+
+    /// Sleeps until `isReady` says yes.
+    func wait(until isReady: () -> Bool) {
+        pthread_mutex_lock(mutex)
+        while !isReady() { pthread_cond_wait(condition, mutex) }
+        pthread_mutex_unlock(mutex)
+    }
+
+    func wakeAll() {
+        pthread_mutex_lock(mutex)
+        pthread_cond_broadcast(condition)
+        pthread_mutex_unlock(mutex)
+    }
+}

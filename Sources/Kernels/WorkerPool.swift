@@ -1,0 +1,44 @@
+internal import CKernels
+
+/// Threads that share out the tasks of one job at a time.
+///
+/// The caller works as worker 0. Between jobs workers spin for some tens of microseconds, which
+/// bridges the gaps within a step, then sleep.
+///
+/// `@unchecked Sendable`: `roundedRows` is used by one product at a time, as callers take turns.
+public final class WorkerPool: @unchecked Sendable {
+    public let threadCount: Int
+    private let crew: WorkerCrew
+    private let scratch: [AlignedBuffer<Float>]
+    private var roundedRows = AlignedBuffer<UInt32>(count: 0)
+
+    /// - Parameter threadCount: workers, the caller included; at least 1.
+    public init(threadCount: Int) {
+        precondition(threadCount >= 1)
+        self.threadCount = threadCount
+        crew = WorkerCrew(size: threadCount)
+        scratch = (0..<threadCount).map { _ in
+            AlignedBuffer(count: Int(GK_GROUP * GK_CHUNK * GK_PANEL + GK_GROUP * GK_PANEL))
+        }
+    }
+
+    deinit { crew.stop() }
+
+    /// Calls `body` once for every task in 0 ..< taskCount and returns when all are done.
+    ///
+    /// Tasks are handed out in ascending order to whichever worker is free. Jobs don't nest: calls
+    /// from several threads wait for each other.
+    public func run(taskCount: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
+        guard taskCount > 0 else { return }
+        crew.run(taskCount: taskCount, body)
+    }
+
+    /// Room for a product's widened weights, one a worker.
+    func productScratch(worker: Int) -> UnsafeMutablePointer<Float> { scratch[worker].pointer }
+
+    /// Room for `count` words of rounded input rows.
+    func roundedRows(count: Int) -> UnsafeMutablePointer<UInt32> {
+        if roundedRows.count < count { roundedRows = AlignedBuffer(count: count * 2) }
+        return roundedRows.pointer
+    }
+}
