@@ -1,0 +1,31 @@
+/// The engine's bounds. None of them changes a bit of an answer.
+public struct EngineConfiguration: Sendable, Equatable {
+    /// Rows of one step, all sequences together: at least `maximumSequenceCount`.
+    public var maximumRowCount: Int
+    /// Prompt tokens of one sequence in one step.
+    public var prefillChunk: Int
+    /// Sequences that are computed at the same time.
+    public var maximumSequenceCount: Int
+    /// Requests that may wait beyond those.
+    public var queueLimit: Int
+    /// Memory for keys and values, in bytes.
+    public var keyValueByteCount: Int
+    /// Tokens of a sequence, an adapter's prefix included; nil for the model's own limit.
+    public var maximumContext: Int?
+
+    public init(
+        maximumRowCount: Int = 512, prefillChunk: Int = 256, maximumSequenceCount: Int = 64,
+        queueLimit: Int = 1024, keyValueByteCount: Int = 1 << 30, maximumContext: Int? = nil
+    ) {
+        self.maximumRowCount = max(1, maximumRowCount, maximumSequenceCount)
+        self.prefillChunk = max(1, prefillChunk)
+        self.maximumSequenceCount = max(1, maximumSequenceCount)
+        self.queueLimit = max(0, queueLimit)
+        self.keyValueByteCount = max(0, keyValueByteCount)
+        self.maximumContext = maximumContext
+    }
+
+    /// Rows of one step that get logits: one for every sequence, and some for prompts that are
+    /// scored.
+    package var maximumLogitsRowCount: Int { maximumSequenceCount + 64 }
+}

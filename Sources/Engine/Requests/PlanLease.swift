@@ -1,0 +1,16 @@
+public import Adapters
+public import Transformer
+
+/// The hold that a request has on its adapters, as the engine sees it.
+public protocol PlanLease: Sendable {
+    /// What acts on the request's rows. Requests with the same instance share adapter products.
+    var plan: AdapterPlan { get }
+
+    /// Gives the adapters back; called exactly once, whatever becomes of the request.
+    func release()
+
+    /// Counts tokens made under this lease.
+    func addTokens(_ count: Int)
+}
+
+extension SelectionLease: PlanLease {}

@@ -1,0 +1,71 @@
+internal import Kernels
+package import Transformer
+
+/// What a request must keep to be able to run at all.
+package struct RequestBounds: Sendable {
+    package let vocabularyCount: Int
+    /// Tokens of a sequence, an adapter's prefix included.
+    package let contextCount: Int
+    /// Pages of the cache.
+    package let pageCount: Int
+    /// Tokens of a page.
+    package let pageTokenCount: Int
+
+    package init(
+        vocabularyCount: Int, contextCount: Int, pageCount: Int, pageTokenCount: Int
+    ) {
+        self.vocabularyCount = vocabularyCount
+        self.contextCount = contextCount
+        self.pageCount = pageCount
+        self.pageTokenCount = pageTokenCount
+    }
+
+    /// As many pages as the memory allows, but no more than all sequences can fill.
+    init(base: BaseModel, configuration: EngineConfiguration) {
+        let model = base.configuration
+        let contextCount = min(
+            configuration.maximumContext ?? model.maximumPositionCount, model.maximumPositionCount)
+        let pageByteCount = KeyValuePagePool.pageByteCount(
+            layerCount: model.layerCount, shape: base.attentionShape)
+        let sequencePageCount = KeyValuePagePool.pageCount(forTokens: contextCount)
+        self.init(
+            vocabularyCount: model.vocabularyCount, contextCount: contextCount,
+            pageCount: min(
+                configuration.keyValueByteCount / pageByteCount,
+                sequencePageCount * configuration.maximumSequenceCount),
+            pageTokenCount: Attention.pageTokenCount)
+    }
+
+    /// Own tokens, prompt and new ones together, that a sequence with this plan can have.
+    package func room(for plan: AdapterPlan) -> Int {
+        max(0, min(contextCount - plan.prefixTokenCount, pageCount * pageTokenCount))
+    }
+
+    /// - Throws: `EngineError`, where the request can't be answered whatever else goes on.
+    package func check(_ request: GenerationRequest) throws(EngineError) {
+        guard !request.tokens.isEmpty else { throw .emptyPrompt }
+        let room = room(for: request.lease.plan) - (request.maximumNewTokenCount > 0 ? 1 : 0)
+        guard request.tokens.count <= room else {
+            throw .contextTooLong(tokenCount: request.tokens.count, maximum: max(0, room))
+        }
+        try check(request.tokens.lazy.map(Int.init), field: "tokens")
+        try check(request.sampling.logitBias.keys, field: "logit_bias")
+        try check(request.maximumNewTokenCount, in: 0...Int.max, "0 or more", field: "max_tokens")
+        try check(request.logprobCount ?? 0, in: 0...100, "0…100", field: "logprobs")
+        try check(request.promptLogprobCount ?? 0, in: 0...100, "0…100", field: "prompt_logprobs")
+    }
+
+    private func check(_ tokens: some Sequence<Int>, field: String) throws(EngineError) {
+        for token in tokens where !(0..<vocabularyCount).contains(token) {
+            throw .unknownToken(token, field: field, vocabularyCount: vocabularyCount)
+        }
+    }
+
+    private func check(
+        _ number: Int, in limits: ClosedRange<Int>, _ expected: String, field: String
+    ) throws(EngineError) {
+        guard limits.contains(number) else {
+            throw .invalidParameter(field: field, value: "\(number)", expected: expected)
+        }
+    }
+}
