@@ -1,0 +1,88 @@
+/// Byte-level byte-pair encoding, as a `tokenizer.json` or a GGUF vocabulary of the kind “gpt2” describes it.
+///
+/// A text goes through these steps: added tokens are cut out, the rest is normalised, cut into pieces by the
+/// pre-tokenizer, and each piece is merged by itself.
+struct BytePairTokenizer: Tokenizer {
+    let encoder: BytePairEncoder
+    let normalizer: TextNormalizer
+    let preTokenizer: PreTokenizer
+    let addedTokens: AddedTokenSet
+    /// Tokens that go around a text when special tokens are asked for.
+    let surroundings: TextSurroundings
+    let tokenBytes: TokenBytes
+    let conventions: TokenizerConventions
+
+    var tokenCount: Int { tokenBytes.count }
+    var beginningToken: Int? { conventions.beginningToken }
+    var endTokens: Set<Int> { conventions.endTokens }
+
+    func requireChatTemplate() throws(TokenizationError) -> ChatTemplate {
+        try conventions.chatTemplate.get()
+    }
+
+    func isSpecial(_ token: Int) -> Bool { addedTokens.isSpecial(token) }
+
+    func bytes(of token: Int, at position: inout TextPosition) -> [UInt8] {
+        isSpecial(token) ? [] : tokenBytes[token]
+    }
+
+    func spelling(of token: Int) -> [UInt8] { tokenBytes[token] }
+
+    func token(spelled spelling: String) -> Int? {
+        addedTokens.token(spelled: spelling) ?? encoder.tokens.id(of: spelling).map(Int.init)
+    }
+
+    func encode(_ text: String, addingSpecialTokens: Bool) throws(TokenizationError) -> [Int] {
+        let text = Array(text.utf8)
+        try TextLimit.check(byteCount: text.count)
+        var tokens = addingSpecialTokens ? surroundings.before : []
+        var scratch = BytePairEncoder.Scratch()
+        for segment in addedTokens.verbatim.segments(of: text) {
+            if let token = segment.token {
+                tokens.append(token)
+            } else {
+                try encode(plain: Array(text[segment.range]), into: &tokens, &scratch)
+            }
+        }
+        if addingSpecialTokens { tokens += surroundings.after }
+        return tokens
+    }
+
+    /// Appends the tokens of a text without verbatim added tokens.
+    private func encode(
+        plain text: [UInt8], into tokens: inout [Int], _ scratch: inout BytePairEncoder.Scratch
+    ) throws(TokenizationError) {
+        let text = normalizer.normalize(text)
+        for segment in addedTokens.normalized.segments(of: text) {
+            if let token = segment.token {
+                tokens.append(token)
+                continue
+            }
+            var pieces = TextPieces(Array(text[segment.range]))
+            try preTokenizer.cut(&pieces)
+            pieces.bytes.withUnsafeBufferPointer { bytes in
+                for range in pieces.ranges {
+                    encoder.encode(
+                        UnsafeBufferPointer(rebasing: bytes[range]), into: &tokens, &scratch)
+                }
+            }
+        }
+    }
+}
+
+/// The tokens that a vocabulary puts before and after a text.
+struct TextSurroundings: Sendable, Equatable {
+    var before: [Int] = []
+    var after: [Int] = []
+}
+
+/// The longest text that is encoded at once.
+enum TextLimit {
+    /// libsentencepiece and PCRE2 count in 32 bits.
+    static let byteCount = Int(Int32.max) / 4
+
+    /// - Throws: `textTooLong`.
+    static func check(byteCount count: Int) throws(TokenizationError) {
+        guard count <= byteCount else { throw .textTooLong(byteCount: count, limit: byteCount) }
+    }
+}

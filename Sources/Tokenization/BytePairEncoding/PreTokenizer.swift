@@ -1,0 +1,149 @@
+/// One step that cuts a text into the pieces inside which tokens are merged.
+indirect enum PreTokenizer: Sendable {
+    /// Steps one after the other, each on the pieces of the one before.
+    case sequence([PreTokenizer])
+    /// Cuts at the matches of a pattern.
+    case split(RegularExpression, SplitBehavior, inverted: Bool)
+    /// Cuts numbers out of text, digit by digit or as a run.
+    case digits(RegularExpression)
+    /// The byte-level step: an optional space in front of each piece, and GPT-2's pattern.
+    case byteLevel(addsPrefixSpace: Bool, RegularExpression?)
+}
+
+/// What becomes of the text that a pattern matches.
+enum SplitBehavior: String, Sendable, CaseIterable {
+    /// A match is a piece of its own.
+    case isolated = "Isolated"
+    /// Matches are dropped.
+    case removed = "Removed"
+    /// A match ends the piece before it.
+    case mergedWithPrevious = "MergedWithPrevious"
+    /// A match begins the piece after it.
+    case mergedWithNext = "MergedWithNext"
+    /// Neighbouring matches are one piece.
+    case contiguous = "Contiguous"
+}
+
+/// A text and the pieces that it is cut into, as byte ranges in order.
+struct TextPieces: Sendable {
+    var bytes: [UInt8]
+    var ranges: [Range<Int>]
+
+    /// All of `bytes` as one piece.
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        ranges = bytes.isEmpty ? [] : [0..<bytes.count]
+    }
+}
+
+extension PreTokenizer {
+    /// Cuts the pieces further.
+    /// - Throws: `regularExpressionLimit`.
+    func cut(_ pieces: inout TextPieces) throws(TokenizationError) {
+        switch self {
+        case .sequence(let steps):
+            for step in steps { try step.cut(&pieces) }
+        case .split(let pattern, let behavior, let inverted):
+            try Self.cut(&pieces, at: pattern, behavior, inverted: inverted)
+        case .digits(let pattern):
+            try Self.cut(&pieces, at: pattern, .isolated, inverted: false)
+        case .byteLevel(let addsPrefixSpace, let pattern):
+            if addsPrefixSpace { Self.addPrefixSpaces(&pieces) }
+            if let pattern { try Self.cut(&pieces, at: pattern, .isolated, inverted: false) }
+        }
+    }
+
+    private static func cut(
+        _ pieces: inout TextPieces, at pattern: RegularExpression, _ behavior: SplitBehavior,
+        inverted: Bool
+    ) throws(TokenizationError) {
+        var ranges: [Range<Int>] = []
+        ranges.reserveCapacity(pieces.ranges.count)
+        for range in pieces.ranges {
+            let parts = try parts(of: pieces.bytes, in: range, pattern, inverted: inverted)
+            behavior.append(parts, to: &ranges)
+        }
+        pieces.ranges = ranges
+    }
+
+    /// `range` in alternating parts: between matches and matched (the other way round when inverted).
+    private static func parts(
+        of bytes: [UInt8], in range: Range<Int>, _ pattern: RegularExpression, inverted: Bool
+    ) throws(TokenizationError) -> [TextPart] {
+        // `withUnsafeBufferPointer` can't rethrow a typed error from a multi-line closure.
+        let matches = bytes.withUnsafeBufferPointer { buffer in
+            Result { () throws(TokenizationError) in
+                try pattern.matches(in: UnsafeBufferPointer(rebasing: buffer[range]))
+            }
+        }
+        var parts: [TextPart] = []
+        var end = range.lowerBound
+        for match in try matches.get() {
+            let start = range.lowerBound + match.lowerBound
+            if start > end { parts.append(TextPart(range: end..<start, isMatch: inverted)) }
+            end = range.lowerBound + match.upperBound
+            parts.append(TextPart(range: start..<end, isMatch: !inverted))
+        }
+        if end < range.upperBound {
+            parts.append(TextPart(range: end..<range.upperBound, isMatch: inverted))
+        }
+        return parts
+    }
+
+    private static func addPrefixSpaces(_ pieces: inout TextPieces) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(pieces.bytes.count + pieces.ranges.count)
+        pieces.ranges = pieces.ranges.map { range in
+            let start = bytes.count
+            if pieces.bytes[range.lowerBound] != UInt8(ascii: " ") {
+                bytes.append(UInt8(ascii: " "))
+            }
+            bytes += pieces.bytes[range]
+            return start..<bytes.count
+        }
+        pieces.bytes = bytes
+    }
+}
+
+/// A stretch of text that a pattern matched, or that lies between matches.
+struct TextPart {
+    var range: Range<Int>
+    var isMatch: Bool
+}
+
+extension SplitBehavior {
+    /// Appends the pieces that `parts` make under this behaviour; empty ones vanish.
+    func append(_ parts: [TextPart], to ranges: inout [Range<Int>]) {
+        switch self {
+        case .isolated: append(parts.map(\.range), to: &ranges)
+        case .removed: append(parts.filter { !$0.isMatch }.map(\.range), to: &ranges)
+        case .mergedWithPrevious:
+            append(joined(parts) { before, part in part.isMatch && !before.isMatch }, to: &ranges)
+        case .mergedWithNext:
+            append(joined(parts) { before, part in before.isMatch && !part.isMatch }, to: &ranges)
+        case .contiguous:
+            append(joined(parts) { before, part in before.isMatch == part.isMatch }, to: &ranges)
+        }
+    }
+
+    private func append(_ pieces: [Range<Int>], to ranges: inout [Range<Int>]) {
+        for piece in pieces where !piece.isEmpty { ranges.append(piece) }
+    }
+
+    /// Joins each part to the one before where `joins` says so.
+    private func joined(
+        _ parts: [TextPart], where joins: (_ before: TextPart, _ part: TextPart) -> Bool
+    ) -> [Range<Int>] {
+        var pieces: [Range<Int>] = []
+        var before: TextPart?
+        for part in parts {
+            if let before, joins(before, part), let last = pieces.last {
+                pieces[pieces.count - 1] = last.lowerBound..<part.range.upperBound
+            } else {
+                pieces.append(part.range)
+            }
+            before = part
+        }
+        return pieces
+    }
+}

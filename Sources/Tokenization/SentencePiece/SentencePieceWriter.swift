@@ -1,0 +1,94 @@
+import Checkpoints
+
+/// Writes the ModelProto of a GGUF vocabulary of the kind “llama”.
+///
+/// GGUF keeps pieces, scores and types of the model that it was made from; such models merge by score, copy text as it
+/// is, and keep every space.
+enum SentencePieceWriter {
+    /// The serialised model.
+    /// - Throws: `invalidField` when the vocabulary's arrays differ in length, `invalidPiece` for a negative type.
+    static func model(_ source: GGUFVocabulary) throws(TokenizationError) -> [UInt8] {
+        for (name, count) in [("scores", source.scores.count), ("token_type", source.types.count)]
+        where count != source.pieces.count {
+            throw .invalidField(
+                field: "tokenizer.ggml.\(name)",
+                expected: "as long as the \(source.pieces.count) tokens",
+                found: "of \(count)")
+        }
+        var model: [UInt8] = []
+        for index in source.pieces.indices {
+            guard source.types[index] >= 0 else {
+                throw .invalidPiece(
+                    index: index, reason: "its type is \(source.types[index]), not 1 to 6")
+            }
+            var piece: [UInt8] = []
+            append(field: 1, bytes: source.pieces[index], to: &piece)
+            append(field: 2, fixed32: source.scores[index].bitPattern, to: &piece)
+            append(field: 3, varint: UInt64(source.types[index]), to: &piece)
+            append(field: 1, bytes: piece, to: &model)
+        }
+        append(field: 2, bytes: trainer(source), to: &model)
+        append(
+            field: 3, bytes: normalizer(addsDummyPrefix: source.addsSpacePrefix ?? true), to: &model
+        )
+        return model
+    }
+
+    /// A normaliser setting that, appended to a serialised model, overrides the model's own.
+    static func dummyPrefixOverride(_ addsDummyPrefix: Bool) -> [UInt8] {
+        var override: [UInt8] = []
+        append(field: 3, varint: addsDummyPrefix ? 1 : 0, to: &override)
+        var model: [UInt8] = []
+        append(field: 3, bytes: override, to: &model)
+        return model
+    }
+
+    private static func trainer(_ source: GGUFVocabulary) -> [UInt8] {
+        let byteType = Int32(SentencePieceProto.PieceType.byte.rawValue)
+        var trainer: [UInt8] = []
+        append(field: 3, varint: 2, to: &trainer)  // model_type: byte-pair encoding
+        append(field: 35, varint: source.types.contains(byteType) ? 1 : 0, to: &trainer)
+        let names = [(45, source.unknownToken), (46, source.beginningToken), (47, source.endToken)]
+        for (field, token) in names {
+            guard let token, source.pieces.indices.contains(token) else { continue }
+            append(field: field, bytes: source.pieces[token], to: &trainer)
+        }
+        return trainer
+    }
+
+    private static func normalizer(addsDummyPrefix: Bool) -> [UInt8] {
+        var normalizer: [UInt8] = []
+        append(field: 1, bytes: Array("identity".utf8), to: &normalizer)
+        append(field: 3, varint: addsDummyPrefix ? 1 : 0, to: &normalizer)
+        append(field: 4, varint: 0, to: &normalizer)  // remove_extra_whitespaces
+        append(field: 5, varint: 1, to: &normalizer)  // escape_whitespaces
+        return normalizer
+    }
+
+    private static func append(field: Int, varint value: UInt64, to output: inout [UInt8]) {
+        append(varint: UInt64(field) << 3, to: &output)
+        append(varint: value, to: &output)
+    }
+
+    private static func append(field: Int, fixed32 value: UInt32, to output: inout [UInt8]) {
+        append(varint: UInt64(field) << 3 | 5, to: &output)
+        for shift in stride(from: 0, to: 32, by: 8) {
+            output.append(UInt8(value >> UInt32(shift) & 0xFF))
+        }
+    }
+
+    private static func append(field: Int, bytes: [UInt8], to output: inout [UInt8]) {
+        append(varint: UInt64(field) << 3 | 2, to: &output)
+        append(varint: UInt64(bytes.count), to: &output)
+        output += bytes
+    }
+
+    private static func append(varint value: UInt64, to output: inout [UInt8]) {
+        var value = value
+        while value >= 0x80 {
+            output.append(UInt8(value & 0x7F) | 0x80)
+            value >>= 7
+        }
+        output.append(UInt8(value))
+    }
+}
