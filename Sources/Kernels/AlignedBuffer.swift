@@ -15,7 +15,8 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
         precondition(count >= 0)
         let byteCount = max(64, count * MemoryLayout<Element>.stride)
         let memory = mmap(
-            nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+            nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+            0)
         guard let memory, memory != MAP_FAILED else {
             preconditionFailure("out of memory: \(byteCount) bytes")
         }

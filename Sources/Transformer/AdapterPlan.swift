@@ -1,0 +1,98 @@
+import Kernels
+
+/// One adapter of a selection, with its weight.
+public struct SelectedOperators: Sendable {
+    /// The adapter's name, for messages.
+    public let name: String
+    public let operators: AdapterOperators
+    public let weight: Float
+
+    public init(name: String, operators: AdapterOperators, weight: Float) {
+        self.name = name
+        self.operators = operators
+        self.weight = weight
+    }
+}
+
+/// A selection of adapters, resolved against the slots of the base: what the forward pass reads.
+///
+/// Rows that share one plan (the same instance) share each adapter product of a step. Low-rank
+/// operators and biases of several adapters add up exactly; the order is that of the selection.
+public final class AdapterPlan: Sendable {
+    struct Linear: Sendable {
+        var replacement: PackedMatrix?
+        /// The bias that goes with `replacement`; ignored without one.
+        var replacementBias: [Float]?
+        /// Factors with scaling · weight folded into `scaling`.
+        var lowRanks: [LowRankOperator] = []
+        /// The sum of all bias differences, [outputCount].
+        var bias: [Float]?
+    }
+
+    struct Embedding: Sendable {
+        var replacement: PackedMatrix?
+        var lowRanks: [(rows: [Float], b: PackedMatrix, scaling: Float)] = []
+    }
+
+    /// By `SlotTable.index(of:)`; nil where the base acts alone.
+    let linear: [Linear?]
+    /// By `SlotTable.index(of:)`.
+    let gains: [[Float]?]
+    let embedding: Embedding?
+    /// Shared read-only pages in front of the sequence.
+    public let prefix: PrefixKeyValues?
+    /// True when the plan leaves every slot to the base.
+    public let isBase: Bool
+
+    /// Tokens of the prefix: the first prompt token stands at this position.
+    public var prefixTokenCount: Int { prefix?.tokenCount ?? 0 }
+
+    /// The plan of a request that names no adapter.
+    public static func base(_ slots: SlotTable) -> AdapterPlan {
+        AdapterPlan(builder: PlanBuilder(slots: slots))
+    }
+
+    /// - Throws: `CombinationError` when the adapters' operators have no exact combination.
+    public convenience init(
+        _ parts: [SelectedOperators], slots: SlotTable
+    ) throws(CombinationError) {
+        var builder = PlanBuilder(slots: slots)
+        for part in parts { try builder.add(part) }
+        self.init(builder: builder)
+    }
+
+    private init(builder: PlanBuilder) {
+        linear = builder.linear
+        gains = builder.gains
+        embedding = builder.embedding
+        prefix = builder.prefix
+        isBase =
+            builder.linear.allSatisfy { $0 == nil } && builder.gains.allSatisfy { $0 == nil }
+            && builder.embedding == nil && builder.prefix == nil
+    }
+}
+
+/// Why adapters can't be used together, or at these weights.
+public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertible {
+    case weightOfReplacement(adapter: String, weight: Float)
+    case weightOfPrefix(adapter: String, weight: Float)
+    case twoPrefixes(String, String)
+    case twoReplacements(String, String, slot: String)
+
+    public var description: String {
+        switch self {
+        case .weightOfReplacement(let adapter, let weight):
+            "adapter '\(adapter)' replaces whole weights (modules_to_save), which has a meaning at "
+                + "weight 1 only; the request asks for \(weight): use weight 1 or another adapter"
+        case .weightOfPrefix(let adapter, let weight):
+            "adapter '\(adapter)' is a prefix, which has a meaning at weight 1 only; the request "
+                + "asks for \(weight): use weight 1"
+        case .twoPrefixes(let first, let second):
+            "adapters '\(first)' and '\(second)' both put a prefix in front of the sequence; "
+                + "a request can use one prefix: drop one of them"
+        case .twoReplacements(let first, let second, let slot):
+            "adapters '\(first)' and '\(second)' both replace \(slot), and only one can stand "
+                + "there: drop one of them"
+        }
+    }
+}

@@ -1,0 +1,80 @@
+public import Checkpoints
+public import Kernels
+
+/// The frozen base: configuration and packed weights. Nothing writes to it after loading.
+public final class BaseModel: Sendable {
+    public let configuration: ModelConfiguration
+    /// Every place where an adapter can attach.
+    public let slots: SlotTable
+    /// The file or directory that it was read from.
+    public let path: String
+    /// The tokenizer's files, where the checkpoint carries them.
+    public let tokenizer: TokenizerAssets?
+    /// `config.json` as read or synthesised, in text.
+    public let configurationText: String
+    public let weights: Weights
+
+    /// The base's tensors, packed for the kernels.
+    public struct Weights: Sendable {
+        /// Token embedding, [vocabularyCount, hiddenSize]; the same instance as the head's matrix
+        /// where the two are tied.
+        public let embedding: PackedMatrix
+        /// By `SlotTable.index(of: LinearSlot)`.
+        public let linear: [PackedMatrix]
+        /// By `SlotTable.index(of: LinearSlot)`; nil where the base has no bias.
+        public let biases: [[Float]?]
+        /// By `SlotTable.index(of: NormSlot)`, each [hiddenSize].
+        public let gains: [[Float]]
+    }
+
+    init(
+        configuration: ModelConfiguration, configurationText: String, path: String,
+        tokenizer: TokenizerAssets?, weights: Weights
+    ) {
+        self.configuration = configuration
+        self.configurationText = configurationText
+        self.path = path
+        self.tokenizer = tokenizer
+        self.weights = weights
+        slots = SlotTable(configuration)
+    }
+
+    /// The base's matrix at a slot, [outputCount, inputCount].
+    public func matrix(at slot: LinearSlot) -> PackedMatrix {
+        weights.linear[slots.index(of: slot)]
+    }
+
+    /// The base's bias at a slot, [outputCount]; nil where it has none.
+    public func bias(at slot: LinearSlot) -> [Float]? {
+        weights.biases[slots.index(of: slot)]
+    }
+
+    /// The base's gain at a norm, [hiddenSize].
+    public func gain(at slot: NormSlot) -> [Float] {
+        weights.gains[slots.index(of: slot)]
+    }
+
+    /// The type that most of the weights' bytes have.
+    public var weightType: WeightType {
+        var byteCounts: [WeightType: Int] = [:]
+        for matrix in weights.linear { byteCounts[matrix.type, default: 0] += matrix.byteCount }
+        return byteCounts.max { $0.value < $1.value }?.key ?? .f32
+    }
+
+    /// Bytes of all packed weights.
+    public var weightByteCount: Int {
+        var seen: Set<ObjectIdentifier> = []
+        return (weights.linear + [weights.embedding]).reduce(0) { sum, matrix in
+            seen.insert(ObjectIdentifier(matrix)).inserted ? sum + matrix.byteCount : sum
+        }
+    }
+
+    /// How keys and values are laid out in cache pages.
+    public var attentionShape: AttentionShape {
+        AttentionShape(
+            queryHeadCount: configuration.queryHeadCount,
+            keyValueHeadCount: configuration.keyValueHeadCount,
+            headDimension: configuration.headDimension,
+            scale: 1 / Float(configuration.headDimension).squareRoot())
+    }
+}

@@ -1,0 +1,64 @@
+public import Kernels
+
+/// The paged key-value cache: fixed-size pages of 16 tokens, handed out and reference-counted.
+///
+/// A page holds keys and values of all layers for its tokens, so that one number names them. The
+/// memory is reserved once and touched page by page: unused pages cost address space only.
+///
+/// Owned by the engine; not for use from several tasks.
+public final class KeyValuePagePool {
+    public let pageCount: Int
+    public let shape: AttentionShape
+    public let layerCount: Int
+    private let storage: AlignedBuffer<Float>
+    private let pageFloatCount: Int
+    private var freePages: [Int32]
+    private var referenceCounts: [Int32]
+
+    /// - Parameter pageCount: pages of `Attention.pageTokenCount` tokens each.
+    public init(pageCount: Int, layerCount: Int, shape: AttentionShape) {
+        self.pageCount = pageCount
+        self.layerCount = layerCount
+        self.shape = shape
+        pageFloatCount = Attention.pageFloatCount(shape)
+        storage = AlignedBuffer<Float>(count: max(1, pageCount * layerCount * pageFloatCount))
+        freePages = (0..<Int32(pageCount)).reversed()
+        referenceCounts = Array(repeating: 0, count: pageCount)
+    }
+
+    public var freePageCount: Int { freePages.count }
+
+    /// Bytes of one page, all layers together.
+    public static func pageByteCount(layerCount: Int, shape: AttentionShape) -> Int {
+        layerCount * Attention.pageFloatCount(shape) * MemoryLayout<Float>.stride
+    }
+
+    /// Pages that `tokenCount` tokens need.
+    public static func pageCount(forTokens tokenCount: Int) -> Int {
+        (tokenCount + Attention.pageTokenCount - 1) / Attention.pageTokenCount
+    }
+
+    /// A page with one reference; nil when none is free.
+    public func allocate() -> Int32? {
+        guard let page = freePages.popLast() else { return nil }
+        referenceCounts[Int(page)] = 1
+        return page
+    }
+
+    public func retain(_ page: Int32) {
+        precondition(referenceCounts[Int(page)] > 0, "retain of a free page")
+        referenceCounts[Int(page)] += 1
+    }
+
+    /// Gives a reference back; the last one frees the page.
+    public func release(_ page: Int32) {
+        precondition(referenceCounts[Int(page)] > 0, "release of a free page")
+        referenceCounts[Int(page)] -= 1
+        if referenceCounts[Int(page)] == 0 { freePages.append(page) }
+    }
+
+    /// One layer's part of a page; layers of a page lie side by side.
+    func page(_ page: Int32, layer: Int) -> UnsafeMutablePointer<Float> {
+        storage.pointer + (Int(page) * layerCount + layer) * pageFloatCount
+    }
+}

@@ -1,0 +1,24 @@
+/// Why an adapter can't become part of the weights.
+public enum MergeError: Error, Equatable, Sendable, CustomStringConvertible {
+    case notWeightSpace(adapter: String)
+    case notFinite(module: String, row: Int, column: Int)
+    case tooLargeForType(module: String, value: Float, type: String)
+    case replacementWeight(adapter: String, weight: Float)
+
+    public var description: String {
+        switch self {
+        case .notWeightSpace(let adapter):
+            "adapter '\(adapter)' has a prefix, which is no change of weights and can't be merged: "
+                + "serve it attached"
+        case .notFinite(let module, let row, let column):
+            "merging gives a value that is not finite in '\(module)' at [\(row), \(column)]: "
+                + "nothing was changed; check the adapter's weights"
+        case .tooLargeForType(let module, let value, let type):
+            "merging gives \(value) in '\(module)', which \(type) can't hold: "
+                + "nothing was changed; merge into another type"
+        case .replacementWeight(let adapter, let weight):
+            "adapter '\(adapter)' replaces whole weights (modules_to_save), which has a meaning at "
+                + "weight 1 only, not \(weight): merge it with weight 1"
+        }
+    }
+}

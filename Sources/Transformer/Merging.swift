@@ -1,0 +1,173 @@
+internal import Checkpoints
+public import Kernels
+
+extension LowRankOperator {
+    /// W += weight · scaling · B A in f32.
+    ///
+    /// - Parameter matrix: **Shape** [outputCount, inputCount], row-major.
+    func add(to matrix: UnsafeMutablePointer<Float>, weight: Float, pool: WorkerPool?) {
+        guard rank > 0 else { return }
+        let left = AlignedBuffer<Float>(count: b.outputCount * rank)
+        let right = AlignedBuffer<Float>(count: rank * a.inputCount)
+        b.unpack(into: left.pointer, pool: pool)
+        a.unpack(into: right.pointer, pool: pool)
+        BLAS.multiplyAdd(
+            left: left.pointer, right: right.pointer, into: matrix, rowCount: b.outputCount,
+            columnCount: a.inputCount, innerCount: rank, scaling: weight * scaling)
+    }
+}
+
+/// Weights of one linear slot after merging, in f32.
+public struct MergedLinear {
+    /// **Shape**: [outputCount, inputCount], row-major.
+    public let matrix: AlignedBuffer<Float>
+    /// **Shape**: [outputCount]; nil where neither base nor adapters have a bias.
+    public let bias: [Float]?
+    public let shape: LinearShape
+}
+
+extension BaseModel {
+    /// The weights that a linear slot has once `parts` are merged: base plus the sum of deltas, f32.
+    ///
+    /// - Throws: `MergeError.notFinite` when the sum is not finite; the base is never touched.
+    public func merged(
+        at slot: LinearSlot, with parts: [SelectedOperators], pool: WorkerPool
+    ) throws(MergeError) -> MergedLinear {
+        let shape = slots.shape(of: slot)
+        let result = AlignedBuffer<Float>(count: shape.outputCount * shape.inputCount)
+        let operators = parts.flatMap { part in
+            (part.operators.linear[slot] ?? []).map { ($0, part.weight) }
+        }
+        var bias = self.bias(at: slot)
+        var start = matrix(at: slot)
+        for case (.replacement(let matrix, let replacementBias), _) in operators {
+            start = matrix
+            bias = replacementBias
+        }
+        start.unpack(into: result.pointer, pool: pool)
+        for (op, weight) in operators {
+            switch op {
+            case .lowRank(let lowRank): lowRank.add(to: result.pointer, weight: weight, pool: pool)
+            case .bias(let difference):
+                let sum = bias ?? Array(repeating: 0, count: difference.count)
+                bias = zip(sum, difference).map { $0 + weight * $1 }
+            case .replacement: break
+            }
+        }
+        try checkFinite(result, shape, module: slots.name(of: .linear(slot)))
+        return MergedLinear(matrix: result, bias: bias, shape: shape)
+    }
+
+    /// The embedding table once `parts` are merged, f32, [vocabularyCount, hiddenSize].
+    public func mergedEmbedding(
+        with parts: [SelectedOperators], pool: WorkerPool
+    ) throws(MergeError) -> AlignedBuffer<Float> {
+        let shape = LinearShape(outputCount: slots.vocabularyCount, inputCount: slots.hiddenSize)
+        let result = AlignedBuffer<Float>(count: shape.outputCount * shape.inputCount)
+        let operators = parts.flatMap { part in part.operators.embedding.map { ($0, part.weight) } }
+        var start = weights.embedding
+        for case (.replacement(let table), _) in operators { start = table }
+        start.unpack(into: result.pointer, pool: pool)
+        for case (.lowRank(let rows, let b, let scaling), let weight) in operators {
+            add(rows: rows, b: b, scaling: scaling * weight, to: result.pointer, pool: pool)
+        }
+        try checkFinite(result, shape, module: slots.name(of: .embedding))
+        return result
+    }
+
+    /// E += scaling · R Bᵀ, R [vocabularyCount, rank], B [hiddenSize, rank].
+    private func add(
+        rows: [Float], b: PackedMatrix, scaling: Float, to table: UnsafeMutablePointer<Float>,
+        pool: WorkerPool
+    ) {
+        let rank = b.inputCount
+        let factor = AlignedBuffer<Float>(count: b.outputCount * rank)
+        b.unpack(into: factor.pointer, pool: pool)
+        let transposed = AlignedBuffer<Float>(count: b.outputCount * rank)
+        for row in 0..<b.outputCount {
+            for column in 0..<rank {
+                transposed.pointer[column * b.outputCount + row] =
+                    factor.pointer[row * rank + column]
+            }
+        }
+        rows.withUnsafeBufferPointer {
+            BLAS.multiplyAdd(
+                left: $0.baseAddress!, right: transposed.pointer, into: table,
+                rowCount: slots.vocabularyCount, columnCount: slots.hiddenSize, innerCount: rank,
+                scaling: scaling)
+        }
+    }
+
+    private func checkFinite(
+        _ values: AlignedBuffer<Float>, _ shape: LinearShape, module: String
+    ) throws(MergeError) {
+        for index in 0..<values.count where !values.pointer[index].isFinite {
+            throw .notFinite(
+                module: module, row: index / shape.inputCount, column: index % shape.inputCount)
+        }
+    }
+}
+
+extension AdapterOperators {
+    /// The same change as whole matrices that stand in place of the base's: a live merge.
+    ///
+    /// The base is only read. Matrices get the base's own type; those of a quantised base are f32,
+    /// since an adapter's delta is smaller than a block's step.
+    ///
+    /// - Throws: `MergeError`.
+    public func merged(
+        name: String, into base: BaseModel, weight: Float, pool: WorkerPool
+    ) throws(MergeError) -> AdapterOperators {
+        guard isWeightSpace else { throw .notWeightSpace(adapter: name) }
+        if replacesWeights, weight != 1 {
+            throw .replacementWeight(adapter: name, weight: weight)
+        }
+        let part = [SelectedOperators(name: name, operators: self, weight: weight)]
+        var merged = AdapterOperators()
+        merged.norms = norms
+        for slot in linear.keys {
+            let weights = try base.merged(at: slot, with: part, pool: pool)
+            let matrix = try pack(
+                weights.matrix, weights.shape, like: base.matrix(at: slot).type,
+                module: base.slots.name(of: .linear(slot)), pool: pool)
+            merged.linear[slot] = [.replacement(matrix, bias: weights.bias)]
+        }
+        if !embedding.isEmpty {
+            let table = try base.mergedEmbedding(with: part, pool: pool)
+            let shape = LinearShape(
+                outputCount: base.slots.vocabularyCount, inputCount: base.slots.hiddenSize)
+            let matrix = try pack(
+                table, shape, like: base.weights.embedding.type,
+                module: base.slots.name(of: .embedding), pool: pool)
+            merged.embedding = [.replacement(matrix)]
+        }
+        return merged
+    }
+
+    private func pack(
+        _ values: AlignedBuffer<Float>, _ shape: LinearShape, like type: WeightType, module: String,
+        pool: WorkerPool
+    ) throws(MergeError) -> PackedMatrix {
+        func matrix(_ pointer: UnsafeRawPointer, _ type: WeightType) -> PackedMatrix {
+            PackedMatrix(
+                packing: WeightMatrix(
+                    pointer: pointer, type: type, outputCount: shape.outputCount,
+                    inputCount: shape.inputCount), pool: pool)
+        }
+        switch type {
+        case .bf16, .f16:
+            let narrow = AlignedBuffer<UInt16>(count: values.count)
+            for index in 0..<values.count {
+                let value = values.pointer[index]
+                narrow.pointer[index] =
+                    type == .f16 ? HalfPrecision.f16(value) : HalfPrecision.bf16(value)
+                if type == .f16, HalfPrecision.overflowsF16(value) {
+                    throw .tooLargeForType(module: module, value: value, type: type.rawValue)
+                }
+            }
+            return matrix(UnsafeRawPointer(narrow.pointer), type)
+        case .f32, .q8_0, .q4_0, .q4_1:
+            return matrix(UnsafeRawPointer(values.pointer), .f32)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+public import Kernels
+
+/// y += scaling · B (A x): the low-rank update of a linear layer.
+///
+/// **Shape**: A [rank, inputCount], B [outputCount, rank].
+/// **Source**: LoRA, arXiv 2106.09685, section 4.1.
+public struct LowRankOperator: Sendable {
+    public let a: PackedMatrix
+    public let b: PackedMatrix
+    public let scaling: Float
+
+    public init(a: PackedMatrix, b: PackedMatrix, scaling: Float) {
+        precondition(a.outputCount == b.inputCount)
+        self.a = a
+        self.b = b
+        self.scaling = scaling
+    }
+
+    public var rank: Int { a.outputCount }
+}
+
+/// What an adapter may do to a linear layer.
+public enum LinearOperator: Sendable {
+    case lowRank(LowRankOperator)
+    /// Added to the output; the difference to the base's own bias. **Shape**: [outputCount].
+    case bias([Float])
+    /// Stands in place of the base's matrix and bias. **Shape**: matrix [outputCount, inputCount].
+    case replacement(PackedMatrix, bias: [Float]?)
+}
+
+/// What an adapter may do to a norm.
+public enum NormOperator: Sendable {
+    /// Stands in place of the base's gain. **Shape**: [hiddenSize].
+    case gain([Float])
+}
+
+/// What an adapter may do to the token embedding.
+public enum EmbeddingOperator: Sendable {
+    /// h += scaling · B a[token].
+    /// **Shape**: `rows` [vocabularyCount, rank], one row a token; `b` [hiddenSize, rank].
+    case lowRank(rows: [Float], b: PackedMatrix, scaling: Float)
+    /// Stands in place of the base's table. **Shape**: [vocabularyCount, hiddenSize].
+    case replacement(PackedMatrix)
+}
+
+/// An adapter, compiled: what it does at each slot of the base.
+///
+/// The forward pass, merging and the batcher know only this; no method's name appears in it.
+public struct AdapterOperators: Sendable {
+    /// In order of application.
+    public var linear: [LinearSlot: [LinearOperator]] = [:]
+    public var norms: [NormSlot: NormOperator] = [:]
+    public var embedding: [EmbeddingOperator] = []
+    /// Keys and values in front of every sequence.
+    public var prefix: PrefixKeyValues?
+
+    public init() {}
+
+    /// True when the whole effect is a change of weights, so that it can be merged.
+    public var isWeightSpace: Bool { prefix == nil }
+
+    /// True when some operator stands in place of a base weight, which has no meaning at a weight
+    /// other than 1.
+    public var replacesWeights: Bool {
+        !norms.isEmpty
+            || embedding.contains {
+                if case .replacement = $0 { true } else { false }
+            }
+            || linear.values.joined().contains {
+                if case .replacement = $0 { true } else { false }
+            }
+    }
+}

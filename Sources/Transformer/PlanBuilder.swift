@@ -1,0 +1,96 @@
+import Kernels
+
+/// Collects the operators of a selection slot by slot.
+struct PlanBuilder {
+    let slots: SlotTable
+    var linear: [AdapterPlan.Linear?]
+    var gains: [[Float]?]
+    var embedding: AdapterPlan.Embedding?
+    var prefix: PrefixKeyValues?
+    /// Which adapter replaced a slot, for messages.
+    private var replacers: [Slot: String] = [:]
+    private var prefixOwner = ""
+
+    init(slots: SlotTable) {
+        self.slots = slots
+        linear = Array(repeating: nil, count: slots.linearCount)
+        gains = Array(repeating: nil, count: slots.normCount)
+    }
+
+    mutating func add(_ part: SelectedOperators) throws(CombinationError) {
+        if part.operators.replacesWeights, part.weight != 1 {
+            throw .weightOfReplacement(adapter: part.name, weight: part.weight)
+        }
+        for (slot, operators) in part.operators.linear {
+            for op in operators { try add(op, at: slot, of: part) }
+        }
+        for (slot, op) in part.operators.norms { try add(op, at: slot, of: part) }
+        for op in part.operators.embedding { try add(op, of: part) }
+        if let added = part.operators.prefix { try add(added, of: part) }
+    }
+
+    private mutating func add(
+        _ op: LinearOperator, at slot: LinearSlot, of part: SelectedOperators
+    ) throws(CombinationError) {
+        let index = slots.index(of: slot)
+        var entry = linear[index] ?? AdapterPlan.Linear()
+        switch op {
+        case .lowRank(let lowRank):
+            let scaling = lowRank.scaling * part.weight
+            entry.lowRanks.append(
+                LowRankOperator(a: lowRank.a, b: lowRank.b, scaling: scaling))
+        case .bias(let difference):
+            var sum = entry.bias ?? Array(repeating: 0, count: difference.count)
+            for i in sum.indices { sum[i] += part.weight * difference[i] }
+            entry.bias = sum
+        case .replacement(let matrix, let bias):
+            try claim(.linear(slot), for: part)
+            entry.replacement = matrix
+            entry.replacementBias = bias
+        }
+        linear[index] = entry
+    }
+
+    private mutating func add(
+        _ op: NormOperator, at slot: NormSlot, of part: SelectedOperators
+    ) throws(CombinationError) {
+        try claim(.norm(slot), for: part)
+        switch op {
+        case .gain(let gain): gains[slots.index(of: slot)] = gain
+        }
+    }
+
+    private mutating func add(
+        _ op: EmbeddingOperator, of part: SelectedOperators
+    ) throws(CombinationError) {
+        var entry = embedding ?? AdapterPlan.Embedding()
+        switch op {
+        case .lowRank(let rows, let b, let scaling):
+            entry.lowRanks.append((rows, b, scaling * part.weight))
+        case .replacement(let table):
+            try claim(.embedding, for: part)
+            entry.replacement = table
+        }
+        embedding = entry
+    }
+
+    private mutating func add(
+        _ added: PrefixKeyValues, of part: SelectedOperators
+    ) throws(CombinationError) {
+        guard prefix == nil else { throw .twoPrefixes(prefixOwner, part.name) }
+        guard part.weight == 1 else {
+            throw .weightOfPrefix(adapter: part.name, weight: part.weight)
+        }
+        prefix = added
+        prefixOwner = part.name
+    }
+
+    private mutating func claim(
+        _ slot: Slot, for part: SelectedOperators
+    ) throws(CombinationError) {
+        if let other = replacers[slot] {
+            throw .twoReplacements(other, part.name, slot: slots.name(of: slot))
+        }
+        replacers[slot] = part.name
+    }
+}

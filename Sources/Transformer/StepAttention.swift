@@ -1,0 +1,98 @@
+import Kernels
+
+/// Attention's view of a step: which rows and pages each sequence has.
+final class StepAttention {
+    private struct Sequence {
+        var rows: Range<Int>
+        var cachedTokenCount: Int
+        var pages: [Int32]
+        var prefix: PrefixKeyValues?
+        /// Where its page pointers begin; those of the prefix come first.
+        var firstPointer: Int
+    }
+
+    private let shape: AttentionShape
+    private let scratch = AttentionScratch()
+    private var sequences: [Sequence] = []
+    private var slices: [AttentionSlice] = []
+    private var pagePointers: UnsafeMutablePointer<UnsafePointer<Float>>
+    private var pointerCapacity = 256
+
+    init(shape: AttentionShape) {
+        self.shape = shape
+        pagePointers = .allocate(capacity: pointerCapacity)
+    }
+
+    deinit { pagePointers.deallocate() }
+
+    /// Lays out rows and pointers; the same for all layers of the step.
+    func prepare(_ stepSlices: [StepSlice], buffers: StepBuffers) {
+        sequences.removeAll(keepingCapacity: true)
+        var row = 0
+        var pointer = 0
+        for slice in stepSlices {
+            let rows = row..<row + slice.tokens.count
+            sequences.append(
+                Sequence(
+                    rows: rows, cachedTokenCount: slice.cachedTokenCount, pages: slice.pages,
+                    prefix: slice.plan.prefix, firstPointer: pointer))
+            row = rows.upperBound
+            pointer += (slice.plan.prefix?.pageCount ?? 0) + slice.pages.count
+        }
+        reservePointers(pointer)
+        slices = sequences.map { self.slice(of: $0, buffers: buffers) }
+    }
+
+    /// Writes the rows' keys and values into their sequences' pages.
+    func store(layer: Int, pages: KeyValuePagePool, buffers: StepBuffers) {
+        for sequence in sequences {
+            for (offset, row) in sequence.rows.enumerated() {
+                let (page, slot) = (sequence.cachedTokenCount + offset)
+                    .quotientAndRemainder(dividingBy: Attention.pageTokenCount)
+                Attention.storeKeyValue(
+                    key: buffers.keys.row(row), value: buffers.values.row(row), slot: slot,
+                    page: pages.page(sequence.pages[page], layer: layer), shape: shape)
+            }
+        }
+    }
+
+    /// Attends from every row to its sequence's prefix and to its own tokens up to itself.
+    func run(layer: Int, pages: KeyValuePagePool, pool: WorkerPool) {
+        for sequence in sequences {
+            var pointer = pagePointers + sequence.firstPointer
+            if let prefix = sequence.prefix {
+                for page in 0..<prefix.pageCount {
+                    pointer.initialize(to: prefix.page(page, layer: layer))
+                    pointer += 1
+                }
+            }
+            for page in sequence.pages {
+                pointer.initialize(to: UnsafePointer(pages.page(page, layer: layer)))
+                pointer += 1
+            }
+        }
+        slices.withUnsafeBufferPointer {
+            Attention.run(slices: $0, shape: shape, scratch: scratch, pool: pool)
+        }
+    }
+
+    private func slice(of sequence: Sequence, buffers: StepBuffers) -> AttentionSlice {
+        let prefixPageCount = sequence.prefix?.pageCount ?? 0
+        let pointers = UnsafePointer(pagePointers + sequence.firstPointer)
+        return AttentionSlice(
+            queries: buffers.queries.row(sequence.rows.lowerBound),
+            queryStride: buffers.queries.width,
+            output: buffers.attended.row(sequence.rows.lowerBound),
+            outputStride: buffers.attended.width, rowCount: sequence.rows.count,
+            firstRowVisibleCount: sequence.cachedTokenCount + 1,
+            prefixPages: prefixPageCount > 0 ? pointers : nil,
+            prefixTokenCount: sequence.prefix?.tokenCount ?? 0, pages: pointers + prefixPageCount)
+    }
+
+    private func reservePointers(_ count: Int) {
+        guard count > pointerCapacity else { return }
+        pagePointers.deallocate()
+        pointerCapacity = count * 2
+        pagePointers = .allocate(capacity: pointerCapacity)
+    }
+}

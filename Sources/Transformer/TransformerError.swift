@@ -1,0 +1,43 @@
+public import Checkpoints
+
+/// Why a base can't be used.
+public enum TransformerError: Error, Equatable, Sendable, CustomStringConvertible {
+    case checkpoint(CheckpointError)
+    case missingSetting(String, file: String)
+    case invalidSetting(String, value: String, expected: String, file: String)
+    case unsupportedSetting(String, value: String, supported: String, file: String)
+    case missingTensor(String, file: String)
+    case wrongShape(tensor: String, expected: [Int], found: [Int], file: String)
+    case unsupportedType(tensor: String, found: String, supported: String, file: String)
+    case mixedTypes(tensor: String, expected: String, found: String, file: String)
+    case unknownTensor(String, file: String)
+    case damagedPackedFile(String, file: String)
+
+    public var description: String {
+        switch self {
+        case .checkpoint(let error):
+            error.description
+        case .missingSetting(let name, let file):
+            "\(file): the configuration lacks '\(name)': a base of the Llama family needs it"
+        case .invalidSetting(let name, let value, let expected, let file):
+            "\(file): setting '\(name)' is \(value), expected \(expected)"
+        case .unsupportedSetting(let name, let value, let supported, let file):
+            "\(file): setting '\(name)' is \(value), which Graft doesn't support; it supports "
+                + supported
+        case .missingTensor(let name, let file):
+            "\(file): tensor '\(name)' is missing: the file is incomplete or of another architecture"
+        case .wrongShape(let tensor, let expected, let found, let file):
+            "\(file): tensor '\(tensor)' has shape \(found), the configuration asks for \(expected)"
+        case .unsupportedType(let tensor, let found, let supported, let file):
+            "\(file): tensor '\(tensor)' is of type \(found); supported are \(supported): "
+                + "convert the checkpoint"
+        case .mixedTypes(let tensor, let expected, let found, let file):
+            "\(file): tensor '\(tensor)' is of type \(found) where \(expected) was expected"
+        case .unknownTensor(let name, let file):
+            "\(file): tensor '\(name)' has no place in this architecture; a base is read whole or "
+                + "not at all: check config.json's model_type"
+        case .damagedPackedFile(let reason, let file):
+            "\(file): not a usable model.bin: \(reason); write it again with 'graft pack'"
+        }
+    }
+}

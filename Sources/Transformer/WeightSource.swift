@@ -1,0 +1,127 @@
+import Checkpoints
+import Kernels
+
+/// Where packed weights come from.
+protocol WeightSource {
+    var path: String { get }
+    var tensorNames: [String] { get }
+
+    /// The matrix of this name, packed. `slot` is nil for the embedding.
+    func matrix(
+        _ name: String, shape: LinearShape, slot: LinearSlot?
+    ) throws(TransformerError) -> PackedMatrix
+
+    /// A vector of `count` values, widened to f32. `slot` says whose bias it is.
+    func vector(
+        _ name: String, count: Int, slot: LinearSlot?
+    ) throws(TransformerError) -> [Float]
+}
+
+/// Tensors as checkpoints store them, row-major; packed while loading.
+struct StoredWeightSource: WeightSource {
+    let tensors: any TensorSource
+    let pool: WorkerPool
+    let quantizedType: WeightType?
+    /// Query and key head counts where the rows of Q and K are in the order of interleaved pairs.
+    let permutedHeadCounts: (query: Int, key: Int)?
+
+    var path: String { tensors.path }
+    var tensorNames: [String] { tensors.tensorNames }
+
+    func matrix(
+        _ name: String, shape: LinearShape, slot: LinearSlot?
+    ) throws(TransformerError) -> PackedMatrix {
+        let view = try tensor(name, shape: [shape.outputCount, shape.inputCount])
+        guard let type = WeightType(rawValue: view.elementType.rawValue) else {
+            throw .unsupportedType(
+                tensor: name, found: view.elementType.rawValue,
+                supported: WeightType.allCases.map(\.rawValue).joined(separator: ", "), file: path)
+        }
+        return withRowsInOrder(view, type: type, shape: shape, slot: slot) { rows in
+            let stored = WeightMatrix(
+                pointer: rows, type: type, outputCount: shape.outputCount,
+                inputCount: shape.inputCount)
+            guard let quantizedType, quantizedType != type, type.blockElementCount == 1,
+                shape.inputCount % quantizedType.blockElementCount == 0
+            else { return PackedMatrix(packing: stored, pool: pool) }
+            return quantized(stored, to: quantizedType)
+        }
+    }
+
+    func vector(
+        _ name: String, count: Int, slot: LinearSlot?
+    ) throws(TransformerError) -> [Float] {
+        let view = try tensor(name, shape: [count])
+        let values: [Float]
+        do { values = try view.floats() } catch { throw .checkpoint(error) }
+        guard let headCount = permutedHeadCount(slot) else { return values }
+        return RowOrder(rowCount: count, headCount: headCount).storedRows.map { values[$0] }
+    }
+
+    private func tensor(_ name: String, shape: [Int]) throws(TransformerError) -> TensorView {
+        guard let view = tensors.tensor(name) else { throw .missingTensor(name, file: path) }
+        guard view.shape == shape else {
+            throw .wrongShape(tensor: name, expected: shape, found: view.shape, file: path)
+        }
+        return view
+    }
+
+    private func permutedHeadCount(_ slot: LinearSlot?) -> Int? {
+        guard let permutedHeadCounts, case .layer(_, let role) = slot else { return nil }
+        switch role {
+        case .query: return permutedHeadCounts.query
+        case .key: return permutedHeadCounts.key
+        default: return nil
+        }
+    }
+
+    private func withRowsInOrder<Result>(
+        _ view: TensorView, type: WeightType, shape: LinearShape, slot: LinearSlot?,
+        _ body: (UnsafeRawPointer) -> Result
+    ) -> Result {
+        let stored = view.bytes.baseAddress!
+        guard let headCount = permutedHeadCount(slot) else { return body(stored) }
+        let order = RowOrder(rowCount: shape.outputCount, headCount: headCount)
+        let rowByteCount = shape.inputCount / type.blockElementCount * type.blockByteCount
+        let rows = AlignedBuffer<UInt8>(count: view.bytes.count)
+        for (row, source) in order.storedRows.enumerated() {
+            UnsafeMutableRawPointer(rows.pointer + row * rowByteCount)
+                .copyMemory(from: stored + source * rowByteCount, byteCount: rowByteCount)
+        }
+        return body(UnsafeRawPointer(rows.pointer))
+    }
+
+    private func quantized(_ stored: WeightMatrix, to type: WeightType) -> PackedMatrix {
+        let plain = PackedMatrix(packing: stored, pool: pool)
+        let valueCount = stored.outputCount * stored.inputCount
+        let floats = AlignedBuffer<Float>(count: valueCount)
+        plain.unpack(into: floats.pointer, pool: pool)
+        let blocks = BlockQuantizer(type: type).quantize(
+            UnsafeBufferPointer(start: floats.pointer, count: valueCount))
+        return PackedMatrix(
+            packing: WeightMatrix(
+                pointer: UnsafeRawPointer(blocks.pointer), type: type,
+                outputCount: stored.outputCount, inputCount: stored.inputCount),
+            pool: pool)
+    }
+}
+
+/// Maps rows of Q and K in Hugging Face's order to their place in llama.cpp's.
+///
+///     Hugging Face:  head, half (2),       pair (d/2)     pairs are (i, i + d/2)
+///     llama.cpp:     head, pair (d/2),     half (2)       pairs are (2i, 2i + 1)
+struct RowOrder {
+    let rowCount: Int
+    let headCount: Int
+
+    /// For each row in Hugging Face's order, the row that holds it.
+    var storedRows: [Int] {
+        let headDimension = rowCount / headCount
+        let pairCount = headDimension / 2
+        return (0..<rowCount).map { row in
+            let (head, within) = row.quotientAndRemainder(dividingBy: headDimension)
+            let (half, pair) = within.quotientAndRemainder(dividingBy: pairCount)
+            return head * headDimension + pair * 2 + half
+        }
+    }
+}
