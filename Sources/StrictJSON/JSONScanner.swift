@@ -38,6 +38,7 @@ struct JSONScanner {
             result.endOffset = offset
         }
         if result.endOffset == 0 { throw .empty }
+        if depth > 0 { throw .unexpectedEnd(offset: result.endOffset) }
     }
 
     private mutating func scanToken(_ first: UInt8) throws(JSONError) {

@@ -1,0 +1,35 @@
+internal import Glibc
+
+/// Paths as text.
+enum FilePath {
+    static func join(_ directory: String, _ name: String) -> String {
+        directory.hasSuffix("/") ? directory + name : directory + "/" + name
+    }
+
+    /// Everything before the last separator; "." when there is none.
+    static func directory(of path: String) -> String {
+        guard let separator = path.lastIndex(of: "/") else { return "." }
+        return separator == path.startIndex ? "/" : String(path[..<separator])
+    }
+
+    static func name(of path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+
+    /// Whether `name` is a file name that stays in its directory.
+    static func isPlainName(_ name: String) -> Bool {
+        !name.isEmpty && name != "." && name != ".." && name.utf8.count <= 255
+            && name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 >= 0x20 }
+    }
+
+    /// Whether something stands at `path`, links followed.
+    static func exists(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0
+    }
+
+    static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+}

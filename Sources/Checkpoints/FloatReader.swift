@@ -1,0 +1,49 @@
+/// Reads elements of one floating-point type from unaligned bytes.
+struct FloatReader {
+    private let type: ElementType
+
+    /// Nil for types that this doesn't read.
+    init?(_ type: ElementType) {
+        switch type {
+        case .f32, .f16, .bf16, .f64: self.type = type
+        default: return nil
+        }
+    }
+
+    /// Widens the first `count` elements; `output` has room for them.
+    func read(
+        _ bytes: UnsafeRawBufferPointer, count: Int, into output: UnsafeMutablePointer<Float>?
+    ) {
+        guard count > 0, let output, let start = bytes.baseAddress else { return }
+        switch type {
+        case .f32:
+            UnsafeMutableRawPointer(output).copyMemory(from: start, byteCount: count * 4)
+        case .f16:
+            for index in 0..<count {
+                output[index] = HalfPrecision.float(
+                    fromF16: start.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
+            }
+        case .bf16:
+            for index in 0..<count {
+                output[index] = HalfPrecision.float(
+                    fromBF16: start.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
+            }
+        default:
+            for index in 0..<count {
+                output[index] = Float(
+                    start.loadUnaligned(fromByteOffset: 8 * index, as: Double.self))
+            }
+        }
+    }
+
+    func isFinite(_ bytes: UnsafeRawBufferPointer, at index: Int) -> Bool {
+        switch type {
+        case .f32: bytes.loadUnaligned(fromByteOffset: 4 * index, as: Float.self).isFinite
+        case .f16:
+            bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self) & 0x7C00 != 0x7C00
+        case .bf16:
+            bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self) & 0x7F80 != 0x7F80
+        default: bytes.loadUnaligned(fromByteOffset: 8 * index, as: Double.self).isFinite
+        }
+    }
+}

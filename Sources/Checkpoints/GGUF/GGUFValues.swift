@@ -1,0 +1,137 @@
+/// The key-value section of a GGUF file.
+///
+/// `@unchecked Sendable`: `bytes` points into a read-only mapping; whoever holds this holds the file too.
+struct GGUFValues: @unchecked Sendable {
+    private let bytes: UnsafeRawBufferPointer
+    private let path: String
+    private let values: [String: GGUFValue]
+
+    static let defaultAlignment = 32
+
+    init(_ reader: inout GGUFReader, count: Int) throws(CheckpointError) {
+        var values: [String: GGUFValue] = [:]
+        for _ in 0..<count {
+            let key = try reader.text("a key")
+            guard (1...GGUFReader.maximumKeyByteCount).contains(key.utf8.count) else {
+                throw .malformed(
+                    path: reader.path,
+                    reason: "a key has \(key.utf8.count) bytes; 1 to "
+                        + "\(GGUFReader.maximumKeyByteCount) are allowed")
+            }
+            let shown = CheckpointError.shown(key)
+            guard values.updateValue(try reader.value(key: shown), forKey: key) == nil else {
+                throw .malformed(path: reader.path, reason: "duplicate key '\(shown)'")
+            }
+        }
+        bytes = reader.bytes
+        path = reader.path
+        self.values = values
+    }
+
+    /// `general.alignment`, 32 where absent.
+    func alignment() throws(CheckpointError) -> Int {
+        let key = "general.alignment"
+        guard let value = values[key] else { return Self.defaultAlignment }
+        guard case .unsigned(let number) = value, let alignment = Int(exactly: number),
+            alignment > 0, alignment <= 1 << 20, alignment & (alignment - 1) == 0
+        else {
+            throw .malformed(
+                path: path, reason: "'\(key)' must be an unsigned integer that is a power of two")
+        }
+        return alignment
+    }
+
+    func contains(_ key: String) -> Bool { values[key] != nil }
+
+    /// A whole number from 0 on; nil where absent.
+    func count(_ key: String) throws(CheckpointError) -> Int? {
+        switch values[key] {
+        case nil: return nil
+        case .unsigned(let number):
+            if let count = Int(exactly: number) { return count }
+        case .signed(let number):
+            if number >= 0 { return Int(number) }
+        default: break
+        }
+        throw wrongType(key, expected: "a whole number from 0 on")
+    }
+
+    func number(_ key: String) throws(CheckpointError) -> Double? {
+        switch values[key] {
+        case nil: return nil
+        case .float(let number): return number
+        case .unsigned(let number): return Double(number)
+        case .signed(let number): return Double(number)
+        default: throw wrongType(key, expected: "a number")
+        }
+    }
+
+    func flag(_ key: String) throws(CheckpointError) -> Bool? {
+        guard let value = values[key] else { return nil }
+        guard case .bool(let flag) = value else { throw wrongType(key, expected: "a boolean") }
+        return flag
+    }
+
+    func text(_ key: String) throws(CheckpointError) -> String? {
+        guard let value = values[key] else { return nil }
+        guard case .string(let range) = value, let text = GGUFText.validated(bytes, range) else {
+            throw wrongType(key, expected: "a string in UTF-8")
+        }
+        return text
+    }
+
+    /// All keys whose value is a string in UTF-8.
+    func strings() -> [String: String] {
+        values.compactMapValues { value in
+            guard case .string(let range) = value else { return nil }
+            return GGUFText.validated(bytes, range)
+        }
+    }
+
+    /// The elements of an array of strings, as bytes; nil where absent.
+    func byteStrings(_ key: String) throws(CheckpointError) -> [[UInt8]]? {
+        guard let array = try array(key, of: .string) else { return nil }
+        var reader = GGUFReader(bytes, path: path)
+        try reader.skip(array.range.lowerBound, key)
+        var strings: [[UInt8]] = []
+        strings.reserveCapacity(array.count)
+        for _ in 0..<array.count { strings.append([UInt8](bytes[try reader.string(key)])) }
+        return strings
+    }
+
+    /// The elements of an array of f32; nil where absent.
+    func floats(_ key: String) throws(CheckpointError) -> [Float]? {
+        try fixedWidth(key, .float32, UInt32.self)?.map { Float(bitPattern: $0) }
+    }
+
+    /// The elements of an array of i32; nil where absent.
+    func integers(_ key: String) throws(CheckpointError) -> [Int32]? {
+        try fixedWidth(key, .int32, Int32.self)
+    }
+
+    private func fixedWidth<Value: FixedWidthInteger>(
+        _ key: String, _ type: GGUFValueType, _ element: Value.Type
+    ) throws(CheckpointError) -> [Value]? {
+        guard let array = try array(key, of: type) else { return nil }
+        return (0..<array.count).map { index in
+            let offset = array.range.lowerBound + index * MemoryLayout<Value>.size
+            return Value(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Value.self))
+        }
+    }
+
+    private func array(
+        _ key: String, of type: GGUFValueType
+    ) throws(CheckpointError) -> GGUFArray? {
+        guard let value = values[key] else { return nil }
+        guard case .array(let array) = value, array.elementType == type else {
+            throw wrongType(key, expected: "an array of \(type)")
+        }
+        return array
+    }
+
+    private func wrongType(_ key: String, expected: String) -> CheckpointError {
+        .malformed(
+            path: path,
+            reason: "key '\(key)' must be \(expected), found \(values[key]?.typeName ?? "nothing")")
+    }
+}

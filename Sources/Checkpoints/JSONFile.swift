@@ -1,0 +1,31 @@
+internal import StrictJSON
+
+/// Small JSON files beside the weights.
+enum JSONFile {
+    /// The object that a file holds.
+    static func object(path: String) throws(CheckpointError) -> JSONObject {
+        let file = try MappedFile(path: path)
+        return try object(file.bytes, path: path)
+    }
+
+    /// The object that a file holds; nil when there is no such file.
+    static func optionalObject(path: String) throws(CheckpointError) -> JSONObject? {
+        FilePath.exists(path) ? try object(path: path) : nil
+    }
+
+    /// The object that a text holds; `path` is for messages.
+    static func object(
+        _ text: UnsafeRawBufferPointer, path: String
+    ) throws(CheckpointError) -> JSONObject {
+        let value: JSONValue
+        do {
+            value = try JSONValue(parsing: text)
+        } catch {
+            throw .malformed(path: path, reason: "not JSON: \(error)")
+        }
+        guard let object = value.objectValue else {
+            throw .malformed(path: path, reason: "must hold a JSON object, found \(value.typeName)")
+        }
+        return object
+    }
+}

@@ -1,0 +1,83 @@
+internal import Glibc
+
+/// A regular file, mapped read-only into memory.
+///
+/// `@unchecked Sendable`: the mapping is made once with `PROT_READ`, never changed, and removed only when the last
+/// reference is gone.
+public final class MappedFile: @unchecked Sendable {
+    /// The file's bytes; valid as long as this object lives.
+    public let bytes: UnsafeRawBufferPointer
+    /// The path under which it was opened.
+    public let path: String
+
+    /// Maps the whole file. An empty file has no bytes.
+    ///
+    /// - Throws: `CheckpointError.notFound`, `.notRegularFile` (a directory, FIFO, device or socket, none of which
+    ///   is waited for) or `.unreadable`.
+    public init(path: String) throws(CheckpointError) {
+        self.path = path
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw Self.openError(path) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw .unreadable(path: path, reason: SystemCall.errorText())
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw .notRegularFile(path: path, found: FileKind(status.st_mode).noun)
+        }
+        guard status.st_size > 0 else {
+            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            return
+        }
+        let count = Int(status.st_size)
+        guard let start = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0),
+            start != MAP_FAILED
+        else { throw .unreadable(path: path, reason: SystemCall.errorText()) }
+        bytes = UnsafeRawBufferPointer(start: start, count: count)
+    }
+
+    deinit {
+        if let start = bytes.baseAddress {
+            munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
+        }
+    }
+
+    private static func openError(_ path: String) -> CheckpointError {
+        switch errno {
+        case ENOENT, ENOTDIR: .notFound(path: path)
+        case ENXIO: .notRegularFile(path: path, found: "a socket or device")
+        default: .unreadable(path: path, reason: SystemCall.errorText())
+        }
+    }
+}
+
+/// What stands at a path, as far as the mode tells.
+struct FileKind {
+    /// With article, for messages.
+    let noun: String
+
+    init(_ mode: mode_t) {
+        switch mode & S_IFMT {
+        case S_IFREG: noun = "a regular file"
+        case S_IFDIR: noun = "a directory"
+        case S_IFIFO: noun = "a FIFO"
+        case S_IFCHR, S_IFBLK: noun = "a device"
+        case S_IFSOCK: noun = "a socket"
+        default: noun = "a special file"
+        }
+    }
+}
+
+/// What the last system call on this thread complained about.
+enum SystemCall {
+    static func errorText(_ code: Int32 = errno) -> String {
+        switch code {
+        case ENOSPC: "no space left on the device"
+        case EDQUOT: "the disk quota is exhausted"
+        case EACCES, EPERM: "permission denied"
+        case EROFS: "the file system is read-only"
+        default: String(cString: strerror(code)).lowercased()
+        }
+    }
+}

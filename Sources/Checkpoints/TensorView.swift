@@ -1,0 +1,85 @@
+/// A tensor inside a mapped file.
+///
+/// `@unchecked Sendable`: all properties are constants, and `bytes` points into the read-only mapping that `owner`
+/// keeps alive.
+public struct TensorView: @unchecked Sendable {
+    public let name: String
+    public let elementType: ElementType
+    /// Row-major, slowest dimension first.
+    public let shape: [Int]
+    /// The stored bytes, not necessarily aligned; valid as long as `owner` lives.
+    public let bytes: UnsafeRawBufferPointer
+    /// Keeps `bytes` mapped.
+    public let owner: MappedFile
+
+    init(
+        name: String, elementType: ElementType, shape: [Int], bytes: UnsafeRawBufferPointer,
+        owner: MappedFile
+    ) {
+        self.name = name
+        self.elementType = elementType
+        self.shape = shape
+        self.bytes = bytes
+        self.owner = owner
+    }
+
+    /// How many elements the shape holds.
+    public var elementCount: Int { shape.reduce(1, *) }
+
+    /// The same tensor under another name.
+    func renamed(_ name: String) -> TensorView {
+        TensorView(name: name, elementType: elementType, shape: shape, bytes: bytes, owner: owner)
+    }
+
+    /// All elements in order, as f32. F64 is rounded to nearest.
+    ///
+    /// - Throws: `CheckpointError.unsupportedElementType` unless the type is F32, F16, BF16 or F64.
+    public func floats() throws(CheckpointError) -> [Float] {
+        guard let widen = FloatReader(elementType) else {
+            throw .unsupportedElementType(
+                elementType.rawValue, tensor: name, supported: "F32, F16, BF16 and F64",
+                path: owner.path)
+        }
+        let count = elementCount
+        return [Float](unsafeUninitializedCapacity: count) { buffer, initializedCount in
+            widen.read(bytes, count: count, into: buffer.baseAddress)
+            initializedCount = count
+        }
+    }
+
+    /// Infinities and NaN among the elements; nil when all are finite, and for types that have none.
+    ///
+    /// - Complexity: O(element count).
+    public func nonFiniteSummary() -> NonFiniteSummary? {
+        guard let reader = FloatReader(elementType) else { return nil }
+        var count = 0
+        var first = 0
+        for index in 0..<elementCount where !reader.isFinite(bytes, at: index) {
+            if count == 0 { first = index }
+            count += 1
+        }
+        return count == 0 ? nil : NonFiniteSummary(count: count, first: place(of: first))
+    }
+
+    private func place(of index: Int) -> [Int] {
+        var rest = index
+        var place: [Int] = []
+        for dimension in shape.reversed() {
+            place.append(rest % dimension)
+            rest /= dimension
+        }
+        return place.reversed()
+    }
+}
+
+/// How many elements of a tensor are infinite or NaN.
+public struct NonFiniteSummary: Sendable, Equatable, CustomStringConvertible {
+    public let count: Int
+    /// Where the first of them stands, slowest dimension first.
+    public let first: [Int]
+
+    public var description: String {
+        let place = first.map(String.init).joined(separator: ",")
+        return "\(count) non-finite value\(count == 1 ? "" : "s") (first at [\(place)])"
+    }
+}
