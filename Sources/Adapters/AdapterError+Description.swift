@@ -1,3 +1,5 @@
+internal import Transformer
+
 extension AdapterError {
     var fileDescription: String? {
         switch self {
@@ -18,8 +20,8 @@ extension AdapterError {
             "\(path): changed while it was read: load it again when it is complete"
         case .pickle(let path):
             "\(path): pickle files can run code and are refused; convert it once with: \(Self.conversion(path))"
-        case .checkpoint(let error):
-            error.description
+        case .damagedFile(let sentence):
+            sentence
         default: nil
         }
     }
@@ -72,8 +74,6 @@ extension AdapterError {
             "\(file): unexpected tensor '\(name)': \(reason)"
         case .missingTensor(let name, let reason, let file):
             "\(file): tensor '\(name)' is missing: \(reason)"
-        case .repeatedTensor(let name, let other, let file):
-            "\(file): tensors '\(name)' and '\(other)' mean the same weight: keep one of them"
         case .wrongShape(let tensor, let expected, let found, let reason, let file):
             "\(file): tensor '\(tensor)' has shape \(found), expected \(expected): \(reason)"
         case .unsupportedType(let tensor, let found, let supported, let file):

@@ -1,4 +1,3 @@
-public import Checkpoints
 public import Transformer
 
 /// Why an adapter can't be read, selected, merged or written.
@@ -12,7 +11,8 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     case tooLarge(path: String, byteCount: Int, limit: Int)
     case changedWhileReading(path: String)
     case pickle(path: String)
-    case checkpoint(CheckpointError)
+    /// A whole sentence of the module that reads the format.
+    case damagedFile(String)
 
     // Configuration
     case configuration(file: String, reason: String)
@@ -29,7 +29,6 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     // Tensors
     case unknownTensor(String, reason: String, file: String)
     case missingTensor(String, reason: String, file: String)
-    case repeatedTensor(String, other: String, file: String)
     case wrongShape(tensor: String, expected: [Int], found: [Int], reason: String, file: String)
     case unsupportedType(tensor: String, found: String, supported: String, file: String)
     case notFinite(tensor: String, count: Int, first: [Int], file: String)

@@ -1,4 +1,3 @@
-internal import Checkpoints
 public import Kernels
 public import Transformer
 
@@ -14,6 +13,12 @@ public enum AdapterReader {
         options: AdapterOptions = AdapterOptions(), pool: WorkerPool
     ) throws(AdapterError) -> LoadedAdapter {
         let file = try AdapterFile.open(path, options: options)
-        return try Methods.compile(file, name: name, base: base, options: options)
+        let read = try Methods.reader(of: file.peftType, file: file.configuration.file)
+        let compiled = try read(
+            file, Methods.Context(base: base, options: options, pool: pool))
+        return LoadedAdapter(
+            name: name, hash: file.contentHash, peftType: file.peftType,
+            operators: compiled.operators, parameterCount: compiled.parameterCount,
+            warnings: compiled.warnings, targets: compiled.targets)
     }
 }

@@ -1,3 +1,4 @@
+internal import Kernels
 public import Transformer
 
 /// An adapter read whole, checked, and compiled to operators on the slots of one base.

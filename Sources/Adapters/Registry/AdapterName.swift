@@ -7,9 +7,12 @@ enum AdapterName {
     ///
     /// - Throws: `AdapterError.invalidName`.
     static func check(_ name: String) throws(AdapterError) {
-        guard !name.isEmpty else { throw .invalidName(name, reason: "it is empty: give 1 to 128 characters") }
+        guard !name.isEmpty else {
+            throw .invalidName(name, reason: "it is empty: give 1 to 128 characters")
+        }
         guard name.unicodeScalars.count <= maximumCharacterCount else {
-            throw .invalidName(name, reason: "it is longer than \(maximumCharacterCount) characters")
+            throw .invalidName(
+                name, reason: "it is longer than \(maximumCharacterCount) characters")
         }
         guard name != ".", name != ".." else {
             throw .invalidName(name, reason: "it means a directory: choose another name")
@@ -19,7 +22,9 @@ enum AdapterName {
             let digits = String(repeating: "0", count: max(0, 4 - code.count)) + code
             throw .invalidName(
                 name,
-                reason: "it holds U+\(digits); spaces, control characters, '/', '\\' and '=' are not allowed")
+                reason:
+                    "it holds U+\(digits); spaces, control characters, '/', '\\' and '=' are not allowed"
+            )
         }
     }
 

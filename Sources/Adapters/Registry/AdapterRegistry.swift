@@ -15,8 +15,9 @@ public final class AdapterRegistry: Sendable {
 
     /// - Parameter pool: used for reading and merging, on the caller's thread; not to be shared with
     ///   a running forward pass. Nil: one thread.
-    public init(base: BaseModel, options: AdapterOptions = AdapterOptions(), pool: WorkerPool? = nil)
-    {
+    public init(
+        base: BaseModel, options: AdapterOptions = AdapterOptions(), pool: WorkerPool? = nil
+    ) {
         self.base = base
         self.options = options
         self.pool = pool ?? WorkerPool(threadCount: 1)

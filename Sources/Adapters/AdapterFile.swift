@@ -1,0 +1,121 @@
+internal import Checkpoints
+internal import Crypto
+internal import StrictJSON
+
+/// An adapter as it lies on disk, read whole into memory: a PEFT directory, or a `.lora` file.
+///
+/// A `.lora` is one safetensors file whose metadata carry `adapter_config.json` in text. Which of
+/// the two a path is, its content says, not its name.
+struct AdapterFile: Sendable {
+    /// The metadata key of a `.lora` that holds the configuration's text.
+    static let configurationKey = "graft.adapter_config"
+    static let configurationName = "adapter_config.json"
+    static let tensorName = "adapter_model.safetensors"
+    private static let pickleNames = ["adapter_model.bin", "adapter_model.pt"]
+
+    let configuration: AdapterConfiguration
+    /// As stored, byte for byte.
+    let configurationText: [UInt8]
+    /// Where the tensors are, for messages.
+    let tensorFile: String
+    /// Sorted by name.
+    let tensors: [AdapterTensor]
+    let peftType: String
+    /// SHA-256 of the content, in hexadecimal.
+    let contentHash: String
+
+    /// - Throws: `AdapterError`: what is no adapter, no regular file, outside `options.root`, damaged
+    ///   or changed while it was read.
+    static func open(_ path: String, options: AdapterOptions) throws(AdapterError) -> AdapterFile {
+        let reader = FileReader(root: options.root)
+        switch try reader.kind(of: path) {
+        case .directory: return try openDirectory(path, reader)
+        case .regular: return try openSingleFile(path, reader)
+        case .other(let found): throw .notRegularFile(path: path, found: found)
+        case .missing: throw .notFound(path: path)
+        }
+    }
+
+    private static func openDirectory(
+        _ path: String, _ reader: FileReader
+    ) throws(AdapterError) -> AdapterFile {
+        let directory = path.hasSuffix("/") ? path : path + "/"
+        guard try reader.kind(of: directory + configurationName) != .missing else {
+            throw .notAnAdapter(path: path, found: "a directory without \(configurationName)")
+        }
+        guard try reader.kind(of: directory + tensorName) != .missing else {
+            for name in pickleNames where try reader.kind(of: directory + name) != .missing {
+                throw .pickle(path: directory + name)
+            }
+            throw .notAnAdapter(path: path, found: "a directory without \(tensorName)")
+        }
+        let text = try reader.bytes(
+            of: directory + configurationName, limit: AdapterConfiguration.byteCountLimit)
+        return try AdapterFile(
+            configurationText: text, configurationFile: directory + configurationName,
+            content: try SafetensorsContent(reading: directory + tensorName, reader))
+    }
+
+    private static func openSingleFile(
+        _ path: String, _ reader: FileReader
+    ) throws(AdapterError) -> AdapterFile {
+        if try reader.isPickle(path) { throw .pickle(path: path) }
+        let content = try SafetensorsContent(reading: path, reader)
+        guard let text = content.metadata[configurationKey] else {
+            throw .notAnAdapter(
+                path: path,
+                found: "a safetensors file without '\(configurationKey)' in its metadata")
+        }
+        guard text.utf8.count <= AdapterConfiguration.byteCountLimit else {
+            throw .tooLarge(
+                path: path + " (\(configurationKey))", byteCount: text.utf8.count,
+                limit: AdapterConfiguration.byteCountLimit)
+        }
+        return try AdapterFile(
+            configurationText: Array(text.utf8), configurationFile: path + " (\(configurationKey))",
+            content: content)
+    }
+
+    private init(
+        configurationText: [UInt8], configurationFile: String, content: SafetensorsContent
+    ) throws(AdapterError) {
+        var configuration = try AdapterConfiguration(
+            parsing: configurationText, file: configurationFile)
+        guard let peftType = try configuration.text("peft_type") else {
+            throw .missingSetting("peft_type", file: configurationFile)
+        }
+        self.configuration = configuration
+        self.configurationText = configurationText
+        self.peftType = peftType
+        tensorFile = content.path
+        tensors = content.tensors.sorted { $0.name < $1.name }
+        contentHash = Self.hash(configuration, tensors)
+    }
+
+    /// Every part goes in with its length in front, so that no two contents run together.
+    private static func hash(
+        _ configuration: AdapterConfiguration, _ tensors: [AdapterTensor]
+    ) -> String {
+        var hasher = SHA256()
+        func update(_ bytes: UnsafeRawBufferPointer) {
+            withUnsafeBytes(of: UInt64(bytes.count).littleEndian) {
+                hasher.update(bufferPointer: $0)
+            }
+            hasher.update(bufferPointer: bytes)
+        }
+        func update(_ text: String) {
+            Array(text.utf8).withUnsafeBytes { update($0) }
+        }
+        update(configuration.canonicalText)
+        for tensor in tensors {
+            update(tensor.name)
+            update(tensor.elementType.rawValue)
+            update(tensor.shape.map(String.init).joined(separator: ","))
+            tensor.withBytes { update($0) }
+        }
+        return hasher.finalize().map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+}

@@ -1,0 +1,41 @@
+internal import Checkpoints
+
+/// One tensor of an adapter, in memory of its own.
+struct AdapterTensor: Sendable {
+    private let view: TensorView
+
+    init(_ view: TensorView) { self.view = view }
+
+    /// As the file spells it.
+    var name: String { view.name }
+    /// Row-major.
+    var shape: [Int] { view.shape }
+    var elementType: ElementType { view.elementType }
+
+    /// Calls `body` with the stored bytes, which are valid during the call only.
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withExtendedLifetime(view.owner) { body(view.bytes) }
+    }
+
+    /// The values in f32; bf16 and f16 are widened exactly.
+    ///
+    /// - Throws: `AdapterError.unsupportedType`, `.notFinite`.
+    func floats(file: String) throws(AdapterError) -> [Float] {
+        let values: [Float]
+        do { values = try view.floats() } catch {
+            throw unsupportedType(elementType.rawValue, file: file)
+        }
+        if let summary = view.nonFiniteSummary() {
+            throw .notFinite(tensor: name, count: summary.count, first: summary.first, file: file)
+        }
+        guard values.allSatisfy(\.isFinite) else {
+            throw unsupportedType("\(elementType.rawValue) beyond the range of F32", file: file)
+        }
+        return values
+    }
+
+    private func unsupportedType(_ found: String, file: String) -> AdapterError {
+        .unsupportedType(
+            tensor: name, found: found, supported: "F32, F16, BF16 and F64", file: file)
+    }
+}

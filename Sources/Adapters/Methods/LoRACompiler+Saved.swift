@@ -1,0 +1,140 @@
+internal import Checkpoints
+internal import Kernels
+internal import Transformer
+
+// Modules and biases that were trained whole, and tables of the base that were saved along.
+extension LoRACompiler {
+    /// A module of `modules_to_save` stands in place of the base's.
+    mutating func addSaved(_ slot: Slot) throws(AdapterError) {
+        let module = slots.name(of: slot)
+        let weight = try tensors.require(
+            .weight, at: slot, reason: "'modules_to_save' names '\(module)'")
+        let reason =
+            "the base's '\(module)' has this shape: the adapter was trained on another base"
+        switch slot {
+        case .norm(let norm):
+            try check(weight, shape: [slots.hiddenSize], reason: reason)
+            operators.norms[norm] = .gain(try floats(weight))
+        case .embedding:
+            let shape = LinearShape(
+                outputCount: slots.vocabularyCount, inputCount: slots.hiddenSize)
+            try check(weight, shape: [shape.outputCount, shape.inputCount], reason: reason)
+            operators.embedding.append(
+                .replacement(try replacement(weight, shape, base: base.weights.embedding)))
+        case .linear(let linear):
+            let shape = slots.shape(of: linear)
+            try check(weight, shape: [shape.outputCount, shape.inputCount], reason: reason)
+            let matrix = try replacement(weight, shape, base: base.matrix(at: linear))
+            operators.linear[linear, default: []].append(
+                .replacement(matrix, bias: try savedBias(linear, module: module)))
+        }
+    }
+
+    private mutating func savedBias(
+        _ linear: LinearSlot, module: String
+    ) throws(AdapterError) -> [Float]? {
+        guard slots.hasBias(linear) else { return nil }
+        let bias = try tensors.require(
+            .bias, at: .linear(linear), reason: "'modules_to_save' names '\(module)'")
+        let count = slots.shape(of: linear).outputCount
+        try check(bias, shape: [count], reason: "'\(module)' has \(count) outputs")
+        return try floats(bias)
+    }
+
+    /// Keeps the file's type, unless the base computes in f32 there.
+    private mutating func replacement(
+        _ tensor: AdapterTensor, _ shape: LinearShape, base: PackedMatrix
+    ) throws(AdapterError) -> PackedMatrix {
+        let values = try floats(tensor)
+        guard base.type != .f32, let type = WeightType(rawValue: tensor.elementType.rawValue),
+            type == .f16 || type == .bf16
+        else { return packed(values, shape.outputCount, shape.inputCount) }
+        return tensor.withBytes {
+            PackedMatrix(
+                packing: WeightMatrix(
+                    pointer: $0.baseAddress!, type: type, outputCount: shape.outputCount,
+                    inputCount: shape.inputCount), pool: pool)
+        }
+    }
+
+    /// With `bias`, the file has the trained biases themselves; the operator is their difference to
+    /// the base's.
+    mutating func addBaseBias(_ slot: Slot, isTargeted: Bool) throws(AdapterError) {
+        guard case .linear(let linear) = slot, let own = base.bias(at: linear) else { return }
+        let part: LoRATensors.Part
+        switch settings.bias {
+        case .none: return
+        case .all: part = isTargeted ? .baseBias : .bias
+        case .loraOnly where isTargeted: part = .baseBias
+        case .loraOnly: return
+        }
+        if settings.saved.contains(slots.name(of: slot)) { return }
+        let module = slots.name(of: slot)
+        let bias = try tensors.require(
+            part, at: slot,
+            reason: "'bias' is \"\(settings.bias.rawValue)\" and the base's '\(module)' has one")
+        try check(bias, shape: [own.count], reason: "'\(module)' has \(own.count) outputs")
+        let trained = try floats(bias)
+        operators.linear[linear, default: []].append(.bias(zip(trained, own).map { $0 - $1 }))
+    }
+
+    /// PEFT saves the base's own embedding and head along when it targets one of them, or when the
+    /// vocabulary was resized. They are no update: they must be what the base has.
+    mutating func checkBaseTable(_ slot: Slot) throws(AdapterError) {
+        let own: PackedMatrix
+        switch slot {
+        case .embedding: own = base.weights.embedding
+        case .linear(.head): own = base.matrix(at: .head)
+        default: return
+        }
+        for part in [LoRATensors.Part.baseWeight, .weight] {
+            guard let tensor = tensors.take(part, at: slot) else { continue }
+            let module = slots.name(of: slot)
+            try check(
+                tensor, shape: [own.outputCount, own.inputCount],
+                reason: "it is the table of another base, or of one whose vocabulary was resized")
+            guard let row = firstDifference(try tensor.floats(file: file), own, tensor) else {
+                continue
+            }
+            throw .unknownTensor(
+                tensor.name,
+                reason: "it is a copy of the base's own '\(module)', and differs from it in row "
+                    + "\(row): the adapter was trained on another base, or 'modules_to_save' "
+                    + "lacks '\(module)'", file: file)
+        }
+    }
+
+    /// The first row in which two tables differ by more than the coarser of their types explains.
+    private func firstDifference(
+        _ values: [Float], _ own: PackedMatrix, _ tensor: AdapterTensor
+    ) -> Int? {
+        var row = [Float](repeating: 0, count: own.inputCount)
+        for index in 0..<own.outputCount {
+            row.withUnsafeMutableBufferPointer { own.unpackRow(index, into: $0.baseAddress!) }
+            let start = index * own.inputCount
+            let largest = row.reduce(0) { max($0, abs($1)) }
+            for column in 0..<own.inputCount {
+                let value = values[start + column]
+                let step = max(
+                    Self.step(own.type, value: value, largest: largest),
+                    Self.step(
+                        WeightType(rawValue: tensor.elementType.rawValue) ?? .f32, value: value,
+                        largest: largest))
+                if abs(row[column] - value) > step { return index }
+            }
+        }
+        return nil
+    }
+
+    /// How far rounding to a type moves a value; of block types, of a block whose largest magnitude
+    /// is that of the row.
+    private static func step(_ type: WeightType, value: Float, largest: Float) -> Float {
+        switch type {
+        case .f32: 0
+        case .f16: max(abs(value) * 0x1p-10, 0x1p-24)
+        case .bf16: abs(value) * 0x1p-7
+        case .q8_0: largest / 100
+        case .q4_0, .q4_1: largest / 6
+        }
+    }
+}

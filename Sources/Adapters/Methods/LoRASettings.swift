@@ -1,0 +1,142 @@
+internal import StrictJSON
+
+/// What a LoRA configuration says, checked.
+struct LoRASettings {
+    /// Which of the base's biases were trained.
+    enum Bias: String, CaseIterable {
+        case none
+        /// Every bias of the base.
+        case all
+        /// Those of the targeted modules.
+        case loraOnly = "lora_only"
+    }
+
+    /// A rank above this is a mistake, not a low rank.
+    static let rankLimit = 1 << 15
+    private static let patternCountLimit = 4096
+
+    let targets: TargetModules
+    let saved: SavedModules
+    let bias: Bias
+    /// True: scaling is alpha / sqrt(rank), not alpha / rank. **Source**: arXiv 2312.03732.
+    let stabilizesRank: Bool
+    /// True: B has a bias of its own.
+    let hasBiasOfB: Bool
+    let tiesEmbeddings: Bool
+    private let ranks: ModuleValues<Int>
+    private let alphas: ModuleValues<Double>
+
+    init(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
+        try UnknownSettings.refuse(Self.unsupported, in: &configuration)
+        try Self.checkInitialization(&configuration)
+        let rank = try configuration.count("r", limit: Self.rankLimit)
+        guard let alpha = configuration.value("lora_alpha") else {
+            throw .missingSetting("lora_alpha", file: configuration.file)
+        }
+        stabilizesRank = try configuration.flag("use_rslora")
+        hasBiasOfB = try configuration.flag("lora_bias")
+        tiesEmbeddings = try configuration.flag("ensure_weight_tying")
+        bias = try Self.bias(&configuration)
+        targets = try TargetModules(&configuration)
+        saved = SavedModules(names: try configuration.texts("modules_to_save") ?? [])
+        ranks = try Self.values("rank_pattern", standard: rank, &configuration) {
+            (value, configuration) throws(AdapterError) in
+            try configuration.count(value, name: "rank_pattern", limit: Self.rankLimit)
+        }
+        let standardAlpha = try configuration.number(alpha, name: "lora_alpha")
+        alphas = try Self.values("alpha_pattern", standard: standardAlpha, &configuration) {
+            (value, configuration) throws(AdapterError) in
+            try configuration.number(value, name: "alpha_pattern")
+        }
+    }
+
+    func rank(of module: String) throws(AdapterError) -> Int { try ranks.value(for: module) }
+
+    /// What B A x is multiplied with.
+    func scaling(of module: String) throws(AdapterError) -> Float {
+        let rank = Double(try ranks.value(for: module))
+        let alpha = try alphas.value(for: module)
+        return Float(stabilizesRank ? alpha / rank.squareRoot() : alpha / rank)
+    }
+
+    private static func bias(_ configuration: inout AdapterConfiguration) throws(AdapterError)
+        -> Bias
+    {
+        guard let text = try configuration.text("bias") else { return .none }
+        guard let bias = Bias(rawValue: text) else {
+            throw configuration.invalid(
+                "bias", .string(text),
+                expected: Bias.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
+        }
+        return bias
+    }
+
+    private static func values<Value>(
+        _ name: String, standard: Value, _ configuration: inout AdapterConfiguration,
+        read: (JSONValue, AdapterConfiguration) throws(AdapterError) -> Value
+    ) throws(AdapterError) -> ModuleValues<Value> {
+        var values = ModuleValues(standard: standard)
+        for (key, value) in try configuration.members(name, limit: patternCountLimit) {
+            try values.append(
+                key, try read(value, configuration), setting: name, file: configuration.file)
+        }
+        return values
+    }
+}
+
+extension LoRASettings {
+    /// Settings without a meaning in inference, or whose effect is in the tensors.
+    static let trainingOnly: Set<String> = [
+        "corda_config", "eva_config", "lora_dropout", "lora_ga_config", "loftq_config",
+        "megatron_core", "qalora_group_size",
+        // Of linear layers PEFT itself resets it: their weights are always [outputs, inputs].
+        "fan_in_fan_out",
+    ]
+
+    static let unsupported: [(name: String, reason: String)] = [
+        ("use_dora", "DoRA adapters can't be served yet"),
+        ("alora_invocation_tokens", "activated LoRA can't be served yet"),
+        ("trainable_token_indices", "trained tokens can't be served yet"),
+        ("layer_replication", "models with replicated layers can't be served yet"),
+        ("target_parameters", "LoRA on bare parameters can't be served: the base has none"),
+        ("use_qalora", "QALoRA pools inputs by group, which can't be served yet"),
+        ("use_bdlora", "block-diagonal factors can't be served yet"),
+        ("arrow_config", "Arrow routing can't be served yet"),
+        ("kasa_config", "KaSA changes the base's weights on loading, which can't be served yet"),
+        ("velora_config", "VeLoRA adapters can't be served yet"),
+        ("monteclora_config", "MonteCLoRA adapters can't be served yet"),
+        ("megatron_config", "Megatron's parallel layers have no counterpart in the base"),
+    ]
+
+    /// How training began is of no consequence, unless loading would have to change the base first.
+    private static func checkInitialization(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) {
+        let name = "init_lora_weights"
+        guard let value = configuration.value(name), value.boolValue == nil else { return }
+        guard let method = value.stringValue?.lowercased() else {
+            throw configuration.invalid(
+                name, value, expected: "true, false or the name of an initialization")
+        }
+        switch method {
+        case "gaussian", "eva", "orthogonal", "mica": return
+        case _ where method.hasPrefix("pissa"), "olora", "lora_ga", "corda":
+            throw .unsupportedSetting(
+                name, value: value.excerpt,
+                reason:
+                    "its training began by changing the base's weights; convert it to plain LoRA "
+                    + "with PEFT's save_pretrained(path_initial_model_for_weight_conversion=…)",
+                file: configuration.file)
+        case "loftq":
+            throw .unsupportedSetting(
+                name, value: value.excerpt,
+                reason: "its training began by quantising the base's weights; save the quantised "
+                    + "base, and set init_lora_weights to true to serve the adapter on that base",
+                file: configuration.file)
+        default:
+            throw configuration.invalid(
+                name, value,
+                expected: "true, false, gaussian, eva, orthogonal or mica")
+        }
+    }
+}

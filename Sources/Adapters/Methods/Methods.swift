@@ -1,0 +1,48 @@
+internal import Kernels
+internal import Transformer
+
+/// What a method's reader made of an adapter's file.
+struct CompiledAdapter {
+    var operators: AdapterOperators
+    /// Trained values that it used.
+    var parameterCount: Int
+    var warnings: [String]
+    var targets: String
+}
+
+/// From `peft_type` to the reader of the method.
+enum Methods {
+    /// What readers work with.
+    struct Context {
+        let base: BaseModel
+        let options: AdapterOptions
+        let pool: WorkerPool
+    }
+
+    typealias Reader = (AdapterFile, Context) throws(AdapterError) -> CompiledAdapter
+
+    static let supported = ["LORA", "PREFIX_TUNING"]
+
+    /// Methods of PEFT 0.21, and of older releases, that have no reader.
+    static let unsupported: Set<String> = [
+        "ADALORA", "ADAMSS", "ADAPTION_PROMPT", "BEFT", "BOFT", "BONE", "C3A", "CARTRIDGE", "CPT",
+        "DEFT", "DELORA", "FOURIERFT", "FROD", "GLORA", "GRALORA", "HIRA", "HRA", "IA3", "LILY",
+        "LN_TUNING", "LOHA", "LOKR", "MISS", "MULTITASK_PROMPT_TUNING", "OFT", "OSF", "PEANUT",
+        "POLY", "PROMPT_TUNING", "PSOFT", "PVERA", "P_TUNING", "RANDLORA", "ROAD", "SHADOW",
+        "SHIRA", "SUPERTUNING", "TINYLORA", "TRAINABLE_TOKENS", "UNILORA", "VBLORA", "VERA",
+        "WAVEFT", "XLORA",
+    ]
+
+    /// - Throws: `AdapterError.missingSetting` without a `peft_type`, `.unsupportedMethod` and
+    ///   `.unknownMethod` where no reader has it.
+    static func reader(of peftType: String, file: String) throws(AdapterError) -> Reader {
+        switch peftType {
+        case "LORA": return LoRA.read
+        case "PREFIX_TUNING": return PrefixTuning.read
+        case _ where unsupported.contains(peftType):
+            throw .unsupportedMethod(peftType, supported: supported, file: file)
+        default:
+            throw .unknownMethod(peftType, supported: supported, file: file)
+        }
+    }
+}

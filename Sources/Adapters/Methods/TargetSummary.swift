@@ -1,0 +1,48 @@
+internal import Transformer
+
+/// Names of modules for people: what an adapter changes, what a base has.
+enum TargetSummary {
+    /// Which modules the operators change, with the number of layers, for example
+    /// `q_proj ×24, v_proj ×24, lm_head`.
+    static func text(_ operators: AdapterOperators, slots: SlotTable) -> String {
+        var changed = Set(operators.linear.keys.map(Slot.linear))
+        changed.formUnion(operators.norms.keys.map(Slot.norm))
+        if !operators.embedding.isEmpty { changed.insert(.embedding) }
+        var counts: [(name: String, count: Int)] = []
+        for slot in slots.all where changed.contains(slot) {
+            let name = lastComponent(slots.name(of: slot))
+            if let index = counts.firstIndex(where: { $0.name == name }) {
+                counts[index].count += 1
+            } else {
+                counts.append((name, 1))
+            }
+        }
+        var texts = counts.map { $0.count == 1 ? $0.name : "\($0.name) ×\($0.count)" }
+        if let prefix = operators.prefix { texts.append("prefix of \(prefix.tokenCount) tokens") }
+        return texts.joined(separator: ", ")
+    }
+
+    /// The last components of all module names of a base, each once.
+    static func moduleNames(_ slots: SlotTable) -> String {
+        var names: [String] = []
+        for slot in slots.all {
+            let name = lastComponent(slots.name(of: slot))
+            if !names.contains(name) { names.append(name) }
+        }
+        return names.joined(separator: ", ")
+    }
+
+    private static func lastComponent(_ name: String) -> String {
+        String(name.split(separator: ".").last ?? "")
+    }
+}
+
+extension ModuleNames {
+    /// As the configuration has it.
+    var text: String {
+        switch self {
+        case .expression(let text): "\"\(text)\""
+        case .list(let names): "[" + names.map { "\"\($0)\"" }.joined(separator: ", ") + "]"
+        }
+    }
+}

@@ -1,0 +1,192 @@
+/// How a configuration names modules.
+enum ModuleNames: Equatable {
+    /// A regular expression for the whole name.
+    case expression(String)
+    /// Names, or ends of names after a dot.
+    case list([String])
+
+    /// True when nothing can match.
+    var isEmpty: Bool {
+        switch self {
+        case .expression(let text): text.isEmpty
+        case .list(let names): names.isEmpty
+        }
+    }
+}
+
+/// `ModuleNames`, compiled.
+struct ModuleMatcher {
+    private let expression: RegularExpression?
+    private let names: Set<String>
+
+    init(_ names: ModuleNames, setting: String, file: String) throws(AdapterError) {
+        switch names {
+        case .expression(let text):
+            expression = try RegularExpression(text, extent: .whole, setting: setting, file: file)
+            self.names = []
+        case .list(let list):
+            expression = nil
+            self.names = Set(list)
+        }
+    }
+
+    /// - Throws: `AdapterError.invalidPattern` where the match takes too many steps.
+    func contains(_ module: String) throws(AdapterError) -> Bool {
+        if let expression { return try expression.matches(module) }
+        return names.contains { Self.names($0, module) }
+    }
+
+    /// True when `name` is the module's name or its end after a dot.
+    static func names(_ name: String, _ module: String) -> Bool {
+        module == name || module.hasSuffix("." + name)
+    }
+}
+
+/// Which modules a configuration targets: `target_modules`, `exclude_modules`,
+/// `layers_to_transform`, `layers_pattern` and `modules_to_save` together.
+///
+/// **Source**: PEFT 0.21, `check_target_module_exists`.
+struct TargetModules {
+    private enum Targets {
+        case matcher(ModuleMatcher)
+        /// Every linear layer but the head.
+        case allLinear
+    }
+
+    private let targets: Targets
+    private let excluded: ModuleMatcher?
+    private let saved: [RegularExpression]
+    private let layers: Set<Int>?
+    private let layerPatterns: [RegularExpression]
+    let value: ModuleNames
+
+    /// - Throws: `AdapterError`: settings of another type, combinations that PEFT refuses, patterns
+    ///   that can't be compiled.
+    init(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
+        let file = configuration.file
+        guard let names = try configuration.names("target_modules") else {
+            throw .missingSetting("target_modules", file: file)
+        }
+        value = names
+        targets =
+            names == .expression("all-linear")
+            ? .allLinear
+            : .matcher(try ModuleMatcher(names, setting: "target_modules", file: file))
+        let exclusions = try configuration.names("exclude_modules")
+        if let exclusions, !exclusions.isEmpty {
+            excluded = try ModuleMatcher(exclusions, setting: "exclude_modules", file: file)
+        } else {
+            excluded = nil
+        }
+        var saved: [RegularExpression] = []
+        for name in try configuration.texts("modules_to_save") ?? [] {
+            saved.append(
+                try RegularExpression(
+                    "(^|.*\\.)\(name)($|\\..*)", extent: .start, setting: "modules_to_save",
+                    shown: name, file: file))
+        }
+        self.saved = saved
+        let layers = try configuration.indices("layers_to_transform")
+        self.layers = layers?.isEmpty == true ? nil : layers
+        layerPatterns = try Self.layerPatterns(&configuration)
+        if case .expression = names, layers != nil {
+            throw .invalidSetting(
+                "layers_to_transform", value: "set",
+                expected: "none where 'target_modules' is a "
+                    + "regular expression", file: file)
+        }
+    }
+
+    private static func layerPatterns(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> [RegularExpression] {
+        let file = configuration.file
+        let names: [String] =
+            switch try configuration.names("layers_pattern") {
+            case nil: []
+            case .expression(let text): text.isEmpty ? [] : [text]
+            case .list(let list): list
+            }
+        guard !names.isEmpty else {
+            return [
+                try RegularExpression(
+                    #".*?\.[^.]*\.(\d+)\."#, extent: .start, setting: "layers_to_transform",
+                    file: file)
+            ]
+        }
+        var patterns: [RegularExpression] = []
+        for name in names {
+            patterns.append(
+                try RegularExpression(
+                    "(?:^|.*?\\.)\(name)\\.(\\d+)\\.", extent: .start, setting: "layers_pattern",
+                    shown: name, file: file))
+        }
+        return patterns
+    }
+
+    /// - Parameter isLinearBelowHead: what `all-linear` stands for.
+    /// - Throws: `AdapterError.invalidPattern` where a match takes too many steps.
+    func contains(_ module: String, isLinearBelowHead: Bool) throws(AdapterError) -> Bool {
+        if let excluded, try excluded.contains(module) { return false }
+        for pattern in saved where try pattern.matches(module) { return false }
+        switch targets {
+        case .allLinear: return isLinearBelowHead
+        case .matcher(let matcher):
+            guard try matcher.contains(module) else { return false }
+            return try isInChosenLayer(module)
+        }
+    }
+
+    private func isInChosenLayer(_ module: String) throws(AdapterError) -> Bool {
+        guard let layers else { return true }
+        for pattern in layerPatterns {
+            if let index = try pattern.lastGroup(module) {
+                return Int(index).map(layers.contains) ?? false
+            }
+        }
+        return false
+    }
+}
+
+/// Values by module: `rank_pattern`, `alpha_pattern`. The first pattern that matches decides.
+///
+/// **Source**: PEFT 0.21, `get_pattern_key`.
+struct ModuleValues<Value> {
+    private var entries: [(pattern: RegularExpression, value: Value)] = []
+    private let standard: Value
+
+    init(standard: Value) { self.standard = standard }
+
+    mutating func append(
+        _ key: String, _ value: Value, setting: String, file: String
+    ) throws(AdapterError) {
+        let pattern = try RegularExpression(
+            "(.*\\.)?(\(key))$", extent: .start, setting: setting, shown: key, file: file)
+        entries.append((pattern, value))
+    }
+
+    /// The value of the first pattern that matches; the standard one where none does.
+    func value(for module: String) throws(AdapterError) -> Value {
+        for entry in entries where try entry.pattern.matches(module) { return entry.value }
+        return standard
+    }
+}
+
+/// The modules that `modules_to_save` names: a plain test of how the name ends, without regard to
+/// dots, of the module or of one that contains it.
+struct SavedModules {
+    let names: [String]
+
+    func contains(_ module: String) -> Bool {
+        names.contains { Self.name($0, covers: module) }
+    }
+
+    static func name(_ name: String, covers module: String) -> Bool {
+        var path = Substring(module)
+        while true {
+            if path.hasSuffix(name) { return true }
+            guard let dot = path.lastIndex(of: ".") else { return false }
+            path = path[..<dot]
+        }
+    }
+}
