@@ -25,9 +25,14 @@ struct SafetensorsEntryReader {
             name: name, elementType: elementType, shape: shape, begin: begin, end: end)
     }
 
+    /// Whether `name` may name a tensor: short, not empty, without control characters.
+    static func isLegalName(_ name: String) -> Bool {
+        (1...maximumNameByteCount).contains(name.utf8.count)
+            && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    }
+
     private func checkName() throws(CheckpointError) {
-        let isPlain = name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
-        guard isPlain, (1...Self.maximumNameByteCount).contains(name.utf8.count) else {
+        guard Self.isLegalName(name) else {
             throw invalid(
                 "invalid tensor name: 1 to \(Self.maximumNameByteCount) bytes without control "
                     + "characters are allowed")
