@@ -44,7 +44,8 @@ enum KnownPreTokenizers {
 
     /// Cuts numbers out.
     static func digits(individual: Bool) throws(TokenizationError) -> PreTokenizer {
-        .digits(try RegularExpression(individual ? #"\p{N}"# : #"\p{N}+"#))
+        let member = "[" + #"\p{N}"# + UnicodeAdditions.laterNumbers + "]"
+        return .digits(try RegularExpression(individual ? member : member + "+"))
     }
 
     private static func isolated(_ pattern: String) throws(TokenizationError) -> PreTokenizer {

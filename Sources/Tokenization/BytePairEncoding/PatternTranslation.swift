@@ -26,7 +26,9 @@ enum PatternTranslation {
         var isInClass = false
         var rest = Substring(pattern).unicodeScalars
         while let character = rest.popFirst() {
-            if character == "\\" {
+            if character == "\\", let members = UnicodeAdditions.take(from: &rest) {
+                output += (isInClass ? members : "[\(members)]").unicodeScalars
+            } else if character == "\\" {
                 output += escape(rest.popFirst(), isInClass: isInClass).unicodeScalars
             } else if isInClass {
                 isInClass = character != "]"

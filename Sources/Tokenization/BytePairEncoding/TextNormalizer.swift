@@ -4,8 +4,13 @@ import Foundation
 enum TextNormalizer: Sendable, Equatable {
     /// Nothing.
     case none
-    /// Unicode's normalisation form C (Unicode Standard Annex 15).
+    /// Unicode's normalisation form C (Unicode Standard Annex 15), with the tables of Unicode 9.
+    ///
+    /// `tokenizers` uses these tables, so vocabularies have never seen later characters reordered.
     case canonicalComposition
+
+    /// The last major version of Unicode whose characters are normalised.
+    private static let unicodeVersion = 9
 
     /// The normalised text.
     func normalize(_ text: [UInt8]) -> [UInt8] {
@@ -13,11 +18,33 @@ enum TextNormalizer: Sendable, Equatable {
         case .none: text
         case .canonicalComposition:
             // ASCII is its own normal form.
-            text.allSatisfy { $0 < 0x80 }
-                ? text
-                : Array(
-                    String(decoding: text, as: UTF8.self).precomposedStringWithCanonicalMapping.utf8
-                )
+            text.allSatisfy { $0 < 0x80 } ? text : Self.compose(text)
         }
+    }
+
+    /// Later characters stay where they are and keep their neighbours apart.
+    private static func compose(_ text: [UInt8]) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(text.count)
+        var run = String.UnicodeScalarView()
+        func finishRun() {
+            output += String(run).precomposedStringWithCanonicalMapping.utf8
+            run.removeAll(keepingCapacity: true)
+        }
+        for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
+            if isKnown(scalar) {
+                run.append(scalar)
+            } else {
+                finishRun()
+                output += UTF8.encode(scalar).map(Array.init) ?? []
+            }
+        }
+        finishRun()
+        return output
+    }
+
+    private static func isKnown(_ scalar: Unicode.Scalar) -> Bool {
+        guard scalar.value >= 0x300 else { return true }
+        return scalar.properties.age.map { $0.major <= unicodeVersion } ?? false
     }
 }
