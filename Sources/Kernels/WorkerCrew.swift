@@ -4,20 +4,28 @@ import Synchronization
 
 /// The threads of a pool and the job that they are at.
 ///
-/// Threads hold the crew, not the pool, so that a pool can end while they sleep.
+/// Workers join a job while its gate is open, and the caller waits only for those that joined: a
+/// worker that the system keeps waiting holds nobody up. Threads hold the crew, not the pool, so that
+/// a pool can end while they sleep.
 ///
-/// `@unchecked Sendable`: `job` is written by `run` alone, before the generation number that workers
-/// wait for is published, and no worker reads it after reporting that it is done.
+/// `@unchecked Sendable`: `job` is written by `run` alone while the gate is shut and nobody is inside,
+/// and read only by workers that are inside.
 final class WorkerCrew: @unchecked Sendable {
     private let size: Int
     private let generation = Atomic<Int>(0)
     private let nextTask = Atomic<Int>(0)
-    private let busyCount = Atomic<Int>(0)
+    /// `Gate.open` while a job takes workers, plus `Gate.worker` for each that is inside.
+    private let gate = Atomic<Int>(0)
     private let sleeperCount = Atomic<Int>(0)
     private let isStopping = Atomic<Bool>(false)
     private let sleep = SleepCondition()
     private let turn = Mutex<Void>(())
     private var job: Job?
+
+    private enum Gate {
+        static let open = 1
+        static let worker = 2
+    }
 
     private struct Job {
         let taskCount: Int
@@ -50,11 +58,12 @@ final class WorkerCrew: @unchecked Sendable {
         withoutActuallyEscaping(body) { body in
             job = Job(taskCount: taskCount, body: body)
             nextTask.store(0, ordering: .relaxed)
-            busyCount.store(size - 1, ordering: .relaxed)
+            gate.store(Gate.open, ordering: .releasing)
             generation.add(1, ordering: .sequentiallyConsistent)
             if sleeperCount.load(ordering: .sequentiallyConsistent) > 0 { sleep.wakeAll() }
             work(as: 0, taskCount: taskCount, body)
-            while busyCount.load(ordering: .acquiring) > 0 { gk_pause() }
+            gate.bitwiseAnd(~Gate.open, ordering: .acquiringAndReleasing)
+            while gate.load(ordering: .acquiring) != 0 { gk_pause() }
             job = nil
         }
     }
@@ -71,9 +80,23 @@ final class WorkerCrew: @unchecked Sendable {
         var seen = 0
         while let next = waitForJob(after: seen) {
             seen = next
+            guard enter() else { continue }
             if let job { work(as: worker, taskCount: job.taskCount, job.body) }
-            busyCount.subtract(1, ordering: .releasing)
+            gate.subtract(Gate.worker, ordering: .releasing)
         }
+    }
+
+    /// Joins the job; false when it takes no more workers.
+    private func enter() -> Bool {
+        var current = gate.load(ordering: .acquiring)
+        while current & Gate.open != 0 {
+            let (exchanged, original) = gate.weakCompareExchange(
+                expected: current, desired: current + Gate.worker,
+                ordering: .acquiringAndReleasing)
+            if exchanged { return true }
+            current = original
+        }
+        return false
     }
 
     /// The next generation's number; nil when the pool ends.
