@@ -1,0 +1,90 @@
+internal import Transformer
+
+extension EngineLoop {
+    /// Turns a slice's rows of logits into prompt scores and the next token.
+    func process(_ slice: StepDecision.Slice, _ logits: StepLogits, firstRow: Int) {
+        for (offset, place) in (slice.firstLogitsToken..<slice.tokens.upperBound).enumerated() {
+            let row = logits.row(firstRow + offset)
+            guard LogitRow(row).isFinite else {
+                return fail(slice.number, .nonFiniteLogits(position: place))
+            }
+            guard let sequence = sequences[slice.number] else { return }
+            if place + 1 < sequence.promptTokenCount {
+                score(slice.number, place: place + 1, row)
+            } else if place + 1 == sequence.tokens.count, sequence.newTokenLimit > 0 {
+                guard deliverPromptLogprobs(slice.number) else { return }
+                generate(slice.number, row)
+            }
+        }
+        guard let sequence = sequences[slice.number], sequence.newTokenLimit == 0,
+            slice.tokens.upperBound == sequence.promptTokenCount,
+            deliverPromptLogprobs(slice.number)
+        else { return }
+        finish(slice.number, .length)
+    }
+
+    /// Scores a token of the prompt by the row of the token before it.
+    private func score(_ number: Int, place: Int, _ row: UnsafeMutableBufferPointer<Float>) {
+        guard let sequence = sequences[number],
+            let topCount = sequence.request.promptLogprobCount,
+            sequence.promptLogprobs?.count == place
+        else { return }
+        let logprobs = LogprobTable(row, topCount: topCount).logprobs(
+            of: sequence.tokens[place])
+        sequences[number]?.promptLogprobs?.append(logprobs)
+    }
+
+    /// - Returns: false when the request ended with it.
+    private func deliverPromptLogprobs(_ number: Int) -> Bool {
+        guard let sequence = sequences[number], let logprobs = sequence.promptLogprobs else {
+            return true
+        }
+        sequences[number]?.promptLogprobs = nil
+        guard sequence.request.sink.receive(.promptLogprobs(logprobs)) == .stop else { return true }
+        finish(number, .stop)
+        return false
+    }
+
+    private func generate(_ number: Int, _ row: UnsafeMutableBufferPointer<Float>) {
+        guard var sequence = sequences[number] else { return }
+        let model = sequence.request.logprobCount.map { topCount in
+            // Before the sampler overwrites the row; its choice is looked up afterwards.
+            LogprobTable(row, topCount: topCount)
+        }
+        guard let token = sequence.sampler.next(row) else {
+            return fail(number, .nonFiniteLogits(position: sequence.tokens.count - 1))
+        }
+        sequence.append(token, at: now())
+        sequences[number] = sequence
+        scheduler.appendToken(to: number)
+        statistics.generatedTokenCount += 1
+        let isEndToken = sequence.request.endTokens.contains(token)
+        let decision = sequence.request.sink.receive(
+            .token(
+                GeneratedToken(
+                    token: token, isEndToken: isEndToken, logprobs: model?.logprobs(of: token))))
+        if isEndToken || decision == .stop {
+            finish(number, .stop)
+        } else if sequence.newTokenCount == sequence.newTokenLimit {
+            finish(number, .length)
+        }
+    }
+
+    /// Accounts for a step that is about to run.
+    func count(_ decision: StepDecision, _ slices: [StepSlice]) {
+        let rowCount = decision.rowCount
+        statistics.stepCount += 1
+        statistics.rowCount += rowCount
+        statistics.lastStepRowCount = rowCount
+        statistics.maximumStepRowCount = max(statistics.maximumStepRowCount, rowCount)
+        let plans = Set(slices.map { ObjectIdentifier($0.plan) })
+        statistics.maximumPlanCount = max(statistics.maximumPlanCount, plans.count)
+    }
+
+    /// Makes the statistics visible to other threads.
+    func publish() {
+        statistics.runningCount = scheduler.runningCount
+        statistics.usedPageCount = pages.pageCount - pages.freePageCount
+        published.current = statistics
+    }
+}

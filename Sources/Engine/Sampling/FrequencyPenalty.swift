@@ -1,0 +1,11 @@
+/// logit[t] −= penalty · (how often t occurs in the output).
+struct FrequencyPenalty {
+    let penalty: Float
+
+    func apply(to logits: UnsafeMutableBufferPointer<Float>, history: TokenHistory) {
+        guard penalty != 0 else { return }
+        for (token, count) in history.outputCounts {
+            logits[Int(token)] -= penalty * Float(count)
+        }
+    }
+}

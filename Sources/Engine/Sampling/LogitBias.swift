@@ -1,0 +1,8 @@
+/// logit[t] += bias[t]
+struct LogitBias {
+    let biases: [Int: Float]
+
+    func apply(to logits: UnsafeMutableBufferPointer<Float>) {
+        for (token, bias) in biases { logits[token] += bias }
+    }
+}

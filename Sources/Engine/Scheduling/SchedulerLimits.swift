@@ -1,0 +1,31 @@
+/// What the scheduler may hand out.
+package struct SchedulerLimits: Equatable, Sendable {
+    /// Rows of a step; at least `sequenceCount`.
+    package var rowCount: Int
+    /// Rows of a step that get logits; more than `sequenceCount`.
+    package var logitsRowCount: Int
+    /// Rows of one sequence in a step.
+    package var prefillChunk: Int
+    /// Sequences that run at the same time.
+    package var sequenceCount: Int
+    /// Pages of the cache.
+    package var pageCount: Int
+    /// Tokens of a page.
+    package var pageTokenCount: Int
+
+    package init(
+        rowCount: Int, logitsRowCount: Int, prefillChunk: Int, sequenceCount: Int, pageCount: Int,
+        pageTokenCount: Int
+    ) {
+        self.rowCount = rowCount
+        self.logitsRowCount = logitsRowCount
+        self.prefillChunk = prefillChunk
+        self.sequenceCount = sequenceCount
+        self.pageCount = pageCount
+        self.pageTokenCount = pageTokenCount
+    }
+
+    func pageCount(forTokens tokenCount: Int) -> Int {
+        (tokenCount + pageTokenCount - 1) / pageTokenCount
+    }
+}

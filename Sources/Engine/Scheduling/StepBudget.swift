@@ -1,0 +1,12 @@
+/// What is left of a step.
+struct StepBudget {
+    var rowCount: Int
+    var logitsRowCount: Int
+
+    /// Rows that a sequence can have of what is left.
+    func rowCount(for sequence: ScheduledSequence, atMost chunk: Int) -> Int {
+        let rowsBeforeLogits = max(0, sequence.firstLogitsToken - sequence.cachedTokenCount)
+        return min(
+            rowCount, chunk, sequence.pendingTokenCount, rowsBeforeLogits + logitsRowCount)
+    }
+}
