@@ -9,13 +9,13 @@ struct PackedWeightSource: WeightSource {
 
     init(_ tensors: any TensorSource) throws(TransformerError) {
         self.tensors = tensors
-        guard let text = tensors.metadata[PackedLayout.metadataKey] else {
+        guard let text = tensors.metadata[PackedFormat.layoutKey] else {
             throw .damagedPackedFile(
-                "the metadata lack '\(PackedLayout.metadataKey)'", file: tensors.path)
+                "the metadata lack '\(PackedFormat.layoutKey)'", file: tensors.path)
         }
         guard let layout = PackedLayout(text: text) else {
             throw .damagedPackedFile(
-                "'\(PackedLayout.metadataKey)' can't be read", file: tensors.path)
+                "'\(PackedFormat.layoutKey)' can't be read", file: tensors.path)
         }
         self.layout = layout
     }
@@ -34,7 +34,7 @@ struct PackedWeightSource: WeightSource {
             throw .damagedPackedFile(
                 "tensor '\(name)' has \(view.bytes.count) bytes, expected \(byteCount)", file: path)
         }
-        guard Int(bitPattern: view.bytes.baseAddress) % PackedLayout.alignment == 0 else {
+        guard Int(bitPattern: view.bytes.baseAddress) % PackedFormat.alignment == 0 else {
             throw .damagedPackedFile("tensor '\(name)' is not aligned", file: path)
         }
         return PackedMatrix(
@@ -77,10 +77,6 @@ struct PackedLayout {
         /// [outputCount, inputCount] of a packed matrix, or [count] of an f32 vector.
         let shape: [Int]
     }
-
-    static let metadataKey = "graft.layout"
-    /// Tensors begin at, and are padded to, multiples of this many bytes.
-    static let alignment = 64
 
     var entries: [String: Entry] = [:]
 
