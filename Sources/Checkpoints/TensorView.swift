@@ -78,6 +78,11 @@ public struct NonFiniteSummary: Sendable, Equatable, CustomStringConvertible {
     /// Where the first of them stands, slowest dimension first.
     public let first: [Int]
 
+    public init(count: Int, first: [Int]) {
+        self.count = count
+        self.first = first
+    }
+
     public var description: String {
         let place = first.map(String.init).joined(separator: ",")
         return "\(count) non-finite value\(count == 1 ? "" : "s") (first at [\(place)])"

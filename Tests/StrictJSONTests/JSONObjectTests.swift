@@ -1,0 +1,26 @@
+import StrictJSON
+import Testing
+
+@Suite(.serialized) struct JSONObjectTests {
+    @Test(arguments: [3, 40])
+    func membersAreReplacedAppendedAndRemoved(count: Int) {
+        var object = JSONObject()
+        for index in 0..<count { object["k\(index)"] = .integer(Int64(index)) }
+        object["k1"] = .string("new")
+        object["k0"] = nil
+        object["absent"] = nil
+        #expect(object.count == count - 1)
+        #expect(object["k0"] == nil)
+        #expect(object["k1"] == .string("new"))
+        #expect(object["k\(count - 1)"] == .integer(Int64(count - 1)))
+        #expect(object.keys == (1..<count).map { "k\($0)" })
+    }
+
+    @Test func equalityDisregardsOrder() {
+        let left: JSONObject = ["a": .integer(1), "b": .integer(2)]
+        let right: JSONObject = ["b": .integer(2), "a": .integer(1)]
+        #expect(left == right)
+        #expect(left != ["a": .integer(1)])
+        #expect(left != ["a": .integer(1), "b": .integer(3)])
+    }
+}
