@@ -1,0 +1,218 @@
+import Engine
+import Synchronization
+import Testing
+import Transformer
+
+@Suite struct GenerationEngineTests {
+    /// Eight prompts under five selections, greedy and sampled, some scored.
+    private func requests() throws -> [(tokens: [Int32], plan: Int, sampling: SamplingParameters)] {
+        try (0..<16).map { index in
+            var random = RandomSource(seed: UInt64(index))
+            let count = 1 + index * 5
+            let tokens = (0..<count).map { _ in Int32(random.next() % 96) }
+            let sampling =
+                index.isMultiple(of: 2)
+                ? SamplingParameters.greedy
+                : try SamplingParameters(
+                    temperature: 0.9, topK: 40, topP: 0.95, minP: 0.01, seed: UInt64(index),
+                    repetitionPenalty: 1.1, presencePenalty: 0.1, frequencyPenalty: 0.1,
+                    logitBias: [3: 1])
+            return (tokens, index % TinyBase.plans.count, sampling)
+        }
+    }
+
+    private func run(
+        _ indices: some Sequence<Int>, _ configuration: EngineConfiguration
+    ) async throws -> (events: [[GenerationEvent]], statistics: EngineStatistics) {
+        let engine = GenerationEngine(
+            base: TinyBase.model, pool: TinyBase.pool, configuration: configuration)
+        let all = try requests()
+        var sinks: [(RecordingSink, CountingLease)] = []
+        for index in indices {
+            let sink = RecordingSink()
+            let lease = CountingLease(TinyBase.plans[all[index].plan])
+            sinks.append((sink, lease))
+            try engine.submit(
+                GenerationRequest(
+                    tokens: all[index].tokens, lease: lease, sampling: all[index].sampling,
+                    maximumNewTokenCount: 24, logprobCount: 3, promptLogprobCount: 2, sink: sink))
+        }
+        var events: [[GenerationEvent]] = []
+        for (sink, lease) in sinks {
+            // Durations differ; everything before the last event must not.
+            let received = await sink.wait()
+            #expect(RecordingSink.summary(received)?.reason == .length)
+            #expect(lease.releaseCount.load(ordering: .relaxed) == 1)
+            #expect(lease.tokenCount.load(ordering: .relaxed) == 24)
+            events.append(received.dropLast())
+        }
+        await engine.drain()
+        return (events, engine.statistics())
+    }
+
+    @Test func anAnswerIsTheSameAloneAndInAnyBatchChunkOrCache() async throws {
+        var alone: [[GenerationEvent]] = []
+        for index in 0..<16 {
+            alone += try await run([index], EngineConfiguration()).events
+        }
+        for count in [2, 3, 8, 16] {
+            let together = try await run(0..<count, EngineConfiguration())
+            #expect(together.events == Array(alone[0..<count]), "batch of \(count)")
+            #expect(together.statistics.maximumPlanCount == min(count, 5))
+        }
+        for chunk in [1, 7, 64] {
+            let chunked = try await run(
+                0..<16,
+                EngineConfiguration(
+                    maximumRowCount: 70, prefillChunk: chunk, maximumSequenceCount: 6))
+            #expect(chunked.events == alone, "chunk of \(chunk)")
+        }
+        let pageByteCount = KeyValuePagePool.pageByteCount(
+            layerCount: 2, shape: TinyBase.model.attentionShape)
+        let scarce = try await run(
+            0..<16, EngineConfiguration(keyValueByteCount: 9 * pageByteCount))
+        #expect(scarce.events == alone)
+        #expect(scarce.statistics.preemptionCount > 0)
+        #expect(scarce.statistics.usedPageCount == 0)
+        #expect(scarce.statistics.totalPageCount == 9)
+    }
+
+    @Test func promptLogprobsComeOnceWithAnEntryForEachToken() async throws {
+        let events = try await run([4], EngineConfiguration()).events[0]
+        guard case .promptLogprobs(let entries) = events[0] else {
+            Issue.record("the first event is \(events[0])")
+            return
+        }
+        let tokens = try requests()[4].tokens
+        #expect(entries.count == tokens.count)
+        #expect(entries[0] == nil)
+        #expect(entries.dropFirst().map { $0?.own.token } == tokens.dropFirst().map { $0 })
+        #expect(entries.dropFirst().allSatisfy { $0?.top.count == 2 && $0!.own.logprob <= 0 })
+        #expect(events.count == 25)
+    }
+
+    private func submit(
+        _ engine: GenerationEngine, tokens: [Int32] = [1, 2, 3], count: Int = 8,
+        endTokens: Set<Int32> = [], timeout: Duration? = nil, sink: RecordingSink = .init()
+    ) throws -> (handle: RequestHandle, sink: RecordingSink, lease: CountingLease) {
+        let lease = CountingLease(TinyBase.plans[1])
+        let handle = try engine.submit(
+            GenerationRequest(
+                tokens: tokens, lease: lease, maximumNewTokenCount: count, endTokens: endTokens,
+                timeout: timeout, sink: sink))
+        return (handle, sink, lease)
+    }
+
+    private func engine(_ configuration: EngineConfiguration = .init()) -> GenerationEngine {
+        GenerationEngine(base: TinyBase.model, pool: TinyBase.pool, configuration: configuration)
+    }
+
+    @Test func endTokensAndSinksEndWithStop() async throws {
+        let engine = engine()
+        let free = try submit(engine)
+        let tokens = RecordingSink.tokens(await free.sink.wait()).map(\.token)
+        let ended = try submit(engine, endTokens: [tokens[2]])
+        let events = await ended.sink.wait()
+        let expected = tokens.prefix(through: tokens.firstIndex(of: tokens[2])!)
+        #expect(RecordingSink.tokens(events).map(\.token) == Array(expected))
+        #expect(RecordingSink.tokens(events).last?.isEndToken == true)
+        #expect(RecordingSink.summary(events)?.reason == .stop)
+        let stopped = try submit(engine, sink: RecordingSink(stopAfter: 2))
+        let stoppedEvents = await stopped.sink.wait()
+        #expect(RecordingSink.summary(stoppedEvents)?.reason == .stop)
+        #expect(RecordingSink.summary(stoppedEvents)?.completionTokenCount == 2)
+    }
+
+    @Test func zeroNewTokensScoreThePromptOnly() async throws {
+        let engine = engine()
+        let scored = try submit(engine, tokens: [5], count: 0)
+        let summary = RecordingSink.summary(await scored.sink.wait())
+        #expect(summary?.reason == .length)
+        #expect(summary?.completionTokenCount == 0)
+        #expect(summary?.promptTokenCount == 1)
+    }
+
+    @Test func timeoutEndsWithWhatThereIs() async throws {
+        let engine = engine()
+        let late = try submit(engine, timeout: .zero)
+        #expect(RecordingSink.summary(await late.sink.wait())?.reason == .timeout)
+        #expect(late.lease.releaseCount.load(ordering: .relaxed) == 1)
+    }
+
+    @Test func theContextIsTheLimitOfNewTokens() async throws {
+        let engine = engine(EngineConfiguration(maximumContext: 10))
+        let long = try submit(engine, count: 1000)
+        let summary = RecordingSink.summary(await long.sink.wait())
+        #expect(summary?.reason == .length)
+        #expect(summary?.completionTokenCount == 7)
+        #expect(throws: EngineError.contextTooLong(tokenCount: 10, maximum: 9)) {
+            try submit(engine, tokens: Array(repeating: 1, count: 10))
+        }
+    }
+
+    @Test func refusalsReleaseTheLease() async throws {
+        let engine = engine(EngineConfiguration(maximumSequenceCount: 1, queueLimit: 0))
+        let lease = CountingLease(TinyBase.plans[0])
+        let sink = RecordingSink()
+        func refusal(_ tokens: [Int32]) -> EngineError? {
+            do throws(EngineError) {
+                try engine.submit(GenerationRequest(tokens: tokens, lease: lease, sink: sink))
+                return nil
+            } catch { return error }
+        }
+        #expect(refusal([]) == .emptyPrompt)
+        #expect(refusal([96]) == .unknownToken(96, field: "tokens", vocabularyCount: 96))
+        #expect(refusal([-1]) == .unknownToken(-1, field: "tokens", vocabularyCount: 96))
+        await engine.drain()
+        #expect(refusal([1]) == .shuttingDown)
+        #expect(throws: EngineError.shuttingDown) { try engine.checkCapacity() }
+        #expect(lease.releaseCount.load(ordering: .relaxed) == 4)
+        #expect(sink.events.isEmpty)
+    }
+
+    @Test func abortGivesUpWhatIsInFlight() async throws {
+        let engine = engine(EngineConfiguration(maximumSequenceCount: 2))
+        let requests = try (0..<20).map { _ in try submit(engine, count: 200) }
+        engine.abort()
+        await engine.drain()
+        for (_, sink, lease) in requests {
+            #expect(sink.events.last.map(RecordingSink.isTerminal) == true)
+            #expect(lease.releaseCount.load(ordering: .relaxed) == 1)
+        }
+        #expect(requests.contains { $0.sink.events.last == .failed(.shuttingDown) })
+    }
+
+    @Test func aThousandRandomSubmissionsAndCancellationsEndOnceEach() async throws {
+        let engine = engine(
+            EngineConfiguration(maximumSequenceCount: 4, queueLimit: 24))
+        var random = RandomSource(seed: 20)
+        var live: [(handle: RequestHandle, sink: RecordingSink, lease: CountingLease)] = []
+        var refusedCount = 0
+        for _ in 0..<1000 {
+            if random.next() % 3 < 2 {
+                do {
+                    let count = 1 + Int(random.next() % 40)
+                    live.append(
+                        try submit(
+                            engine, tokens: Array(repeating: 9, count: count),
+                            count: Int(random.next() % 12),
+                            timeout: random.next() % 5 == 0 ? .milliseconds(1) : nil))
+                } catch EngineError.overloaded { refusedCount += 1 }
+            } else if !live.isEmpty {
+                engine.cancel(live[Int(random.next() % UInt64(live.count))].handle)
+            }
+        }
+        await engine.drain()
+        for (_, sink, lease) in live {
+            let events = sink.events
+            #expect(events.filter(RecordingSink.isTerminal).count == 1)
+            #expect(events.last.map(RecordingSink.isTerminal) == true)
+            #expect(lease.releaseCount.load(ordering: .relaxed) == 1)
+        }
+        let statistics = engine.statistics()
+        #expect(statistics.usedPageCount == 0 && statistics.runningCount == 0)
+        #expect(statistics.waitingCount == 0)
+        #expect(statistics.finishedCounts.values.reduce(0, +) == live.count)
+        #expect(live.count + refusedCount > 500)
+    }
+}

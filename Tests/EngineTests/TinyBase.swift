@@ -1,0 +1,196 @@
+import Engine
+import Foundation
+import Kernels
+import Synchronization
+import Transformer
+
+/// A small base with random weights, and adapters for it.
+enum TinyBase {
+    static let vocabularyCount = 96
+    static let hiddenSize = 32
+    static let pool = WorkerPool(threadCount: 2)
+
+    static let model: BaseModel = {
+        do { return try make() } catch { preconditionFailure("no tiny base: \(error)") }
+    }()
+
+    /// The base alone, three low-rank adapters of ranks 1, 4 and 8, and a prefix of 5 tokens.
+    static let plans: [AdapterPlan] = {
+        do {
+            let slots = model.slots
+            return [AdapterPlan.base(slots)]
+                + (try [1, 4, 8].map { rank in
+                    try AdapterPlan(
+                        [
+                            SelectedOperators(
+                                name: "rank\(rank)", operators: lowRank(rank), weight: 1)
+                        ],
+                        slots: slots)
+                }) + [
+                    try AdapterPlan(
+                        [SelectedOperators(name: "prefix", operators: prefix(5), weight: 1)],
+                        slots: slots)
+                ]
+        } catch { preconditionFailure("no plans: \(error)") }
+    }()
+
+    private static func lowRank(_ rank: Int) -> AdapterOperators {
+        var operators = AdapterOperators()
+        var random = RandomSource(seed: UInt64(rank))
+        for slot in [LinearSlot.layer(0, .query), .layer(1, .down), .layer(1, .value)] {
+            let shape = model.slots.shape(of: slot)
+            operators.linear[slot] = [
+                .lowRank(
+                    LowRankOperator(
+                        a: matrix(rank, shape.inputCount, &random),
+                        b: matrix(shape.outputCount, rank, &random), scaling: 2))
+            ]
+        }
+        return operators
+    }
+
+    private static func prefix(_ tokenCount: Int) -> AdapterOperators {
+        var operators = AdapterOperators()
+        var random = RandomSource(seed: 99)
+        let shape = model.attentionShape
+        let count = tokenCount * 2 * 2 * shape.keyValueHeadCount * shape.headDimension
+        operators.prefix = PrefixKeyValues(
+            values: values(count, scale: 1, &random), tokenCount: tokenCount, layerCount: 2,
+            shape: shape)
+        return operators
+    }
+
+    private static func matrix(
+        _ outputCount: Int, _ inputCount: Int, _ random: inout RandomSource
+    ) -> PackedMatrix {
+        values(outputCount * inputCount, scale: 0.5, &random).withUnsafeBytes {
+            PackedMatrix(
+                packing: WeightMatrix(
+                    pointer: $0.baseAddress!, type: .f32, outputCount: outputCount,
+                    inputCount: inputCount),
+                pool: nil)
+        }
+    }
+
+    private static func values(
+        _ count: Int, scale: Float, _ random: inout RandomSource
+    ) -> [Float] {
+        (0..<count).map { _ in (Float(random.nextUnit()) - 0.5) * 2 * scale }
+    }
+
+    private static func make() throws -> BaseModel {
+        let directory = FileManager.default.temporaryDirectory
+            .appendingPathComponent("graft-engine-tests-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let configuration = """
+            {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
+             "vocab_size": \(vocabularyCount), "hidden_size": \(hiddenSize),
+             "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+             "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+             "max_position_embeddings": 256, "tie_word_embeddings": true}
+            """
+        try Data(configuration.utf8).write(to: directory.appendingPathComponent("config.json"))
+        try safetensors().write(to: directory.appendingPathComponent("model.safetensors"))
+        return try BaseModel.open(path: directory.path, pool: pool)
+    }
+
+    private static func safetensors() -> Data {
+        var shapes: [(String, [Int])] = [("model.embed_tokens.weight", [vocabularyCount, 32])]
+        for layer in 0..<2 {
+            let block = "model.layers.\(layer)"
+            shapes += [
+                ("\(block).self_attn.q_proj.weight", [32, 32]),
+                ("\(block).self_attn.k_proj.weight", [16, 32]),
+                ("\(block).self_attn.v_proj.weight", [16, 32]),
+                ("\(block).self_attn.o_proj.weight", [32, 32]),
+                ("\(block).mlp.gate_proj.weight", [64, 32]),
+                ("\(block).mlp.up_proj.weight", [64, 32]),
+                ("\(block).mlp.down_proj.weight", [32, 64]),
+                ("\(block).input_layernorm.weight", [32]),
+                ("\(block).post_attention_layernorm.weight", [32]),
+            ]
+        }
+        shapes.append(("model.norm.weight", [32]))
+        var header: [String] = []
+        var data = Data()
+        var random = RandomSource(seed: 7)
+        for (name, shape) in shapes {
+            let floats = values(shape.reduce(1, *), scale: 0.6, &random)
+            let begin = data.count
+            floats.withUnsafeBytes { data.append(contentsOf: $0) }
+            header.append(
+                "\"\(name)\":{\"dtype\":\"F32\",\"shape\":\(shape),"
+                    + "\"data_offsets\":[\(begin),\(data.count)]}")
+        }
+        var text = "{" + header.joined(separator: ",") + "}"
+        while text.utf8.count % 8 != 0 { text += " " }
+        return withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { Data($0) }
+            + Data(text.utf8) + data
+    }
+}
+
+/// Counts how often it is released.
+final class CountingLease: PlanLease {
+    let plan: AdapterPlan
+    let releaseCount = Atomic(0)
+    let tokenCount = Atomic(0)
+
+    init(_ plan: AdapterPlan) { self.plan = plan }
+
+    func release() { releaseCount.wrappingAdd(1, ordering: .relaxed) }
+    func addTokens(_ count: Int) { tokenCount.wrappingAdd(count, ordering: .relaxed) }
+}
+
+/// Keeps events, and wakes whoever waits for the last one.
+final class RecordingSink: GenerationSink {
+    private struct State {
+        var events: [GenerationEvent] = []
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+    private let stopAfter: Int
+
+    /// - Parameter stopAfter: ends the request with this many tokens.
+    init(stopAfter: Int = .max) { self.stopAfter = stopAfter }
+
+    func receive(_ event: GenerationEvent) -> SinkDecision {
+        state.withLock { state in
+            state.events.append(event)
+            if Self.isTerminal(event) { state.waiter?.resume() }
+            return Self.tokens(state.events).count >= stopAfter ? .stop : .proceed
+        }
+    }
+
+    /// All events, once the last has come.
+    func wait() async -> [GenerationEvent] {
+        await withCheckedContinuation { continuation in
+            state.withLock { state in
+                if state.events.contains(where: Self.isTerminal) {
+                    continuation.resume()
+                } else {
+                    state.waiter = continuation
+                }
+            }
+        }
+        return events
+    }
+
+    var events: [GenerationEvent] { state.withLock { $0.events } }
+
+    static func isTerminal(_ event: GenerationEvent) -> Bool {
+        switch event {
+        case .finished, .failed: true
+        case .token, .promptLogprobs: false
+        }
+    }
+
+    static func tokens(_ events: [GenerationEvent]) -> [GeneratedToken] {
+        events.compactMap { if case .token(let token) = $0 { token } else { nil } }
+    }
+
+    static func summary(_ events: [GenerationEvent]) -> GenerationSummary? {
+        if case .finished(let summary) = events.last { summary } else { nil }
+    }
+}
