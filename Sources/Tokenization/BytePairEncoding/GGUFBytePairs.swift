@@ -41,7 +41,8 @@ enum GGUFBytePairs {
         var vocabulary = BytePairVocabulary(count: source.pieces.count)
         for (id, piece) in source.pieces.enumerated() {
             guard let spelling = String(validating: piece, as: UTF8.self) else {
-                throw .invalidPiece(index: id, reason: "it is not UTF-8")
+                throw .invalidField(
+                    field: "tokenizer.ggml.tokens[\(id)]", expected: "UTF-8", found: "not")
             }
             try vocabulary.add(spelling, id: id)
         }

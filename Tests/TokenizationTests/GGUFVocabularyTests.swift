@@ -1,0 +1,80 @@
+import Checkpoints
+import StrictJSON
+import Testing
+import Tokenization
+
+/// A vocabulary inside a GGUF gives the tokens of the file that it was made from.
+@Suite struct GGUFVocabularyTests {
+    @Test(arguments: [
+        ("gpt2", "gpt-2"), ("smollm", "smollm"), ("llama3", "llama-bpe"), ("qwen2", "qwen2"),
+    ])
+    func bytePairsEqualTheirTokenizerJSON(name: String, preTokenizer: String) throws {
+        let file = try #require(try Fixtures.json("\(name).json").objectValue)
+        let model = try #require(file["model"]?.objectValue)
+        let original = try Fixtures.tokenizer("\(name).json")
+        let plainCount = try #require(model["vocab"]?.objectValue).count
+        var vocabulary = GGUFVocabulary(model: "gpt2", preTokenizer: preTokenizer, pieces: [])
+        var pieces = [[UInt8]](repeating: [], count: plainCount)
+        for (spelling, id) in try #require(model["vocab"]?.objectValue) {
+            pieces[try #require(id.intValue)] = Array(spelling.utf8)
+        }
+        vocabulary.pieces = pieces
+        vocabulary.types = (0..<plainCount).map { original.isSpecial($0) ? 3 : 1 }
+        vocabulary.merges = try #require(model["merges"]?.arrayValue).map { merge in
+            merge.stringValue ?? merge.arrayValue?.compactMap(\.stringValue).joined(separator: " ")
+                ?? ""
+        }
+        vocabulary.addsBeginning = false
+        let tokenizer = try load(vocabulary)
+        for item in try #require(try Fixtures.json("\(name).cases.json").arrayValue) {
+            let text = try #require(item.objectValue?["text"]?.stringValue)
+            let expected = item.objectValue?["ids"]?.integers ?? []
+            guard expected.allSatisfy({ $0 < plainCount }) else { continue }
+            #expect(try tokenizer.encode(text, addingSpecialTokens: true) == expected, "\(text)")
+        }
+    }
+
+    @Test func sentencePiecesAreHandedToTheLibrary() throws {
+        let pieces = ["<unk>", "<s>", "</s>", "▁", "a", "b", "▁a", "ab", "▁ab", "<sep>"]
+        let vocabulary = GGUFVocabulary(
+            model: "llama", pieces: pieces.map { Array($0.utf8) },
+            scores: [0, 0, 0, -4, -5, -6, -1, -2, -3, 0], types: [2, 3, 3, 1, 1, 1, 1, 1, 1, 4],
+            beginningToken: 1, endToken: 2, unknownToken: 0, endOfTurnTokens: [9])
+        let tokenizer = try load(vocabulary)
+        #expect(try tokenizer.encode("ab", addingSpecialTokens: true) == [1, 8])
+        #expect(try tokenizer.encode("a<sep>b</s>", addingSpecialTokens: false) == [6, 9, 5, 2])
+        #expect(try tokenizer.decode([1, 6, 5, 2, 6]) == "ab a")
+        #expect(tokenizer.endTokens == [2, 9])
+        var bare = vocabulary
+        bare.addsSpacePrefix = false
+        #expect(try load(bare).encode("ab", addingSpecialTokens: false) == [7])
+    }
+
+    @Test func unknownKindsAreNamed() {
+        expect(
+            GGUFVocabulary(model: "bert", pieces: []),
+            "The GGUF vocabulary 'bert' is not supported; supported: gpt2, llama.")
+        expect(
+            GGUFVocabulary(model: "gpt2", preTokenizer: "tekken", pieces: []),
+            "The GGUF pre-tokenizer 'tekken' is not supported; supported: default, gpt-2, smollm, "
+                + "llama-bpe, qwen2.")
+        expect(
+            GGUFVocabulary(model: "gpt2", pieces: []),
+            "tokenizer.ggml.tokens must be a vocabulary, but it is empty.")
+        expect(
+            GGUFVocabulary(model: "gpt2", pieces: [[0xFF]]),
+            "tokenizer.ggml.tokens[0] must be UTF-8, but it is not.")
+        expect(
+            GGUFVocabulary(model: "gpt2", pieces: [[97]], beginningToken: 5, addsBeginning: true),
+            "tokenizer.ggml.bos_token_id must be a token of the vocabulary, but it is 5.")
+    }
+
+    private func load(_ vocabulary: GGUFVocabulary) throws(TokenizationError) -> any Tokenizer {
+        try TokenizerLoader.load(TokenizerAssets(vocabulary: .gguf(vocabulary)))
+    }
+
+    private func expect(_ vocabulary: GGUFVocabulary, _ description: String) {
+        let error = #expect(throws: TokenizationError.self) { try load(vocabulary) }
+        #expect(error?.description == description)
+    }
+}

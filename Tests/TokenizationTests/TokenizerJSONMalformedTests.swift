@@ -1,0 +1,126 @@
+import Testing
+import Tokenization
+
+@Suite struct TokenizerJSONMalformedTests {
+    /// Every malformed file is answered with one sentence.
+    @Test(arguments: [
+        (#"{"a":0,"b":0}"#, "[]", "The tokens 'a' and 'b' have the same id 0."),
+        (
+            #"{"a":-1}"#, "[]",
+            "The token 'a' has the id -1, but an id must be an integer from 0 to 65535."
+        ),
+        (
+            #"{"a":0,"b":4000000000}"#, "[]",
+            "The token 'b' has the id 4000000000, but an id must be an integer from 0 to 65535."
+        ),
+        (#"{"a":0.5}"#, "[]", "The token 'a' has the id 0.5, but an id must be an integer."),
+        ("{}", "[]", "tokenizer.json.model.vocab must be a vocabulary, but it is empty."),
+        (#"{"a":0}"#, #"["a"]"#, "merge 0: 'a' is not two tokens with a space between."),
+        (#"{"a":0}"#, #"["a b c"]"#, "merge 0: 'a b c' is not two tokens with a space between."),
+        (#"{"a":0}"#, #"["a b"]"#, "merge 0: 'b' is not in the vocabulary."),
+        (#"{"a":0}"#, #"["a a"]"#, "merge 0: 'aa' is not in the vocabulary."),
+        (#"{"a":0}"#, #"[["a"]]"#, "merge 0: it is an array, not two tokens."),
+        (
+            #"{"a":0}"#, #"["a aaaaaaaaaaaaaaaa"]"#,
+            "merge 0: 'aaaaaaaaaaaaaaaa' is not in the vocabulary."
+        ),
+    ])
+    func vocabulariesAndMerges(vocabulary: String, merges: String, expected: String) {
+        expect(Fixtures.tokenizerJSON(vocabulary: vocabulary, merges: merges), expected)
+    }
+
+    @Test func unsupportedPartsAreNamed() {
+        expect(
+            Fixtures.tokenizerJSON(preTokenizer: #"{"type":"Metaspace"}"#),
+            "The pre-tokenizer 'Metaspace' is not supported; supported: ByteLevel, Digits, Sequence, Split."
+        )
+        expect(
+            Fixtures.tokenizerJSON(normalizer: #"{"type":"Lowercase"}"#),
+            "The normalizer 'Lowercase' is not supported; supported: NFC, Sequence.")
+        expect(
+            Fixtures.tokenizerJSON(decoder: #"{"type":"Fuse"}"#),
+            "The tokenizer decoder 'Fuse' is not supported; supported: ByteLevel.")
+        expect(
+            Fixtures.tokenizerJSON(postProcessor: #"{"type":"BertProcessing"}"#),
+            "The post-processor 'BertProcessing' is not supported; supported: ByteLevel, Sequence, "
+                + "TemplateProcessing.")
+        expect(
+            Fixtures.tokenizerJSON(model: #","byte_fallback":true"#),
+            "The tokenizer model setting 'byte_fallback' is not supported; supported: byte-level BPE."
+        )
+        expect(
+            Fixtures.tokenizerJSON().replacing(#""type":"BPE""#, with: #""type":"Unigram""#),
+            "The tokenizer model 'Unigram' is not supported; supported: BPE.")
+    }
+
+    @Test func undefinedSpecialTokensAreNamed() {
+        expect(
+            Fixtures.tokenizerJSON(
+                postProcessor:
+                    #"{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[CLS]"}}],"#
+                    + #""special_tokens":{}}"#),
+            "tokenizer.json.post_processor.single names the special token '[CLS]', which is not defined."
+        )
+        expect(
+            Fixtures.tokenizerJSON(model: #","unk_token":"?""#),
+            "tokenizer.json.model.unk_token names the special token '?', which is not defined.")
+    }
+
+    @Test func badPatternsAreNamed() {
+        expect(
+            split("(a"),
+            "The regular expression '(a' is invalid at byte 2: missing closing parenthesis.")
+        expect(
+            split("[a&&b]"),
+            "The regular expression '[a&&b]' is invalid at byte 2: classes inside classes are not supported."
+        )
+    }
+
+    @Test(.timeLimit(.minutes(1))) func anEndlessPatternIsABoundedError() throws {
+        let tokenizer = try Fixtures.tokenizer(json: split("(a+)+$"))
+        let error = #expect(throws: TokenizationError.self) {
+            try tokenizer.encode(
+                String(repeating: "a", count: 60) + "b", addingSpecialTokens: false)
+        }
+        #expect(
+            error?.description
+                == "The regular expression '(a+)+$' needs too many steps on this text.")
+    }
+
+    @Test func deeplyNestedStepsAreRefused() {
+        let open = String(repeating: #"{"type":"Sequence","pretokenizers":["#, count: 20)
+        let close = String(repeating: "]}", count: 20)
+        let error = #expect(throws: TokenizationError.self) {
+            try Fixtures.tokenizer(json: Fixtures.tokenizerJSON(preTokenizer: open + close))
+        }
+        #expect(
+            error?.description.contains("must be nested at most 8 deep, but it is deeper.") == true)
+    }
+
+    @Test func anAddedTokenMustAgreeWithTheVocabulary() {
+        expect(
+            Fixtures.tokenizerJSON(added: #"[{"id":1,"content":"a"}]"#),
+            "The tokens 'b' and 'a' have the same id 1.")
+        expect(
+            Fixtures.tokenizerJSON(added: #"[{"id":7,"content":"a"}]"#),
+            "The token 'a' has the id 7, but the vocabulary gives it the id 0 as well.")
+        expect(
+            Fixtures.tokenizerJSON(added: #"[{"id":"7","content":"z"}]"#),
+            "tokenizer.json.added_tokens[0].id must be an integer from 0 up, but it is a string.")
+    }
+
+    private func split(_ pattern: String) -> String {
+        Fixtures.tokenizerJSON(
+            preTokenizer:
+                #"{"type":"Split","pattern":{"Regex":"\#(pattern)"},"behavior":"Isolated"}"#)
+    }
+
+    private func expect(
+        _ json: String, _ description: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let error = #expect(throws: TokenizationError.self, sourceLocation: sourceLocation) {
+            try Fixtures.tokenizer(json: json)
+        }
+        #expect(error?.description == description, sourceLocation: sourceLocation)
+    }
+}
