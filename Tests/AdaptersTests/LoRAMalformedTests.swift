@@ -1,0 +1,144 @@
+import StrictJSON
+import Testing
+
+import Adapters
+
+/// Configurations and tensors that can't be right, and the sentence that each gets.
+@Suite struct LoRAMalformedTests {
+    let reading: AdapterReading
+    let config = "adapter/adapter_config.json"
+    let file = "adapter/adapter_model.safetensors"
+
+    init() throws { reading = try AdapterReading() }
+
+    @Test(arguments: [
+        ("r", "0", "expected a whole number from 1 to 32768"),
+        ("r", "-8", "expected a whole number from 1 to 32768"),
+        ("r", "1.5", "expected a whole number from 1 to 32768"),
+        ("r", "\"8\"", "expected a whole number from 1 to 32768"),
+        ("r", "2147483648", "expected a whole number from 1 to 32768"),
+        ("lora_alpha", "\"4\"", "expected a number from -1000000 to 1000000"),
+        ("use_rslora", "\"yes\"", "expected true or false"),
+        ("bias", "\"some\"", "expected \"none\", \"all\", \"lora_only\""),
+        ("target_modules", "[1]", "expected a list of names"),
+        ("rank_pattern", "[]", "expected an object"),
+    ])
+    func settingsAreChecked(name: String, value: String, reason: String) throws {
+        var fixture = AdapterFixture.lora([AdapterFixture.query])
+        fixture.configuration[name] = try JSONValue(parsing: value)
+        #expect(reading.failure(fixture) == "\(config): '\(name)' is \(value), \(reason)")
+    }
+
+    @Test(arguments: [
+        "use_dora", "alora_invocation_tokens", "trainable_token_indices", "layer_replication",
+        "target_parameters", "use_qalora", "use_bdlora", "arrow_config", "kasa_config",
+        "velora_config", "monteclora_config", "megatron_config",
+    ])
+    func unsupportedSettingsAreRefusedByName(name: String) {
+        var fixture = AdapterFixture.lora([AdapterFixture.query])
+        fixture.configuration[name] = .array([.integer(1)])
+        #expect(reading.failure(fixture).hasPrefix("\(config): not supported: '\(name)' is [1]: "))
+    }
+
+    @Test(arguments: ["pissa", "pissa_niter_4", "olora", "corda", "lora_ga", "loftq"])
+    func initializationsThatChangeTheBaseAreRefused(method: String) {
+        let fixture = AdapterFixture.lora(
+            [AdapterFixture.query], ["init_lora_weights": .string(method)])
+        #expect(
+            reading.failure(fixture).hasPrefix(
+                "\(config): not supported: 'init_lora_weights' is \"\(method)\": its training began"
+            ))
+    }
+
+    @Test func absentTargetsListTheBasesModules() {
+        let fixture = AdapterFixture.lora(
+            [AdapterFixture.query], targets: .array([.string("c_attn")]))
+        #expect(
+            reading.failure(fixture)
+                == "\(config): 'target_modules' is [\"c_attn\"]: no target module matched; base has: "
+                + "embed_tokens, input_layernorm, post_attention_layernorm, q_proj, k_proj, v_proj, "
+                + "o_proj, gate_proj, up_proj, down_proj, norm, lm_head")
+    }
+
+    @Test func anExplosivePatternEndsInBoundedTime() {
+        let fixture = AdapterFixture.lora(
+            [AdapterFixture.query], targets: .string("((([a-z_.0-9]+)+)+)+$!"))
+        #expect(reading.failure(fixture).contains("'target_modules'"))
+    }
+
+    @Test func tensorsMustAgreeWithTheConfiguration() {
+        let name = "base_model.model.\(AdapterFixture.query)"
+        var rank = AdapterFixture.lora([AdapterFixture.query])
+        rank.configuration["r"] = .integer(4)
+        #expect(
+            reading.failure(rank)
+                == "\(file): tensor '\(name).lora_A.weight' has shape [2, 16], expected [4, 16]: "
+                + "'r' and 'rank_pattern' give '\(AdapterFixture.query)' rank 4")
+        var alone = AdapterFixture.lora([AdapterFixture.query])
+        alone.tensors.removeLast()
+        #expect(
+            reading.failure(alone)
+                == "\(file): tensor '\(name).lora_B.weight' is missing: '\(name).lora_A.weight' has "
+                + "no partner")
+        var transposed = AdapterFixture.lora([AdapterFixture.query])
+        transposed.tensors[1] = FloatTensor(name + ".lora_B.weight", [2, 16])
+        #expect(
+            reading.failure(transposed)
+                == "\(file): tensor '\(name).lora_B.weight' has shape [2, 16], expected [16, 2]: "
+                + "it is transposed")
+        var wide = AdapterFixture.lora([AdapterFixture.query])
+        wide.tensors[0] = FloatTensor(name + ".lora_A.weight", [2, 20])
+        #expect(
+            reading.failure(wide)
+                == "\(file): tensor '\(name).lora_A.weight' has shape [2, 20], expected [2, 16]: "
+                + "the adapter expects 20 inputs, the base's '\(AdapterFixture.query)' has 16: "
+                + "it was trained on another base")
+    }
+
+    @Test func tensorsWithoutAPlaceAreNamed() {
+        let fixture = AdapterFixture.lora([AdapterFixture.query])
+        func failure(adding name: String) -> String {
+            var changed = fixture
+            changed.tensors.append(FloatTensor(name, [2, 16]))
+            return reading.failure(changed)
+        }
+        let prefix = "base_model.model."
+        #expect(
+            failure(adding: prefix + "model.layers.999.self_attn.q_proj.lora_A.weight")
+                == "\(file): unexpected tensor '\(prefix)model.layers.999.self_attn.q_proj."
+                + "lora_A.weight': it is for layer 999, the base has layers 0 to 1")
+        #expect(
+            failure(adding: prefix + "model.layers.0.mlp.up_proj.lora_A.weight").hasSuffix(
+                "the configuration's 'target_modules' don't target 'model.layers.0.mlp.up_proj', "
+                    + "or it is of another kind"))
+        #expect(failure(adding: "stray").hasSuffix("PEFT's names begin with 'base_model.model.'"))
+        #expect(
+            failure(adding: prefix + AdapterFixture.query + ".lora_magnitude_vector").hasSuffix(
+                "it is DoRA's magnitude, which can't be served yet"))
+    }
+
+    @Test func nonFiniteValuesAreCounted() {
+        var fixture = AdapterFixture.lora([AdapterFixture.query])
+        fixture.tensors[0].values[5] = .nan
+        fixture.tensors[0].values[17] = .infinity
+        #expect(
+            reading.failure(fixture)
+                == "\(file): tensor 'base_model.model.\(AdapterFixture.query).lora_A.weight' has 2 "
+                + "non-finite values (first at [0, 5]): the adapter is damaged or its training diverged"
+        )
+    }
+
+    @Test func unknownSettingsWarnOrRefuse() throws {
+        let fixture = AdapterFixture.lora(
+            [AdapterFixture.query],
+            [
+                "brand_new": .integer(3), "quiet": .null, "off": .bool(false),
+                "empty": .object([:]),
+                "megatron_core": .string("os"),
+            ])
+        let warnings = try reading.read(fixture).warnings
+        #expect(warnings.count == 1)
+        #expect(warnings[0].hasSuffix("unknown setting 'brand_new' is 3 and was ignored"))
+        #expect(reading.failure(fixture, strict: true).contains("unknown setting 'brand_new' is 3"))
+    }
+}
