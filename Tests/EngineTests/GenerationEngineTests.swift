@@ -27,6 +27,7 @@ import Transformer
         let engine = GenerationEngine(
             base: TinyBase.model, pool: TinyBase.pool, configuration: configuration)
         let all = try requests()
+        let gate = try GateSink.hold(engine)
         var sinks: [(RecordingSink, CountingLease)] = []
         for index in indices {
             let sink = RecordingSink()
@@ -37,6 +38,7 @@ import Transformer
                     tokens: all[index].tokens, lease: lease, sampling: all[index].sampling,
                     maximumNewTokenCount: 24, logprobCount: 3, promptLogprobCount: 2, sink: sink))
         }
+        gate.open()
         var events: [[GenerationEvent]] = []
         for (sink, lease) in sinks {
             // Durations differ; everything before the last event must not.
@@ -132,11 +134,51 @@ import Transformer
         #expect(summary?.promptTokenCount == 1)
     }
 
+    @Test func selectionsGiveDifferentAnswers() async throws {
+        let engine = engine()
+        var answers: Set<[Float]> = []
+        for plan in TinyBase.plans {
+            let sink = RecordingSink()
+            try engine.submit(
+                GenerationRequest(
+                    tokens: [1, 2, 3], lease: CountingLease(plan), maximumNewTokenCount: 4,
+                    logprobCount: 1, sink: sink))
+            let tokens = RecordingSink.tokens(await sink.wait())
+            answers.insert(tokens.map { $0.logprobs?.own.logprob ?? 0 })
+        }
+        #expect(answers.count == TinyBase.plans.count)
+    }
+
+    @Test func cancelledAndExcessRequestsAreToldSo() async throws {
+        let engine = engine(EngineConfiguration(maximumSequenceCount: 1, queueLimit: 2))
+        let gate = try GateSink.hold(engine)
+        let cancelled = try submit(engine)
+        let kept = try submit(engine)
+        #expect(throws: EngineError.overloaded(requestLimit: 3)) { try engine.checkCapacity() }
+        #expect(throws: EngineError.overloaded(requestLimit: 3)) { try submit(engine) }
+        engine.cancel(cancelled.handle)
+        gate.open()
+        let events = await cancelled.sink.wait()
+        #expect(events.count == 1)
+        #expect(RecordingSink.summary(events)?.reason == .cancelled)
+        #expect(RecordingSink.tokens(await kept.sink.wait()).count == 8)
+        engine.cancel(kept.handle)
+        await engine.drain()
+        #expect(engine.statistics().finishedCounts == [.cancelled: 1, .length: 2])
+        #expect(kept.sink.events.count == 9)
+    }
+
     @Test func timeoutEndsWithWhatThereIs() async throws {
         let engine = engine()
         let late = try submit(engine, timeout: .zero)
         #expect(RecordingSink.summary(await late.sink.wait())?.reason == .timeout)
         #expect(late.lease.releaseCount.load(ordering: .relaxed) == 1)
+        let partial = try submit(
+            engine, count: 200, timeout: .milliseconds(200),
+            sink: RecordingSink(delayMicroseconds: 5000))
+        let events = await partial.sink.wait()
+        #expect(RecordingSink.summary(events)?.reason == .timeout)
+        #expect((1..<200).contains(RecordingSink.tokens(events).count))
     }
 
     @Test func theContextIsTheLimitOfNewTokens() async throws {

@@ -1,3 +1,4 @@
+import Dispatch
 import Engine
 import Foundation
 import Kernels
@@ -151,12 +152,19 @@ final class RecordingSink: GenerationSink {
 
     private let state = Mutex(State())
     private let stopAfter: Int
+    private let delayMicroseconds: UInt32
 
-    /// - Parameter stopAfter: ends the request with this many tokens.
-    init(stopAfter: Int = .max) { self.stopAfter = stopAfter }
+    /// - Parameters:
+    ///   - stopAfter: ends the request with this many tokens.
+    ///   - delayMicroseconds: holds the engine up with each event.
+    init(stopAfter: Int = .max, delayMicroseconds: UInt32 = 0) {
+        self.stopAfter = stopAfter
+        self.delayMicroseconds = delayMicroseconds
+    }
 
     func receive(_ event: GenerationEvent) -> SinkDecision {
-        state.withLock { state in
+        if delayMicroseconds > 0 { usleep(delayMicroseconds) }
+        return state.withLock { state in
             state.events.append(event)
             if Self.isTerminal(event) { state.waiter?.resume() }
             return Self.tokens(state.events).count >= stopAfter ? .stop : .proceed
@@ -192,5 +200,28 @@ final class RecordingSink: GenerationSink {
 
     static func summary(_ events: [GenerationEvent]) -> GenerationSummary? {
         if case .finished(let summary) = events.last { summary } else { nil }
+    }
+}
+
+/// Holds the engine's thread at its first event until `open`, so that what is submitted meanwhile
+/// arrives together.
+final class GateSink: GenerationSink {
+    private let gate = DispatchSemaphore(value: 0)
+
+    func receive(_ event: GenerationEvent) -> SinkDecision {
+        if case .token = event { gate.wait() }
+        return .proceed
+    }
+
+    func open() { gate.signal() }
+
+    /// Submits a request of one token that holds the engine up.
+    static func hold(_ engine: GenerationEngine) throws -> GateSink {
+        let sink = GateSink()
+        try engine.submit(
+            GenerationRequest(
+                tokens: [1], lease: CountingLease(TinyBase.plans[0]), maximumNewTokenCount: 1,
+                sink: sink))
+        return sink
     }
 }
