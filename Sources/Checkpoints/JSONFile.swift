@@ -4,8 +4,9 @@ internal import StrictJSON
 enum JSONFile {
     /// The object that a file holds.
     static func object(path: String) throws(CheckpointError) -> JSONObject {
-        let file = try MappedFile(path: path)
-        return try object(file.bytes, path: path)
+        try MappedFile(path: path).withBytes { (text) throws(CheckpointError) in
+            try object(text, path: path)
+        }
     }
 
     /// The object that a file holds; nil when there is no such file.

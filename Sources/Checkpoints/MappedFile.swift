@@ -37,6 +37,20 @@ public final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: start, count: count)
     }
 
+    /// Calls `body` with the bytes, and keeps the file mapped meanwhile.
+    func withBytes<Result>(
+        _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> Result
+    ) throws(CheckpointError) -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return try body(bytes)
+    }
+
+    /// A copy of all bytes.
+    var content: [UInt8] {
+        defer { withExtendedLifetime(self) {} }
+        return [UInt8](bytes)
+    }
+
     deinit {
         if let start = bytes.baseAddress {
             munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)

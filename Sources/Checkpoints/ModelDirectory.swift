@@ -55,13 +55,15 @@ struct ModelDirectory {
         let jsonName = "tokenizer.json"
         if has(jsonName) {
             let file = try MappedFile(path: place(jsonName))
-            let object = try JSONFile.object(file.bytes, path: file.path)
+            let object = try file.withBytes { (text) throws(CheckpointError) in
+                try JSONFile.object(text, path: file.path)
+            }
             if !has(modelName) || TokenizerJSONKind(object) == .byteLevel {
-                return .tokenizerJSON([UInt8](file.bytes))
+                return .tokenizerJSON(file.content)
             }
         }
         guard has(modelName) else { return nil }
-        return .sentencePiece(modelBytes: [UInt8](try MappedFile(path: place(modelName)).bytes))
+        return .sentencePiece(modelBytes: try MappedFile(path: place(modelName)).content)
     }
 
     /// `chat_template` as a string, or the entry named "default" of a list of templates.
@@ -79,7 +81,7 @@ struct ModelDirectory {
     private func optionalText(_ name: String) throws(CheckpointError) -> String? {
         guard has(name) else { return nil }
         let file = try MappedFile(path: place(name))
-        guard let text = String(validating: file.bytes, as: UTF8.self) else {
+        guard let text = String(validating: file.content, as: UTF8.self) else {
             throw .malformed(path: file.path, reason: "not UTF-8")
         }
         return text

@@ -41,6 +41,7 @@ public struct TensorView: @unchecked Sendable {
                 path: owner.path)
         }
         let count = elementCount
+        defer { withExtendedLifetime(owner) {} }
         return [Float](unsafeUninitializedCapacity: count) { buffer, initializedCount in
             widen.read(bytes, count: count, into: buffer.baseAddress)
             initializedCount = count
@@ -52,6 +53,7 @@ public struct TensorView: @unchecked Sendable {
     /// - Complexity: O(element count).
     public func nonFiniteSummary() -> NonFiniteSummary? {
         guard let reader = FloatReader(elementType) else { return nil }
+        defer { withExtendedLifetime(owner) {} }
         var count = 0
         var first = 0
         for index in 0..<elementCount where !reader.isFinite(bytes, at: index) {

@@ -17,7 +17,7 @@ extension JSONValue {
         try scanner.scan()
         let tree = try JSONTree(text, scan: scanner.result, maximumDepth: limits.maximumDepth)
         var conversion = JSONTreeConversion()
-        let value = conversion.value(of: tree.root)
+        let value = withExtendedLifetime(tree) { conversion.value(of: tree.root) }
         if conversion.memberCount != scanner.result.memberCount {
             throw DuplicateKeySearch.firstDuplicate(in: text)
         }

@@ -29,7 +29,7 @@ public struct GGUFFile: TensorSource {
         try Self.checkVersion(try reader.integer(UInt32.self, "the version"), file.path)
         let tensorCount = try reader.count("the number of tensors")
         let keyCount = try reader.count("the number of keys")
-        let values = try GGUFValues(&reader, count: keyCount)
+        let values = try GGUFValues(&reader, count: keyCount, file: file)
         let alignment = try values.alignment()
         let table = try Self.tensorTable(&reader, count: tensorCount, alignment: alignment)
         guard let dataOffset = CheckedArithmetic.roundUp(reader.offset, to: alignment) else {

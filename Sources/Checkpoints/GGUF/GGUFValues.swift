@@ -1,14 +1,11 @@
 /// The key-value section of a GGUF file.
-///
-/// `@unchecked Sendable`: `bytes` points into a read-only mapping; whoever holds this holds the file too.
-struct GGUFValues: @unchecked Sendable {
-    private let bytes: UnsafeRawBufferPointer
-    private let path: String
+struct GGUFValues: Sendable {
+    private let file: MappedFile
     private let values: [String: GGUFValue]
 
     static let defaultAlignment = 32
 
-    init(_ reader: inout GGUFReader, count: Int) throws(CheckpointError) {
+    init(_ reader: inout GGUFReader, count: Int, file: MappedFile) throws(CheckpointError) {
         var values: [String: GGUFValue] = [:]
         for _ in 0..<count {
             let key = try reader.text("a key")
@@ -23,10 +20,11 @@ struct GGUFValues: @unchecked Sendable {
                 throw .malformed(path: reader.path, reason: "duplicate key '\(shown)'")
             }
         }
-        bytes = reader.bytes
-        path = reader.path
+        self.file = file
         self.values = values
     }
+
+    private var path: String { file.path }
 
     /// `general.alignment`, 32 where absent.
     func alignment() throws(CheckpointError) -> Int {
@@ -74,7 +72,7 @@ struct GGUFValues: @unchecked Sendable {
 
     func text(_ key: String) throws(CheckpointError) -> String? {
         guard let value = values[key] else { return nil }
-        guard case .string(let range) = value, let text = GGUFText.validated(bytes, range) else {
+        guard case .string(let range) = value, let text = string(range) else {
             throw wrongType(key, expected: "a string in UTF-8")
         }
         return text
@@ -84,18 +82,24 @@ struct GGUFValues: @unchecked Sendable {
     func strings() -> [String: String] {
         values.compactMapValues { value in
             guard case .string(let range) = value else { return nil }
-            return GGUFText.validated(bytes, range)
+            return string(range)
         }
+    }
+
+    private func string(_ range: Range<Int>) -> String? {
+        defer { withExtendedLifetime(file) {} }
+        return GGUFText.validated(file.bytes, range)
     }
 
     /// The elements of an array of strings, as bytes; nil where absent.
     func byteStrings(_ key: String) throws(CheckpointError) -> [[UInt8]]? {
         guard let array = try array(key, of: .string) else { return nil }
-        var reader = GGUFReader(bytes, path: path)
+        defer { withExtendedLifetime(file) {} }
+        var reader = GGUFReader(file.bytes, path: path)
         try reader.skip(array.range.lowerBound, key)
         var strings: [[UInt8]] = []
         strings.reserveCapacity(array.count)
-        for _ in 0..<array.count { strings.append([UInt8](bytes[try reader.string(key)])) }
+        for _ in 0..<array.count { strings.append([UInt8](file.bytes[try reader.string(key)])) }
         return strings
     }
 
@@ -113,9 +117,11 @@ struct GGUFValues: @unchecked Sendable {
         _ key: String, _ type: GGUFValueType, _ element: Value.Type
     ) throws(CheckpointError) -> [Value]? {
         guard let array = try array(key, of: type) else { return nil }
+        defer { withExtendedLifetime(file) {} }
         return (0..<array.count).map { index in
             let offset = array.range.lowerBound + index * MemoryLayout<Value>.size
-            return Value(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Value.self))
+            return Value(
+                littleEndian: file.bytes.loadUnaligned(fromByteOffset: offset, as: Value.self))
         }
     }
 
