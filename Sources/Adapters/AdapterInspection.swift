@@ -1,3 +1,4 @@
+internal import Checkpoints
 public import StrictJSON
 
 /// What an adapter's files say, without a base to attach it to.
