@@ -58,24 +58,37 @@ private struct JSONWriter {
         bytes.append(contentsOf: repeatElement(0x20, count: 2 * level))
     }
 
+    /// Most strings need no escape, so runs of plain bytes are copied whole.
     private mutating func writeString(_ text: String) {
+        var text = text
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): append("\\\"")
-            case UInt8(ascii: "\\"): append("\\\\")
-            case 0x08: append("\\b")
-            case 0x09: append("\\t")
-            case 0x0A: append("\\n")
-            case 0x0C: append("\\f")
-            case 0x0D: append("\\r")
-            case 0..<0x20:
-                append(byte < 0x10 ? "\\u000" : "\\u00")
-                append(String(byte, radix: 16))
-            default: bytes.append(byte)
+        text.withUTF8 { buffer in
+            var plainStart = 0
+            for (offset, byte) in buffer.enumerated() where Self.needsEscape(byte) {
+                bytes.append(contentsOf: buffer[plainStart..<offset])
+                writeEscape(byte)
+                plainStart = offset + 1
             }
+            bytes.append(contentsOf: buffer[plainStart...])
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private mutating func writeEscape(_ byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\""): append("\\\"")
+        case UInt8(ascii: "\\"): append("\\\\")
+        case 0x08: append("\\b")
+        case 0x09: append("\\t")
+        case 0x0A: append("\\n")
+        case 0x0C: append("\\f")
+        case 0x0D: append("\\r")
+        default: append((byte < 0x10 ? "\\u000" : "\\u00") + String(byte, radix: 16))
+        }
     }
 
     private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
