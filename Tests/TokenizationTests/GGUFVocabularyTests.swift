@@ -45,6 +45,9 @@ import Tokenization
         #expect(try tokenizer.encode("a<sep>b</s>", addingSpecialTokens: false) == [6, 9, 5, 2])
         #expect(try tokenizer.decode([1, 6, 5, 2, 6]) == "ab a")
         #expect(tokenizer.endTokens == [2, 9])
+        var relabelled = vocabulary
+        relabelled.types[0] = 3
+        #expect(try load(relabelled).encode("ab", addingSpecialTokens: true) == [1, 8])
         var bare = vocabulary
         bare.addsSpacePrefix = false
         #expect(try load(bare).encode("ab", addingSpecialTokens: false) == [7])

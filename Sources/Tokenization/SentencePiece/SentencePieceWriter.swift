@@ -15,16 +15,16 @@ enum SentencePieceWriter {
                 expected: "as long as the \(source.pieces.count) tokens",
                 found: "of \(count)")
         }
+        let types = types(source)
         var model: [UInt8] = []
         for index in source.pieces.indices {
-            guard source.types[index] >= 0 else {
-                throw .invalidPiece(
-                    index: index, reason: "its type is \(source.types[index]), not 1 to 6")
+            guard types[index] >= 0 else {
+                throw .invalidPiece(index: index, reason: "its type is \(types[index]), not 1 to 6")
             }
             var piece: [UInt8] = []
             append(field: 1, bytes: source.pieces[index], to: &piece)
             append(field: 2, fixed32: source.scores[index].bitPattern, to: &piece)
-            append(field: 3, varint: UInt64(source.types[index]), to: &piece)
+            append(field: 3, varint: UInt64(types[index]), to: &piece)
             append(field: 1, bytes: piece, to: &model)
         }
         append(field: 2, bytes: trainer(source), to: &model)
@@ -32,6 +32,18 @@ enum SentencePieceWriter {
             field: 3, bytes: normalizer(addsDummyPrefix: source.addsSpacePrefix ?? true), to: &model
         )
         return model
+    }
+
+    /// The types of the pieces; some files, such as Gemma's, list the unknown piece as a control piece.
+    private static func types(_ source: GGUFVocabulary) -> [Int32] {
+        let unknownType = Int32(SentencePieceProto.PieceType.unknown.rawValue)
+        var types = source.types
+        if let token = source.unknownToken, types.indices.contains(token),
+            !types.contains(unknownType)
+        {
+            types[token] = unknownType
+        }
+        return types
     }
 
     /// A normaliser setting that, appended to a serialised model, overrides the model's own.
