@@ -1,0 +1,117 @@
+public import Adapters
+internal import Dispatch
+public import Engine
+internal import Synchronization
+
+/// What serving needs of the adapter registry. Loading and merging may take seconds, on the caller's
+/// thread.
+public protocol AdapterCatalog: Sendable {
+    func load(name: String, path: String) throws(AdapterError) -> AdapterDescription
+
+    /// Refuses new requests for the name; that has happened when this returns.
+    ///
+    /// - Parameter completion: called once, when the last request in flight has let go.
+    func unload(
+        name: String, completion: @escaping @Sendable (Result<Void, AdapterError>) -> Void)
+
+    func merge(name: String, weight: Float) throws(AdapterError) -> AdapterDescription
+    func unmerge(name: String) throws(AdapterError) -> AdapterDescription
+    func descriptions() -> [AdapterDescription]
+    func select(_ selection: [SelectionEntry]) throws(AdapterError) -> AdapterSelection
+}
+
+/// The adapters that answer one request, held until `lease` is released.
+public struct AdapterSelection: Sendable {
+    public let lease: any PlanLease
+    public let adapters: [AnsweringAdapter]
+
+    public init(lease: any PlanLease, adapters: [AnsweringAdapter]) {
+        self.lease = lease
+        self.adapters = adapters
+    }
+}
+
+/// One adapter that answers a request, as its `done` event reports it.
+public struct AnsweringAdapter: Sendable, Equatable {
+    public let name: String
+    public let weight: Float
+    /// SHA-256 of the content.
+    public let hash: String
+    public let isMerged: Bool
+
+    public init(name: String, weight: Float, hash: String, isMerged: Bool) {
+        self.name = name
+        self.weight = weight
+        self.hash = hash
+        self.isMerged = isMerged
+    }
+}
+
+extension AdapterRegistry: AdapterCatalog {
+    public func load(name: String, path: String) throws(AdapterError) -> AdapterDescription {
+        let listing: AdapterListing = try load(name: name, path: path)
+        return AdapterDescription(listing)
+    }
+
+    public func merge(name: String, weight: Float) throws(AdapterError) -> AdapterDescription {
+        let listing: AdapterListing = try merge(name: name, weight: weight)
+        return AdapterDescription(listing)
+    }
+
+    public func unmerge(name: String) throws(AdapterError) -> AdapterDescription {
+        let listing: AdapterListing = try unmerge(name: name)
+        return AdapterDescription(listing)
+    }
+
+    public func descriptions() -> [AdapterDescription] {
+        list().map { AdapterDescription($0) }
+    }
+
+    public func select(_ selection: [SelectionEntry]) throws(AdapterError) -> AdapterSelection {
+        let lease = try lease(selection)
+        return AdapterSelection(
+            lease: lease,
+            adapters: lease.entries.map {
+                AnsweringAdapter(
+                    name: $0.name, weight: $0.weight, hash: $0.hash, isMerged: $0.merged)
+            })
+    }
+
+    public func unload(
+        name: String, completion: @escaping @Sendable (Result<Void, AdapterError>) -> Void
+    ) {
+        let hasEnded = Flag()
+        Task {
+            let result: Result<Void, AdapterError>
+            do throws(AdapterError) {
+                try await unload(name: name)
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            hasEnded.raise()
+            completion(result)
+        }
+        // The task takes the name out of the registry before it waits for requests in flight.
+        while !hasEnded.isRaised, list().contains(where: { $0.name == name }) {
+            hasEnded.wait(milliseconds: 1)
+        }
+    }
+}
+
+/// Raised once, by one thread, for another that waits.
+private final class Flag: Sendable {
+    private let raised = Atomic(false)
+    private let semaphore = DispatchSemaphore(value: 0)
+
+    var isRaised: Bool { raised.load(ordering: .acquiring) }
+
+    func raise() {
+        raised.store(true, ordering: .releasing)
+        semaphore.signal()
+    }
+
+    func wait(milliseconds: Int) {
+        _ = semaphore.wait(timeout: .now() + .milliseconds(milliseconds))
+    }
+}

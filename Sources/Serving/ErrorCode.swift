@@ -1,0 +1,16 @@
+/// What went wrong, as clients tell failures apart. The raw values are the protocol's.
+public enum ErrorCode: String, Sendable, CaseIterable {
+    case badJSON = "bad_json"
+    case badRequest = "bad_request"
+    case lineTooLong = "line_too_long"
+    case duplicateID = "duplicate_id"
+    case unknownOperation = "unknown_op"
+    case adapterNotFound = "adapter_not_found"
+    case adapterInvalid = "adapter_invalid"
+    case adapterInUse = "adapter_in_use"
+    case adapterIncompatible = "adapter_incompatible"
+    case contextTooLong = "context_too_long"
+    case overloaded
+    case shuttingDown = "shutting_down"
+    case `internal`
+}

@@ -1,0 +1,88 @@
+internal import Engine
+internal import Tokenization
+
+extension LineSession {
+    /// Starts a request; whatever goes wrong is its last event.
+    func generate(_ request: GenerateRequest, id: RequestID) throws(ServingError) {
+        try beginRequest(id)
+        do throws(ServingError) {
+            let cancel = try start(request, id: id)
+            requestDidStart(id, cancel: cancel)
+        } catch {
+            endRequest(id, .failed(error))
+        }
+    }
+
+    /// The queue's limit comes first, so that a refused request costs no tokenizing.
+    private func start(
+        _ request: GenerateRequest, id: RequestID
+    ) throws(ServingError) -> @Sendable () -> Void {
+        do { try context.generator.checkCapacity() } catch { throw ServingError(error) }
+        let selection: AdapterSelection
+        do { selection = try context.adapters.select(request.adapter) } catch {
+            throw ServingError(error, field: "adapter")
+        }
+        let tokens: [Int32]
+        do throws(ServingError) { tokens = try promptTokens(request.prompt) } catch {
+            selection.lease.release()
+            throw error
+        }
+        do {
+            return try context.generator.start(
+                generationRequest(request, id: id, tokens: tokens, selection: selection))
+        } catch {
+            throw ServingError(error, promptField: request.prompt.field)
+        }
+    }
+
+    private func generationRequest(
+        _ request: GenerateRequest, id: RequestID, tokens: [Int32], selection: AdapterSelection
+    ) -> GenerationRequest {
+        let assembler = TextAssembler(
+            tokenizer: context.tokenizer,
+            position: request.prompt == .text("") ? .beginning : .continuation,
+            stops: request.stops)
+        let responder = GenerationResponder(
+            assembler: assembler, adapters: selection.adapters, streams: request.streams,
+            emit: { self.send($0, id: id) }, emitLast: { self.endRequest(id, $0) })
+        return GenerationRequest(
+            tokens: tokens, lease: selection.lease, sampling: request.sampling,
+            maximumNewTokenCount: request.maximumNewTokenCount,
+            endTokens: request.ignoresEndTokens ? [] : context.endTokens,
+            logprobCount: request.logprobCount, promptLogprobCount: request.promptLogprobCount,
+            timeout: request.timeout, sink: responder)
+    }
+
+    private func promptTokens(_ prompt: GenerateRequest.Prompt) throws(ServingError) -> [Int32] {
+        if case .tokens(let tokens) = prompt { return tokens }
+        let tokenizer = try requireTokenizer(field: prompt.field)
+        do throws(TokenizationError) {
+            return switch prompt {
+            case .text(let text): try Self.tokens(of: text, tokenizer)
+            case .messages(let messages):
+                try tokenizer.encode(conversation: messages).map { Int32(clamping: $0) }
+            case .tokens(let tokens): tokens
+            }
+        } catch {
+            throw ServingError(error, field: prompt.field)
+        }
+    }
+
+    /// Token ids of a text on its own, with the beginning token where the tokenizer asks for one.
+    static func tokens(
+        of text: String, _ tokenizer: any Tokenizer
+    ) throws(TokenizationError) -> [Int32] {
+        try tokenizer.encode(text, addingSpecialTokens: true).map { Int32(clamping: $0) }
+    }
+
+    /// - Throws: `bad_request` where the base has no tokenizer.
+    func requireTokenizer(field: String) throws(ServingError) -> any Tokenizer {
+        guard let tokenizer = context.tokenizer else {
+            throw ServingError(
+                .badRequest,
+                "this base has no tokenizer, so it takes no '\(field)': send token ids as 'tokens'",
+                field: field)
+        }
+        return tokenizer
+    }
+}

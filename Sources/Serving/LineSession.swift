@@ -1,0 +1,200 @@
+internal import StrictJSON
+internal import Synchronization
+
+/// One connection of the line protocol: lines in, events out.
+///
+/// Lines are handled one after the other, so that a request sees every earlier line of its connection
+/// done: an adapter that was loaded, a name that was unloaded. Generation goes on beside that.
+public final class LineSession: Sendable {
+    /// A request whose last event is still to come.
+    private enum InFlight {
+        case starting
+        case running(cancel: @Sendable () -> Void)
+    }
+
+    private struct State {
+        var inFlight: [RequestID: InFlight] = [:]
+        /// Answers that are still to come, those of operations too.
+        var outstandingCount = 0
+        var isClosed = false
+        var completion: (@Sendable () -> Void)?
+    }
+
+    let service: Service
+    let adapterPaths: AdapterPathRule
+    private let write: @Sendable (String) -> Void
+    private let state = Mutex(State())
+
+    var context: ServerContext { service.context }
+
+    init(
+        service: Service, adapterPaths: AdapterPathRule,
+        write: @escaping @Sendable (String) -> Void
+    ) {
+        self.service = service
+        self.adapterPaths = adapterPaths
+        self.write = write
+    }
+
+    deinit { service.didEndSession() }
+
+    /// Handles the next line. Calls must follow each other; they may take as long as tokenizing a long
+    /// prompt or loading an adapter takes.
+    public func receive(_ line: FramedLine) {
+        switch line {
+        case .line(let bytes): handle(bytes)
+        case .tooLong(let limit):
+            send(
+                .failed(
+                    ServingError(.lineTooLong, "the line is longer than \(limit) bytes: shorten it")
+                ), id: nil)
+        }
+    }
+
+    /// No more lines come.
+    ///
+    /// - Parameter completion: called once, when everything accepted is answered.
+    public func endInput(completion: @escaping @Sendable () -> Void) {
+        let isIdle = state.withLock { state in
+            guard state.outstandingCount > 0 else { return true }
+            state.completion = completion
+            return false
+        }
+        if isIdle { completion() }
+    }
+
+    /// The client is gone: cancels its requests and writes nothing any more.
+    public func close() {
+        let requests = state.withLock { state in
+            state.isClosed = true
+            return Array(state.inFlight.values)
+        }
+        for case .running(let cancel) in requests { cancel() }
+    }
+
+    private func handle(_ bytes: [UInt8]) {
+        let object: JSONObject
+        do throws(ServingError) {
+            object = try parse(bytes)
+        } catch {
+            return send(.failed(error), id: nil)
+        }
+        let id = RequestID(object["id"])
+        do throws(ServingError) {
+            try perform(object, id: id)
+        } catch {
+            send(.failed(error), id: id)
+        }
+    }
+
+    private func parse(_ bytes: [UInt8]) throws(ServingError) -> JSONObject {
+        let configuration = context.configuration
+        let limits = JSONLimits(
+            maximumDepth: configuration.maximumDepth,
+            maximumByteCount: configuration.maximumLineByteCount)
+        let value: JSONValue
+        do { value = try JSONValue(parsing: bytes, limits: limits) } catch {
+            throw ServingError(error)
+        }
+        guard let object = value.objectValue else {
+            throw ServingError(
+                .badRequest, "the line is \(value.typeName): a line must be a JSON object")
+        }
+        return object
+    }
+
+    private func perform(_ object: JSONObject, id: RequestID?) throws(ServingError) {
+        if id == nil, let value = object["id"], !value.isNull {
+            throw ServingError(
+                .badRequest,
+                "'id' is \(value.typeName), expected an integer or a string of at most "
+                    + "\(RequestID.maximumByteCount) bytes", field: "id")
+        }
+        let request = try ClientRequest(object)
+        if service.isShuttingDown, request.isNewWork {
+            throw ServingError(
+                .shuttingDown, "the server is shutting down: it takes no more requests")
+        }
+        switch request {
+        case .generate(let request): try generate(request, id: try required(id, "generate"))
+        case .cancel: try cancel(try required(id, "cancel"))
+        default: try answer(request, id: id)
+        }
+    }
+
+    private func required(_ id: RequestID?, _ operation: String) throws(ServingError) -> RequestID {
+        guard let id else {
+            throw ServingError(
+                .badRequest, "'id' is missing: \(operation) needs an integer or a string",
+                field: "id")
+        }
+        return id
+    }
+
+    private func cancel(_ id: RequestID) throws(ServingError) {
+        let request = state.withLock { $0.inFlight[id] }
+        guard case .running(let cancel) = request else {
+            throw ServingError(
+                .badRequest, "no request with this id is in flight: there is nothing to cancel",
+                field: "id")
+        }
+        cancel()
+    }
+}
+
+// MARK: Answers
+
+extension LineSession {
+    /// Writes an event that isn't the last of a request.
+    func send(_ event: ServerEvent, id: RequestID?) {
+        guard !state.withLock({ $0.isClosed }) else { return }
+        write(event.line(id: id))
+    }
+
+    /// An answer will come later.
+    func beginAnswer() {
+        state.withLock { $0.outstandingCount += 1 }
+    }
+
+    /// Writes what ends an answer that was begun.
+    func endAnswer(_ event: ServerEvent, id: RequestID?) {
+        send(event, id: id)
+        let completion = state.withLock { state -> (@Sendable () -> Void)? in
+            state.outstandingCount -= 1
+            guard state.outstandingCount == 0 else { return nil }
+            defer { state.completion = nil }
+            return state.completion
+        }
+        completion?()
+    }
+
+    /// - Throws: `duplicate_id`.
+    func beginRequest(_ id: RequestID) throws(ServingError) {
+        let isNew = state.withLock { state in
+            guard state.inFlight[id] == nil else { return false }
+            state.inFlight[id] = .starting
+            state.outstandingCount += 1
+            return true
+        }
+        guard isNew else {
+            throw ServingError(
+                .duplicateID, "a request with this id is in flight: choose another one", field: "id"
+            )
+        }
+    }
+
+    /// The request runs, unless it has ended already.
+    func requestDidStart(_ id: RequestID, cancel: @escaping @Sendable () -> Void) {
+        let isClosed = state.withLock { state in
+            if state.inFlight[id] != nil { state.inFlight[id] = .running(cancel: cancel) }
+            return state.isClosed
+        }
+        if isClosed { cancel() }
+    }
+
+    /// Writes a request's last event; its id is free again before the client can read that.
+    func endRequest(_ id: RequestID, _ event: ServerEvent) {
+        state.withLock { $0.inFlight[id] = nil }
+        endAnswer(event, id: id)
+    }
+}

@@ -1,0 +1,28 @@
+public import Logging
+public import Tokenization
+
+/// Everything that connections share.
+public struct ServerContext: Sendable {
+    public let generator: any TokenGenerator
+    public let adapters: any AdapterCatalog
+    /// Nil where the base has none: then requests give token ids and get no text.
+    public let tokenizer: (any Tokenizer)?
+    /// Tokens that end an answer.
+    public let endTokens: Set<Int32>
+    public let configuration: ServingConfiguration
+    public let logger: Logger
+
+    /// - Parameter endTokens: nil for the tokenizer's.
+    public init(
+        generator: any TokenGenerator, adapters: any AdapterCatalog, tokenizer: (any Tokenizer)?,
+        endTokens: Set<Int32>? = nil, configuration: ServingConfiguration = .init(), logger: Logger
+    ) {
+        self.generator = generator
+        self.adapters = adapters
+        self.tokenizer = tokenizer
+        self.endTokens =
+            endTokens ?? Set(tokenizer?.endTokens.compactMap { Int32(exactly: $0) } ?? [])
+        self.configuration = configuration
+        self.logger = logger
+    }
+}

@@ -1,0 +1,41 @@
+internal import Engine
+internal import StrictJSON
+
+extension Service {
+    /// The fields of a `stats` event.
+    var statistics: JSONObject {
+        let engine = context.generator.statistics()
+        return [
+            "uptime_ms": uptime.json,
+            "connections": number(connectionCount),
+            "adapters": number(context.adapters.descriptions().count),
+            "requests": .object(requests(engine)),
+            "prompt_tokens": number(engine.promptTokenCount),
+            "completion_tokens": number(engine.generatedTokenCount),
+            "steps": .object([
+                "count": number(engine.stepCount),
+                "rows": number(engine.rowCount),
+                "last_rows": number(engine.lastStepRowCount),
+                "most_rows": number(engine.maximumStepRowCount),
+                "most_selections": number(engine.maximumPlanCount),
+                "preemptions": number(engine.preemptionCount),
+            ]),
+            "pages": .object([
+                "used": number(engine.usedPageCount), "total": number(engine.totalPageCount),
+            ]),
+        ]
+    }
+
+    private func requests(_ engine: EngineStatistics) -> JSONObject {
+        var object: JSONObject = [
+            "running": number(engine.runningCount), "waiting": number(engine.waitingCount),
+        ]
+        for reason in FinishReason.allCases {
+            object[reason.rawValue] = number(engine.finishedCounts[reason] ?? 0)
+        }
+        object["failed"] = number(engine.failedCount)
+        return object
+    }
+
+    private func number(_ count: Int) -> JSONValue { .integer(Int64(count)) }
+}

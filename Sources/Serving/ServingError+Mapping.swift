@@ -1,0 +1,59 @@
+internal import Adapters
+internal import Engine
+internal import StrictJSON
+internal import Tokenization
+
+/// The one place where errors of other modules get their code.
+extension ServingError {
+    init(_ error: JSONError) {
+        self.init(.badJSON, "the line is not acceptable JSON: \(error)")
+    }
+
+    /// - Parameter promptField: the field that the prompt came from.
+    init(_ error: EngineError, promptField: String? = nil) {
+        switch error {
+        case .invalidParameter(let field, _, _), .unknownToken(_, let field, _):
+            self.init(.badRequest, error.description, field: field)
+        case .emptyPrompt:
+            self.init(.badRequest, error.description, field: promptField)
+        case .contextTooLong:
+            self.init(.contextTooLong, error.description, field: promptField)
+        case .overloaded:
+            self.init(.overloaded, error.description)
+        case .shuttingDown:
+            self.init(.shuttingDown, error.description)
+        case .nonFiniteLogits:
+            self.init(.internal, error.description)
+        }
+    }
+
+    /// - Parameter field: the field that names the adapter.
+    init(_ error: AdapterError, field: String) {
+        let code: ErrorCode =
+            switch error.kind {
+            case .unknownName: .adapterNotFound
+            case .invalidAdapter: .adapterInvalid
+            case .incompatible: .adapterIncompatible
+            case .badRequest: .badRequest
+            case .unwritable: .internal
+            }
+        switch error {
+        case .replacedMeanwhile:
+            self.init(.adapterInUse, error.description, field: field)
+        case .invalidWeight where field == "name":
+            self.init(code, error.description, field: "weight")
+        default:
+            self.init(code, error.description, field: field)
+        }
+    }
+
+    /// - Parameter field: the field that holds the text, the tokens or the conversation.
+    init(_ error: TokenizationError, field: String) {
+        switch error {
+        case .sentencePiece:
+            self.init(.internal, error.description, field: field)
+        default:
+            self.init(.badRequest, error.description, field: field)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+internal import Foundation
+public import Serving
+
+/// The line protocol on two file descriptors, standard input and output in general.
+public final class StdioTransport: Sendable {
+    /// Outgoing bytes from which on no more lines are read until the reader catches up.
+    private static let pauseByteCount = 1 << 20
+
+    private let service: any LineService
+    private let connection: any LineConnection
+    private let input: InterruptibleInput
+    private let output: OutputQueue
+
+    /// - Parameter adapterPaths: what the client may load; the local user anything.
+    public init(
+        service: any LineService, adapterPaths: AdapterPathRule = .any,
+        inputDescriptor: Int32 = 0, outputDescriptor: Int32 = 1
+    ) {
+        let input = InterruptibleInput(descriptor: inputDescriptor)
+        let failure = FailureForwarder()
+        let output = OutputQueue(
+            descriptor: outputDescriptor, limit: service.bounds.maximumOutgoingByteCount
+        ) {
+            input.interrupt()
+            failure.forward()
+        }
+        self.service = service
+        self.input = input
+        self.output = output
+        connection = service.makeConnection(adapterPaths: adapterPaths) { output.write($0) }
+        failure.set(connection)
+    }
+
+    /// Reads on a thread of its own until the end of input.
+    ///
+    /// - Parameter completion: called once everything that was accepted is answered.
+    public func start(completion: @escaping @Sendable () -> Void) {
+        let thread = Thread {
+            self.readLines()
+            self.connection.endInput(completion: completion)
+        }
+        thread.name = "graft-input"
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    /// Reads no more lines, and returns when every answer is written.
+    public func finish() async {
+        input.interrupt()
+        await withCheckedContinuation { continuation in
+            let once = Once { continuation.resume() }
+            connection.endInput { once.run() }
+        }
+        await output.finish()
+    }
+
+    private func readLines() {
+        var framer = LineFramer(limit: service.bounds.maximumLineByteCount)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { buffer.deallocate() }
+        while true {
+            output.waitForRoom(byteCount: Self.pauseByteCount)
+            let count = input.read(into: buffer)
+            guard count > 0 else { break }
+            framer.append(UnsafeRawBufferPointer(rebasing: buffer[..<count])) {
+                connection.receive($0)
+            }
+        }
+        framer.finish { connection.receive($0) }
+    }
+}
