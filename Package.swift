@@ -91,7 +91,10 @@ let package = Package(
         tests("Engine", ["Adapters", "Transformer", "Checkpoints", "Kernels", "StrictJSON"]),
         tests("Serving", ["Engine", "Adapters", "Tokenization", "StrictJSON"]),
         tests("Transports", ["Serving", "StrictJSON"]),
-        tests("graft", ["StrictJSON"]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["graft", "StrictJSON", "Checkpoints", "Transformer", "Adapters", "Kernels"],
+            swiftSettings: strict),
     ],
     cLanguageStandard: .c11,
     cxxLanguageStandard: .cxx17

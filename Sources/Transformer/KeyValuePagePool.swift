@@ -14,6 +14,7 @@ public final class KeyValuePagePool {
     private let pageFloatCount: Int
     private var freePages: [Int32]
     private var referenceCounts: [Int32]
+    private var wasUsed: [Bool]
 
     /// - Parameter pageCount: pages of `Attention.pageTokenCount` tokens each.
     public init(pageCount: Int, layerCount: Int, shape: AttentionShape) {
@@ -24,6 +25,7 @@ public final class KeyValuePagePool {
         storage = AlignedBuffer<Float>(count: max(1, pageCount * layerCount * pageFloatCount))
         freePages = (0..<Int32(pageCount)).reversed()
         referenceCounts = Array(repeating: 0, count: pageCount)
+        wasUsed = Array(repeating: false, count: pageCount)
     }
 
     public var freePageCount: Int { freePages.count }
@@ -42,6 +44,8 @@ public final class KeyValuePagePool {
     public func allocate() -> Int32? {
         guard let page = freePages.popLast() else { return nil }
         referenceCounts[Int(page)] = 1
+        if wasUsed[Int(page)] { clear(page) }
+        wasUsed[Int(page)] = true
         return page
     }
 
@@ -55,6 +59,12 @@ public final class KeyValuePagePool {
         precondition(referenceCounts[Int(page)] > 0, "release of a free page")
         referenceCounts[Int(page)] -= 1
         if referenceCounts[Int(page)] == 0 { freePages.append(page) }
+    }
+
+    /// A value that is not finite would reach through a probability of 0, so what an earlier sequence
+    /// left behind must go.
+    private func clear(_ page: Int32) {
+        self.page(page, layer: 0).update(repeating: 0, count: layerCount * pageFloatCount)
     }
 
     /// One layer's part of a page; layers of a page lie side by side.
