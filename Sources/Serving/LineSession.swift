@@ -17,7 +17,7 @@ public final class LineSession: Sendable {
         /// Answers that are still to come, those of operations too.
         var outstandingCount = 0
         var isClosed = false
-        var completion: (@Sendable () -> Void)?
+        var completions: [@Sendable () -> Void] = []
     }
 
     let service: Service
@@ -57,7 +57,7 @@ public final class LineSession: Sendable {
     public func endInput(completion: @escaping @Sendable () -> Void) {
         let isIdle = state.withLock { state in
             guard state.outstandingCount > 0 else { return true }
-            state.completion = completion
+            state.completions.append(completion)
             return false
         }
         if isIdle { completion() }
@@ -159,13 +159,13 @@ extension LineSession {
     /// Writes what ends an answer that was begun.
     func endAnswer(_ event: ServerEvent, id: RequestID?) {
         send(event, id: id)
-        let completion = state.withLock { state -> (@Sendable () -> Void)? in
+        let completions = state.withLock { state -> [@Sendable () -> Void] in
             state.outstandingCount -= 1
-            guard state.outstandingCount == 0 else { return nil }
-            defer { state.completion = nil }
-            return state.completion
+            guard state.outstandingCount == 0 else { return [] }
+            defer { state.completions = [] }
+            return state.completions
         }
-        completion?()
+        completions.forEach { $0() }
     }
 
     /// - Throws: `duplicate_id`.

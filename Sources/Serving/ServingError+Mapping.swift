@@ -1,7 +1,7 @@
-internal import Adapters
-internal import Engine
+package import Adapters
+package import Engine
 internal import StrictJSON
-internal import Tokenization
+package import Tokenization
 
 /// The one place where errors of other modules get their code.
 extension ServingError {
@@ -10,7 +10,7 @@ extension ServingError {
     }
 
     /// - Parameter promptField: the field that the prompt came from.
-    init(_ error: EngineError, promptField: String? = nil) {
+    package init(_ error: EngineError, promptField: String? = nil) {
         switch error {
         case .invalidParameter(let field, _, _), .unknownToken(_, let field, _):
             self.init(.badRequest, error.description, field: field)
@@ -28,7 +28,7 @@ extension ServingError {
     }
 
     /// - Parameter field: the field that names the adapter.
-    init(_ error: AdapterError, field: String) {
+    package init(_ error: AdapterError, field: String) {
         let code: ErrorCode =
             switch error.kind {
             case .unknownName: .adapterNotFound
@@ -48,7 +48,7 @@ extension ServingError {
     }
 
     /// - Parameter field: the field that holds the text, the tokens or the conversation.
-    init(_ error: TokenizationError, field: String) {
+    package init(_ error: TokenizationError, field: String) {
         switch error {
         case .sentencePiece:
             self.init(.internal, error.description, field: field)

@@ -4,7 +4,7 @@
 /// So the result doesn't depend on how the text is cut into pieces.
 ///
 /// **Source** Knuth, Morris, Pratt: Fast pattern matching in strings (1977).
-struct StopMatcher: Sendable {
+package struct StopMatcher: Sendable {
     /// One stop string and how much of it the end of the text matches.
     private struct Pattern: Sendable {
         let bytes: [UInt8]
@@ -37,18 +37,18 @@ struct StopMatcher: Sendable {
     private var patterns: [Pattern]
     private var held: [UInt8] = []
     /// Whether a stop string was found; nothing comes out any more then.
-    private(set) var hasStopped = false
+    package private(set) var hasStopped = false
 
     /// - Parameter stops: empty ones are ignored.
-    init(_ stops: [String]) {
+    package init(_ stops: [String]) {
         patterns = stops.filter { !$0.isEmpty }.map(Pattern.init)
     }
 
     /// Whether text is held back now.
-    var isHolding: Bool { !held.isEmpty }
+    package var isHolding: Bool { !held.isEmpty }
 
     /// Takes whole characters; returns the text that no stop string can begin in any more.
-    mutating func append(_ text: String) -> String {
+    package mutating func append(_ text: String) -> String {
         guard !hasStopped else { return "" }
         guard !patterns.isEmpty else { return text }
         for byte in text.utf8 {
@@ -61,7 +61,7 @@ struct StopMatcher: Sendable {
     }
 
     /// No more text comes: what was held back is text after all.
-    mutating func finish() -> String {
+    package mutating func finish() -> String {
         release(held.count)
     }
 

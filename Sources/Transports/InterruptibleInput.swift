@@ -28,8 +28,8 @@ final class InterruptibleInput: Sendable {
 
     /// Waits for bytes.
     ///
-    /// - Returns: how many were read; 0 at the end of input, on failure and after `interrupt()`.
-    func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    /// - Returns: how many were read; 0 at the end of input and on failure, nil after `interrupt()`.
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         while !isInterrupted.load(ordering: .acquiring) {
             var interests = [
                 pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
@@ -41,6 +41,6 @@ final class InterruptibleInput: Sendable {
             if count >= 0 { return count }
             guard errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK else { return 0 }
         }
-        return 0
+        return nil
     }
 }

@@ -1,7 +1,7 @@
 public import Serving
 
 /// One connection, as a transport sees it.
-public protocol LineConnection: Sendable {
+public protocol LineConnection: AnyObject, Sendable {
     /// Handles the next line; may take long. Calls follow each other.
     func receive(_ line: FramedLine)
 

@@ -7,8 +7,6 @@ final class OutputQueue: Sendable {
         var pending: [UInt8] = []
         var isFinished = false
         var hasFailed = false
-        var hasEnded = false
-        var endWaiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let descriptor: Int32
@@ -17,6 +15,7 @@ final class OutputQueue: Sendable {
     private let state = Mutex(State())
     private let wakeUp = DispatchSemaphore(value: 0)
     private let drained = DispatchSemaphore(value: 0)
+    private let ended = AsyncFlag()
 
     /// - Parameters:
     ///   - limit: bytes that may wait; beyond, the queue fails.
@@ -47,22 +46,16 @@ final class OutputQueue: Sendable {
 
     /// Waits while more than `byteCount` bytes wait for the reader.
     func waitForRoom(byteCount: Int) {
-        while state.withLock({ $0.pending.count > byteCount && !$0.hasFailed && !$0.hasEnded }) {
+        while state.withLock({ $0.pending.count > byteCount && !$0.hasFailed }) {
             _ = drained.wait(timeout: .now() + .milliseconds(50))
         }
     }
 
     /// Returns when everything is written, or the reader is gone.
     func finish() async {
-        await withCheckedContinuation { continuation in
-            let hasEnded = state.withLock { state in
-                state.isFinished = true
-                if !state.hasEnded { state.endWaiters.append(continuation) }
-                return state.hasEnded
-            }
-            wakeUp.signal()
-            if hasEnded { continuation.resume() }
-        }
+        state.withLock { $0.isFinished = true }
+        wakeUp.signal()
+        await ended.wait()
     }
 
     private func run() {
@@ -76,12 +69,7 @@ final class OutputQueue: Sendable {
             }
             drained.signal()
         }
-        let waiters = state.withLock { state in
-            state.hasEnded = true
-            defer { state.endWaiters = [] }
-            return state.endWaiters
-        }
-        waiters.forEach { $0.resume() }
+        ended.raise()
     }
 
     /// - Returns: nil when the thread has to end.

@@ -10,13 +10,13 @@ public struct Server: Sendable {
         public var unixSockets: [String]
         public var addresses: [ListenAddress]
         /// Which paths clients of sockets may load adapters from; the user at standard input may load
-        /// any.
+        /// any. `.any` holds for clients on this machine only, others then load none.
         public var adapterPaths: AdapterPathRule
 
         /// - Parameter usesStandardStreams: nil: when there are no sockets.
         public init(
             usesStandardStreams: Bool? = nil, unixSockets: [String] = [],
-            addresses: [ListenAddress] = [], adapterPaths: AdapterPathRule = .none
+            addresses: [ListenAddress] = [], adapterPaths: AdapterPathRule = .any
         ) {
             self.unixSockets = unixSockets
             self.addresses = addresses

@@ -22,12 +22,16 @@ final class SocketConnection: Sendable {
         failure.set(connection)
     }
 
+    /// What a line costs beside its bytes, while it waits.
+    private static let lineByteCount = 256
+
     /// Bytes of lines that wait to be handled.
     var backlog: Int { queuedByteCount.load(ordering: .relaxed) }
 
     /// - Parameter completion: called when the line has been handled.
     func receive(_ line: FramedLine, completion: @escaping @Sendable () -> Void) {
-        let byteCount = if case .line(let bytes) = line { bytes.count } else { 0 }
+        let textByteCount = if case .line(let bytes) = line { bytes.count } else { 0 }
+        let byteCount = textByteCount + Self.lineByteCount
         queuedByteCount.add(byteCount, ordering: .relaxed)
         queue.async {
             self.connection.receive(line)

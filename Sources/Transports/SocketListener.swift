@@ -86,9 +86,20 @@ final class SocketListener: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
     }
 
+    /// Clients on other machines load no adapters unless a directory is set aside for that.
+    private func paths(for channel: any Channel) -> AdapterPathRule {
+        guard adapterPaths == .any, let address = channel.remoteAddress?.ipAddress else {
+            return adapterPaths
+        }
+        let isLocal =
+            address.hasPrefix("127.") || address == "::1"
+            || address.hasPrefix("::ffff:127.")
+        return isLocal ? .any : .none
+    }
+
     private func accept(_ channel: any Channel) throws {
         let connection = SocketConnection(
-            channel: channel, service: service, adapterPaths: adapterPaths)
+            channel: channel, service: service, adapterPaths: paths(for: channel))
         let key = ObjectIdentifier(connection)
         state.withLock { $0.connections[key] = (channel, connection) }
         channel.closeFuture.whenComplete { _ in

@@ -10,6 +10,8 @@ public final class StdioTransport: Sendable {
     private let connection: any LineConnection
     private let input: InterruptibleInput
     private let output: OutputQueue
+    /// Raised when everything that was accepted is answered.
+    private let answered = AsyncFlag()
 
     /// - Parameter adapterPaths: what the client may load; the local user anything.
     public init(
@@ -37,20 +39,20 @@ public final class StdioTransport: Sendable {
     public func start(completion: @escaping @Sendable () -> Void) {
         let thread = Thread {
             self.readLines()
-            self.connection.endInput(completion: completion)
+            self.connection.endInput {
+                self.answered.raise()
+                completion()
+            }
         }
         thread.name = "graft-input"
         thread.stackSize = 8 << 20
         thread.start()
     }
 
-    /// Reads no more lines, and returns when every answer is written.
+    /// After `start`: reads no more lines, and returns when every answer is written.
     public func finish() async {
         input.interrupt()
-        await withCheckedContinuation { continuation in
-            let once = Once { continuation.resume() }
-            connection.endInput { once.run() }
-        }
+        await answered.wait()
         await output.finish()
     }
 
@@ -60,7 +62,8 @@ public final class StdioTransport: Sendable {
         defer { buffer.deallocate() }
         while true {
             output.waitForRoom(byteCount: Self.pauseByteCount)
-            let count = input.read(into: buffer)
+            // An interruption may cut a line in two, which then is no request.
+            guard let count = input.read(into: buffer) else { return }
             guard count > 0 else { break }
             framer.append(UnsafeRawBufferPointer(rebasing: buffer[..<count])) {
                 connection.receive($0)

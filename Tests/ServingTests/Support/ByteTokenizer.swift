@@ -1,0 +1,42 @@
+import Synchronization
+import Tokenization
+
+/// One token a byte; 256 begins a text where `addsBeginning`, 257 ends an answer.
+final class ByteTokenizer: Tokenizer {
+    static let endToken: Int32 = 257
+
+    private let addsBeginning: Bool
+    private let encodeCounter = Atomic(0)
+
+    init(addsBeginning: Bool = true) {
+        self.addsBeginning = addsBeginning
+    }
+
+    /// Texts that were turned into tokens.
+    var encodeCount: Int { encodeCounter.load(ordering: .relaxed) }
+
+    var tokenCount: Int { 258 }
+    var beginningToken: Int? { 256 }
+    var endTokens: Set<Int> { [Int(Self.endToken)] }
+
+    func encode(_ text: String, addingSpecialTokens: Bool) throws(TokenizationError) -> [Int] {
+        encodeCounter.add(1, ordering: .relaxed)
+        return (addingSpecialTokens && addsBeginning ? [256] : []) + text.utf8.map(Int.init)
+    }
+
+    func bytes(of token: Int, at position: inout TextPosition) -> [UInt8] {
+        position = .continuation
+        return UInt8(exactly: token).map { [$0] } ?? []
+    }
+
+    func spelling(of token: Int) -> [UInt8] { UInt8(exactly: token).map { [$0] } ?? [] }
+    func isSpecial(_ token: Int) -> Bool { token > 255 }
+    func token(spelled spelling: String) -> Int? { nil }
+
+    func requireChatTemplate() throws(TokenizationError) -> ChatTemplate {
+        try ChatTemplate.recognise(
+            "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+                + "{% endfor %}",
+            beginningText: "", endText: "<|im_end|>")
+    }
+}

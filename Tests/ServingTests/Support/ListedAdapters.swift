@@ -1,0 +1,107 @@
+import Adapters
+import Serving
+import Synchronization
+
+/// A catalog that holds names only.
+final class ListedAdapters: AdapterCatalog {
+    private struct State {
+        var names: [String: AdapterDescription] = [:]
+        var leases: [CountedLease] = []
+        var unloads: [@Sendable (Result<Void, AdapterError>) -> Void] = []
+        var paths: [String] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(_ names: [String] = ["law", "medicine"]) {
+        state = Mutex(
+            State(names: Dictionary(uniqueKeysWithValues: names.map { ($0, Self.make($0)) })))
+    }
+
+    var leases: [CountedLease] { state.withLock { $0.leases } }
+    /// Paths that were loaded.
+    var paths: [String] { state.withLock { $0.paths } }
+
+    /// The last request in flight lets go.
+    func completeUnloads() {
+        let unloads = state.withLock { state in
+            defer { state.unloads = [] }
+            return state.unloads
+        }
+        unloads.forEach { $0(.success(())) }
+    }
+
+    func load(name: String, path: String) throws(AdapterError) -> AdapterDescription {
+        guard path != "/missing" else { throw .notFound(path: path) }
+        guard !name.isEmpty else { throw .invalidName(name, reason: "it is empty") }
+        var adapter = Self.make(name)
+        adapter.warnings = ["unknown setting"]
+        state.withLock { state in
+            state.paths.append(path)
+            state.names[name] = adapter
+        }
+        return adapter
+    }
+
+    func unload(
+        name: String, completion: @escaping @Sendable (Result<Void, AdapterError>) -> Void
+    ) {
+        let isKnown = state.withLock { state in
+            guard state.names.removeValue(forKey: name) != nil else { return false }
+            state.unloads.append(completion)
+            return true
+        }
+        if !isKnown { completion(.failure(.unknownAdapter(name, loaded: known))) }
+    }
+
+    func merge(name: String, weight: Float) throws(AdapterError) -> AdapterDescription {
+        guard abs(weight) <= SelectionEntry.weightLimit else {
+            throw .invalidWeight(adapter: name, weight: weight)
+        }
+        return try change(name, mergedWeight: weight)
+    }
+
+    func unmerge(name: String) throws(AdapterError) -> AdapterDescription {
+        guard state.withLock({ $0.names[name] })?.mergedWeight != nil else {
+            throw .notMerged(name)
+        }
+        return try change(name, mergedWeight: nil)
+    }
+
+    func descriptions() -> [AdapterDescription] {
+        state.withLock { $0.names.values.sorted { $0.name < $1.name } }
+    }
+
+    func select(_ selection: [SelectionEntry]) throws(AdapterError) -> AdapterSelection {
+        var adapters: [AnsweringAdapter] = []
+        for entry in selection {
+            guard let adapter = state.withLock({ $0.names[entry.name] }) else {
+                throw .unknownAdapter(entry.name, loaded: known)
+            }
+            adapters.append(
+                AnsweringAdapter(
+                    name: entry.name, weight: entry.weight, hash: adapter.hash,
+                    isMerged: adapter.mergedWeight == entry.weight))
+        }
+        let lease = CountedLease()
+        state.withLock { $0.leases.append(lease) }
+        return AdapterSelection(lease: lease, adapters: adapters)
+    }
+
+    private var known: [String] { state.withLock { $0.names.keys.sorted() } }
+
+    private func change(
+        _ name: String, mergedWeight: Float?
+    ) throws(AdapterError) -> AdapterDescription {
+        guard var adapter = state.withLock({ $0.names[name] }) else {
+            throw .unknownAdapter(name, loaded: known)
+        }
+        adapter.mergedWeight = mergedWeight
+        state.withLock { $0.names[name] = adapter }
+        return adapter
+    }
+
+    private static func make(_ name: String) -> AdapterDescription {
+        AdapterDescription(name: name, hash: "hash-of-\(name)", peftType: "LORA")
+    }
+}
