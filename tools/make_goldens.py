@@ -431,19 +431,19 @@ def make_gguf_cases(tensors):
         rounded = write_gguf(path, base, quantization)
         adapter = "law" if base == "tiny-llama" else "qwen"
 
-        def make_model(selection, base=base, rounded=rounded):
+        def make_model(selection, dtype=torch.float32, base=base, rounded=rounded):
             model = load_base(base)
             model.load_state_dict(rounded, strict=False)
             model.tie_weights()
-            return adapted(model, selection)
+            return adapted(model.to(dtype), selection)
 
         for selection in [{}, {adapter: 1.0}]:
             label = "+".join(f"{n}@{w:g}" for n, w in selection.items()) or "base"
-            case = run_case(f"gguf/{path.stem}/{label}", f"gguf/{path.name}", selection,
-                            lambda s=selection: make_model(s), None, tensors)
+            own = None
             if quantization == "BF16":
-                case["reference_distance"] = 0.05
-            cases.append(case)
+                own = lambda s=selection: make_model(s, torch.bfloat16)
+            cases.append(run_case(f"gguf/{path.stem}/{label}", f"gguf/{path.name}", selection,
+                                  lambda s=selection: make_model(s), own, tensors))
     return cases
 
 

@@ -27,6 +27,8 @@ import torch
 import torch.nn.functional as functional
 
 SEED = 20260117
+# Held-out documents that perplexity is measured on, at most.
+HELD_OUT_COUNT = 48
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CACHE = pathlib.Path(
     os.environ.get("GRAFT_CACHE")
@@ -109,7 +111,8 @@ def documents(field):
         found += fortunes(name)
     unique = sorted({d for d in found if len(d) > 30})
     held_out = [d for d in unique if hashlib.sha256(d.encode()).digest()[0] % 8 == 0]
-    return [d for d in unique if d not in set(held_out)], held_out
+    training = [d for d in unique if d not in set(held_out)]
+    return training, random.Random(SEED).sample(held_out, min(HELD_OUT_COUNT, len(held_out)))
 
 
 # ---- model and measure -------------------------------------------------------------------------
@@ -186,7 +189,7 @@ def answer(model, tokenizer, question):
         [{"role": "user", "content": question}], add_generation_prompt=True, return_tensors="pt",
         return_dict=True)["input_ids"]
     out = model.generate(
-        input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=32, do_sample=False)
+        input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=28, do_sample=False)
     return tokenizer.decode(out[0, ids.shape[1]:], skip_special_tokens=True).strip()
 
 
@@ -228,7 +231,7 @@ def train_adapter(field, model, encode, chat, target, tiny, log):
 
     torch.manual_seed(SEED)
     training, held_out = documents(field)
-    limit = 128
+    limit = 96
     base_perplexity = perplexity(model, encode, held_out, limit)
     samples = [encode(d) for d in training]
     if chat:
@@ -239,7 +242,7 @@ def train_adapter(field, model, encode, chat, target, tiny, log):
     if field == "wisdom":
         start_prefix_from_text(peft_model, model, encode, "\n".join(training[:40]))
     settings = {
-        "steps": 200 if tiny else 90, "batch": 16 if tiny else 8,
+        "steps": 200 if tiny else 70, "batch": 16 if tiny else 4,
         "rate": {"law": 2e-3, "medicine": 1.5e-3, "wisdom": 2e-2}[field] * (2 if tiny else 1),
         "limit": limit,
     }

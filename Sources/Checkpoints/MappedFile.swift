@@ -46,7 +46,7 @@ public final class MappedFile: @unchecked Sendable {
     }
 
     /// A copy of all bytes.
-    var content: [UInt8] {
+    package var content: [UInt8] {
         defer { withExtendedLifetime(self) {} }
         return [UInt8](bytes)
     }

@@ -41,7 +41,7 @@ struct TokenizerFiles {
     ) throws(CheckpointError) {
         for name in Self.names {
             let content: [UInt8]
-            do { content = [UInt8](try MappedFile(path: directory + name).bytes) } catch {
+            do { content = try MappedFile(path: directory + name).content } catch {
                 if case .notFound = error { continue }
                 throw error
             }

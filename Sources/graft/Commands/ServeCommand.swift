@@ -1,0 +1,96 @@
+import Adapters
+internal import ArgumentParser
+import Engine
+import Foundation
+import Logging
+import Serving
+import Transports
+
+/// `graft serve`: requests as JSON lines, from standard input and sockets.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serves a base and its adapters over JSON lines.",
+        discussion: """
+            One JSON object a line, in both directions; docs/protocol.md has every field. Standard input \
+            and output are used unless a socket is named; --stdio adds them to sockets. SIGTERM finishes \
+            what was accepted and exits with 0, a second one gives it up. Logs go to standard error.
+
+              printf '{"id":1,"prompt":"A contract is","adapter":"law"}\\n' \\
+                | graft serve --base model.bin --adapter law=law.lora
+            """)
+
+    @OptionGroup var options: BaseOptions
+    @Option(name: .customLong("adapter"), help: AdapterOption.help)
+    var adapters: [AdapterOption] = []
+    @Flag(help: "Refuse adapters with settings that are not known, instead of warning.")
+    var strictAdapters = false
+    @Flag(help: "Serve standard input and output, beside sockets.") var stdio = false
+    @Option(help: ArgumentHelp("A Unix socket to listen on; repeatable.", valueName: "path"))
+    var socket: [String] = []
+    @Option(help: ArgumentHelp("A TCP address to listen on; repeatable.", valueName: "host:port"))
+    var listen: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "The directory that clients of sockets may load adapters from.", valueName: "path"))
+    var adapterRoot: String?
+    @Option(help: "Memory for keys and values; K, M and G are understood.") var kvMemory = "1G"
+    @Option(help: "Sequences that are computed at the same time.") var maxSequences = 64
+    @Option(help: "Requests that may wait beyond those.") var queue = 1024
+    @Option(help: "Tokens of a sequence (default: what the model was made for).") var context: Int?
+    @Option(help: "Prompt tokens of one sequence in one step.") var prefillChunk = 256
+    @Option(help: "What is logged: debug, info, warning or error.") var logLevel = "info"
+
+    func validate() throws {
+        if ByteCount(kvMemory) == nil {
+            throw ValidationError("--kv-memory is '\(kvMemory)', expected a size as 512M or 2G")
+        }
+        for (name, value) in [
+            ("--max-sequences", maxSequences), ("--prefill-chunk", prefillChunk),
+            ("--context", context ?? 1),
+        ] where value < 1 {
+            throw ValidationError("\(name) is \(value), expected 1 or more")
+        }
+        if queue < 0 { throw ValidationError("--queue is \(queue), expected 0 or more") }
+        if Logger.Level(rawValue: logLevel) == nil {
+            throw ValidationError("--log-level is '\(logLevel)', expected debug, info, warning or error")
+        }
+    }
+
+    func run() async throws {
+        let logger = makeLogger()
+        let session = try LocalSession(
+            options: options, adapters: adapters,
+            adapterOptions: AdapterOptions(strict: strictAdapters),
+            configuration: EngineConfiguration(
+                prefillChunk: prefillChunk, maximumSequenceCount: maxSequences, queueLimit: queue,
+                keyValueByteCount: ByteCount(kvMemory)?.value ?? 1 << 30, maximumContext: context))
+        for adapter in session.registry.list() {
+            for warning in adapter.warnings { logger.warning("\(adapter.name): \(warning)") }
+        }
+        let service = Service(
+            context: ServerContext(
+                generator: session.engine, adapters: session.registry, tokenizer: session.tokenizer,
+                logger: logger))
+        let signals = ShutdownSignals(service: service)
+        let server = Server(service: service, endpoints: try endpoints(), logger: logger)
+        logger.info(
+            "serving \(options.base) with \(adapters.count) adapter(s) on \(options.threadCount) thread(s)")
+        try await server.run()
+        withExtendedLifetime(signals) {}
+    }
+
+    private func endpoints() throws -> Server.Endpoints {
+        Server.Endpoints(
+            usesStandardStreams: stdio ? true : nil, unixSockets: socket,
+            addresses: try listen.map { (text) throws in try ListenAddress(parsing: text) },
+            adapterPaths: adapterRoot.map { .inside(root: $0) } ?? .any)
+    }
+
+    private func makeLogger() -> Logger {
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        var logger = Logger(label: "graft")
+        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
+        return logger
+    }
+}

@@ -1,0 +1,114 @@
+import Adapters
+import Kernels
+import StrictJSON
+import Transformer
+
+/// Compares an adapter attached with the same adapter merged.
+struct AdapterCheck {
+    let base: BaseModel
+    let adapter: LoadedAdapter
+    let pool: WorkerPool
+
+    private static let tokenCount = 32
+
+    /// Log-probabilities' largest differences.
+    struct Report {
+        /// Between base and attached: what the adapter does.
+        let effect: Float
+        /// Between attached and merged; nil for adapters that can't be merged.
+        let mergeDifference: Float?
+        /// What rounding may explain.
+        let limit: Float
+
+        var passed: Bool { effect > 0 && (mergeDifference ?? 0) <= limit }
+
+        func text(_ adapter: LoadedAdapter) -> String {
+            var lines = [
+                "\(adapter.name): \(adapter.peftType), \(adapter.parameterCount) parameters, "
+                    + "hash \(adapter.hash)",
+                "targets: \(adapter.targets)",
+            ]
+            lines += adapter.warnings.map { "warning: \($0)" }
+            lines.append("attached against base:   log-probabilities differ by up to \(effect)")
+            if let mergeDifference {
+                lines.append(
+                    "attached against merged: log-probabilities differ by up to \(mergeDifference) "
+                        + "(limit \(limit))")
+            } else {
+                lines.append("attached against merged: a prefix is no change of weights")
+            }
+            if effect == 0 {
+                lines.append("failed: the adapter changes nothing; were its weights trained?")
+            } else {
+                lines.append(passed ? "passed" : "failed: attached and merged disagree")
+            }
+            return lines.joined(separator: "\n")
+        }
+
+        func json(_ adapter: LoadedAdapter) -> JSONValue {
+            .object([
+                "adapter": .string(adapter.name), "peft_type": .string(adapter.peftType),
+                "hash": .string(adapter.hash), "targets": .string(adapter.targets),
+                "parameters": .integer(Int64(adapter.parameterCount)),
+                "warnings": .array(adapter.warnings.map { .string($0) }),
+                "effect": .number(Double(effect)),
+                "merge_difference": mergeDifference.map { .number(Double($0)) } ?? .null,
+                "limit": .number(Double(limit)), "passed": .bool(passed),
+            ])
+        }
+    }
+
+    func run() throws -> Report {
+        let plain = logprobs(AdapterPlan.base(base.slots))
+        let attached = logprobs(try plan(adapter.operators))
+        let effect = largestDifference(plain, attached)
+        guard adapter.operators.isWeightSpace else {
+            return Report(effect: effect, mergeDifference: nil, limit: 0)
+        }
+        let merged = try adapter.operators.merged(
+            name: adapter.name, into: base, weight: 1, pool: pool)
+        return Report(
+            effect: effect, mergeDifference: largestDifference(attached, logprobs(try plan(merged))),
+            limit: limit)
+    }
+
+    /// Rounding of merged weights: 2⁻²⁴, 2⁻¹¹ or 2⁻⁹ of each weight, grown through the layers.
+    private var limit: Float {
+        switch base.weightType {
+        case .f32, .q8_0, .q4_0, .q4_1: 1e-3
+        case .f16: 0.05
+        case .bf16: 0.3
+        }
+    }
+
+    private func plan(_ operators: AdapterOperators) throws -> AdapterPlan {
+        try AdapterPlan(
+            [SelectedOperators(name: adapter.name, operators: operators, weight: 1)],
+            slots: base.slots)
+    }
+
+    private func logprobs(_ plan: AdapterPlan) -> [Float] {
+        let pages = KeyValuePagePool(
+            pageCount: KeyValuePagePool.pageCount(forTokens: Self.tokenCount),
+            layerCount: base.configuration.layerCount, shape: base.attentionShape)
+        let pass = ForwardPass(
+            base: base, pages: pages, pool: pool, maximumRowCount: Self.tokenCount,
+            maximumLogitsRowCount: Self.tokenCount)
+        let vocabularyCount = base.configuration.vocabularyCount
+        let tokens = (0..<Self.tokenCount).map { Int32(($0 * 7919 + 11) % vocabularyCount) }
+        let logits = pass.step([
+            StepSlice(
+                plan: plan, tokens: tokens, cachedTokenCount: 0,
+                pages: (0..<pages.pageCount).compactMap { _ in pages.allocate() }, firstLogitsRow: 0)
+        ])
+        return (0..<logits.rowCount).flatMap { index in
+            let row = logits.row(index)
+            let sum = Vectors.logSumExp(UnsafePointer(row.baseAddress!), count: row.count)
+            return row.map { $0 - sum }
+        }
+    }
+
+    private func largestDifference(_ first: [Float], _ second: [Float]) -> Float {
+        zip(first, second).reduce(0) { max($0, abs($1.0 - $1.1)) }
+    }
+}

@@ -1,0 +1,23 @@
+internal import ArgumentParser
+import Foundation
+
+/// `--adapter name=path`, or a path alone, whose last component is the name then.
+struct AdapterOption: ExpressibleByArgument {
+    let name: String
+    let path: String
+
+    /// Nil, which the parser answers with a sentence, when there is no name or no path.
+    init?(argument: String) {
+        if let separator = argument.firstIndex(of: "=") {
+            name = String(argument[..<separator])
+            path = String(argument[argument.index(after: separator)...])
+        } else {
+            path = argument
+            name = ((argument as NSString).lastPathComponent as NSString).deletingPathExtension
+        }
+        guard !name.isEmpty, !path.isEmpty else { return nil }
+    }
+
+    static let help = ArgumentHelp(
+        "An adapter: a PEFT directory or a .lora file; repeatable.", valueName: "name=path")
+}

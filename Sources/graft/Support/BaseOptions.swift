@@ -1,0 +1,49 @@
+internal import ArgumentParser
+import Foundation
+import Kernels
+import Transformer
+
+/// The base model and the threads that work on it: the options that most commands share.
+struct BaseOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The base: a Hugging Face directory, a .safetensors, a .gguf or a model.bin.",
+            valueName: "path"))
+    var base: String
+
+    @Option(help: "Threads for the forward pass (default: one a processor core).")
+    var threads: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Quantise the base's weights while loading: q8 or q4.", valueName: "type"))
+    var quantize: QuantizeOption?
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads is \(threads), expected 1 to 1024")
+        }
+    }
+
+    /// Threads asked for, or one a core.
+    var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
+
+    /// The workers that all products of this process run on.
+    func makePool() -> WorkerPool { WorkerPool(threadCount: threadCount) }
+
+    /// Opens the base, with a progress line on a terminal.
+    func open(pool: WorkerPool) throws -> BaseModel {
+        let progress = ProgressLine("Loading \((base as NSString).lastPathComponent)")
+        defer { progress.finish() }
+        return try BaseModel.open(
+            path: base, pool: pool, quantizingTo: quantize?.weightType,
+            progress: { progress.update($0) })
+    }
+}
+
+/// What `--quantize` takes.
+enum QuantizeOption: String, ExpressibleByArgument, CaseIterable {
+    case q8, q4
+
+    var weightType: WeightType { self == .q8 ? .q8_0 : .q4_0 }
+}

@@ -1,0 +1,53 @@
+import Adapters
+import Engine
+import Kernels
+import Tokenization
+import Transformer
+
+/// A base with adapters and an engine in this process: what `serve` and `run` have in common.
+struct LocalSession {
+    let base: BaseModel
+    let registry: AdapterRegistry
+    let engine: GenerationEngine
+    /// Nil where the base has none.
+    let tokenizer: (any Tokenizer)?
+
+    /// Opens the base and loads the adapters, with progress on a terminal.
+    init(
+        options: BaseOptions, adapters: [AdapterOption], adapterOptions: AdapterOptions = .init(),
+        configuration: EngineConfiguration = .init()
+    ) throws {
+        let pool = options.makePool()
+        base = try options.open(pool: pool)
+        tokenizer = try base.tokenizer.map { (assets) throws in try TokenizerLoader.load(assets) }
+        try Self.check(tokenizer, against: base)
+        registry = AdapterRegistry(base: base, options: adapterOptions)
+        let progress = ProgressLine("Loading adapters")
+        for (index, adapter) in adapters.enumerated() {
+            try registry.load(name: adapter.name, path: adapter.path)
+            progress.update(Double(index + 1) / Double(adapters.count))
+        }
+        progress.finish()
+        engine = GenerationEngine(base: base, pool: pool, configuration: configuration)
+    }
+
+    /// Every token that text can become must have a row of the embedding.
+    private static func check(_ tokenizer: (any Tokenizer)?, against base: BaseModel) throws {
+        let rowCount = base.slots.vocabularyCount
+        if let tokenizer, tokenizer.tokenCount > rowCount {
+            throw VocabularyError(tokenCount: tokenizer.tokenCount, rowCount: rowCount, path: base.path)
+        }
+    }
+}
+
+/// A tokenizer that does not belong to its base.
+struct VocabularyError: Error, CustomStringConvertible {
+    let tokenCount: Int
+    let rowCount: Int
+    let path: String
+
+    var description: String {
+        "\(path): the tokenizer has \(tokenCount) tokens and the embedding \(rowCount) rows: "
+            + "the tokenizer belongs to another model"
+    }
+}

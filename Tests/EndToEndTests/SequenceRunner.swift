@@ -1,0 +1,72 @@
+import Kernels
+import Transformer
+
+/// One sequence on a base, without an engine: whole prompts and greedy tokens.
+struct SequenceRunner {
+    let base: BaseModel
+    let plan: AdapterPlan
+    let pool: WorkerPool
+    var chunk = 1024
+
+    private static let contextCount = 192
+
+    private func pass() -> (ForwardPass, [Int32]) {
+        let pages = KeyValuePagePool(
+            pageCount: KeyValuePagePool.pageCount(forTokens: Self.contextCount),
+            layerCount: base.configuration.layerCount, shape: base.attentionShape)
+        let pass = ForwardPass(
+            base: base, pages: pages, pool: pool, maximumRowCount: Self.contextCount,
+            maximumLogitsRowCount: Self.contextCount)
+        return (pass, (0..<pages.pageCount).compactMap { _ in pages.allocate() })
+    }
+
+    /// Logits of every prompt token, flat.
+    func logits(_ tokens: [Int32]) -> [Float] {
+        let (pass, pages) = pass()
+        var result: [Float] = []
+        for first in stride(from: 0, to: tokens.count, by: chunk) {
+            let part = Array(tokens[first..<min(tokens.count, first + chunk)])
+            let logits = pass.step([
+                StepSlice(
+                    plan: plan, tokens: part, cachedTokenCount: first, pages: pages,
+                    firstLogitsRow: 0)
+            ])
+            for row in 0..<logits.rowCount { result += logits.row(row) }
+        }
+        return result
+    }
+
+    /// Log-probabilities of every prompt token, flat.
+    func logprobs(_ tokens: [Int32]) -> [Float] {
+        Self.logprobs(logits(tokens), vocabularyCount: base.configuration.vocabularyCount)
+    }
+
+    static func logprobs(_ logits: [Float], vocabularyCount: Int) -> [Float] {
+        stride(from: 0, to: logits.count, by: vocabularyCount).flatMap { start in
+            let row = Array(logits[start..<start + vocabularyCount])
+            let sum = Vectors.logSumExp(row, count: row.count)
+            return row.map { $0 - sum }
+        }
+    }
+
+    func greedy(after prompt: [Int32], count: Int) -> [Int32] {
+        let (pass, pages) = pass()
+        var tokens = prompt
+        var cached = 0
+        var new: [Int32] = []
+        while new.count < count {
+            let part = Array(tokens[cached...])
+            let logits = pass.step([
+                StepSlice(
+                    plan: plan, tokens: part, cachedTokenCount: cached, pages: pages,
+                    firstLogitsRow: part.count - 1)
+            ])
+            cached = tokens.count
+            let row = logits.row(0)
+            let next = Vectors.indexOfMaximum(UnsafePointer(row.baseAddress!), count: row.count)
+            new.append(Int32(next))
+            tokens.append(Int32(next))
+        }
+        return new
+    }
+}
