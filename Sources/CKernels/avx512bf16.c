@@ -3,7 +3,8 @@
  *
  *   acc[o] = acc[o] + x[k + 1] * W[o, k + 1] + x[k] * W[o, k]     pairs ascending
  *
- * Tiles of 12 rows × 2 panels keep 24 accumulators in registers; one row takes 4 panels at once.
+ * Tiles of up to 12 rows × 2 panels keep 24 accumulators in registers; one row takes 4 panels at
+ * once. Groups with fewer panels repeat their last one with no lane to store.
  */
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -21,7 +22,8 @@ typedef struct {
 } panel_group;
 
 #define DOT(acc, x, w) acc = _mm512_dpbf16_ps(acc, (__m512bh)(x), (__m512bh)(w))
-#define START(p) (accumulate ? _mm512_maskz_loadu_ps(g->lanes[p], g->y[p] + offset) : _mm512_setzero_ps())
+#define START(p)                                                                                  \
+    (accumulate ? _mm512_maskz_loadu_ps(g->lanes[p], g->y[p] + offset) : _mm512_setzero_ps())
 #define FINISH(p, v) _mm512_mask_storeu_ps(g->y[p] + offset, g->lanes[p], v)
 
 static void one_row(size_t pairs, const uint32_t *x, const panel_group *g, size_t offset,
@@ -41,9 +43,18 @@ static void one_row(size_t pairs, const uint32_t *x, const panel_group *g, size_
     FINISH(3, a3);
 }
 
-#define ROWS_12(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
-#define ROWS_4(M) M(0) M(1) M(2) M(3)
 #define ROWS_1(M) M(0)
+#define ROWS_2(M) ROWS_1(M) M(1)
+#define ROWS_3(M) ROWS_2(M) M(2)
+#define ROWS_4(M) ROWS_3(M) M(3)
+#define ROWS_5(M) ROWS_4(M) M(4)
+#define ROWS_6(M) ROWS_5(M) M(5)
+#define ROWS_7(M) ROWS_6(M) M(6)
+#define ROWS_8(M) ROWS_7(M) M(7)
+#define ROWS_9(M) ROWS_8(M) M(8)
+#define ROWS_10(M) ROWS_9(M) M(9)
+#define ROWS_11(M) ROWS_10(M) M(10)
+#define ROWS_12(M) ROWS_11(M) M(11)
 #define BEGIN(i)                                                                                  \
     size_t o##i = offset + i * y_stride;                                                          \
     __m512 a##i = accumulate ? _mm512_maskz_loadu_ps(g->lanes[0], g->y[0] + o##i)                 \
@@ -72,24 +83,40 @@ static void one_row(size_t pairs, const uint32_t *x, const panel_group *g, size_
         ROWS_##R(END)                                                                             \
     }
 
-DEFINE_TILE(12)
-DEFINE_TILE(4)
 DEFINE_TILE(1)
+DEFINE_TILE(2)
+DEFINE_TILE(3)
+DEFINE_TILE(4)
+DEFINE_TILE(5)
+DEFINE_TILE(6)
+DEFINE_TILE(7)
+DEFINE_TILE(8)
+DEFINE_TILE(9)
+DEFINE_TILE(10)
+DEFINE_TILE(11)
+DEFINE_TILE(12)
 
-static void group_product(const gk_product *q, size_t pairs, const panel_group *g) {
-    size_t row = 0;
-    for (; row + 12 <= q->rows; row += 12)
-        tile_12(pairs, q->x_pairs + row * pairs, pairs, g, row * q->y_stride, q->y_stride,
-                q->accumulate);
-    for (; row + 4 <= q->rows; row += 4)
-        tile_4(pairs, q->x_pairs + row * pairs, pairs, g, row * q->y_stride, q->y_stride,
-               q->accumulate);
-    for (; row < q->rows; row++)
-        tile_1(pairs, q->x_pairs + row * pairs, pairs, g, row * q->y_stride, q->y_stride,
-               q->accumulate);
+typedef void (*tile_function)(size_t, const uint32_t *, size_t, const panel_group *, size_t,
+                              size_t, int);
+
+static const tile_function tiles[13] = {
+    0,      tile_1, tile_2, tile_3, tile_4,  tile_5,  tile_6,
+    tile_7, tile_8, tile_9, tile_10, tile_11, tile_12,
+};
+
+/* What remains beyond whole tiles goes in two tiles of like size. */
+static size_t tile_rows(size_t left) {
+    return left >= 24 ? 12 : left > 12 ? (left + 1) / 2 : left;
 }
 
-/* A group with fewer panels than its width repeats its last one with no lane to store. */
+static void group_product(const gk_product *q, size_t pairs, const panel_group *g) {
+    for (size_t row = 0, count; row < q->rows; row += count) {
+        count = tile_rows(q->rows - row);
+        tiles[count](pairs, q->x_pairs + row * pairs, pairs, g, row * q->y_stride, q->y_stride,
+                     q->accumulate);
+    }
+}
+
 static void multiply(const gk_product *q) {
     size_t pairs = (q->inputs + 1) / 2, width = q->rows == 1 ? 4 : 2;
     for (size_t first = q->first_panel; first < q->last_panel; first += width) {

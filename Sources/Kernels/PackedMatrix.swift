@@ -180,38 +180,3 @@ public final class PackedMatrix: @unchecked Sendable {
         }
     }
 }
-
-/// How a product is cut into tasks: by panels, and for many rows by rows as well.
-struct ProductSplit {
-    private let rowCount: Int
-    private let panelCount: Int
-    private let panelTaskCount: Int
-    private let rowTaskCount: Int
-
-    /// Rows of a task: enough to pay for widening a panel, few enough to share out evenly.
-    private static let taskRowCount = 120
-    private static let tasksPerThread = 4
-
-    init(rowCount: Int, panelCount: Int, threadCount: Int) {
-        self.rowCount = rowCount
-        self.panelCount = panelCount
-        rowTaskCount = max(1, (rowCount + Self.taskRowCount - 1) / Self.taskRowCount)
-        let wanted = threadCount == 1 ? 1 : threadCount * Self.tasksPerThread
-        panelTaskCount = max(1, min(panelCount / 2, wanted))
-    }
-
-    var taskCount: Int { rowTaskCount * panelTaskCount }
-
-    /// Rows and panels of a task; tasks with the same panels follow each other.
-    func part(_ task: Int) -> (rows: Range<Int>, panels: Range<Int>) {
-        let (panelTask, rowTask) = task.quotientAndRemainder(dividingBy: rowTaskCount)
-        return (
-            share(rowTask, of: rowTaskCount, count: rowCount),
-            share(panelTask, of: panelTaskCount, count: panelCount)
-        )
-    }
-
-    private func share(_ index: Int, of parts: Int, count: Int) -> Range<Int> {
-        index * count / parts..<(index + 1) * count / parts
-    }
-}

@@ -18,7 +18,7 @@ public final class WorkerPool: @unchecked Sendable {
         self.threadCount = threadCount
         crew = WorkerCrew(size: threadCount)
         scratch = (0..<threadCount).map { _ in
-            AlignedBuffer(count: Int(GK_GROUP * GK_CHUNK * GK_PANEL + GK_GROUP * GK_PANEL))
+            AlignedBuffer(count: Int(GK_SCRATCH_FLOATS))
         }
     }
 

@@ -18,8 +18,12 @@
 #define GK_PAGE 16
 /* Panels that a few-row product handles at once. */
 #define GK_GROUP 4
-/* Inputs that are widened at a time: GK_GROUP panels of them stay in the first-level cache. */
-#define GK_CHUNK 128
+/* Inputs of a panel that are widened at a time: 16 KiB, half of a first-level cache. */
+#define GK_WIDE_INPUTS 256
+/* Rows whose sums for a partly filled panel are kept aside at a time. */
+#define GK_EDGE_ROWS 128
+/* Floats of working memory that a product needs. */
+enum { GK_SCRATCH_FLOATS = (GK_WIDE_INPUTS + GK_EDGE_ROWS) * GK_PANEL };
 
 typedef enum { GK_F32, GK_F16, GK_BF16, GK_Q8_0, GK_Q4_0, GK_Q4_1, GK_TYPE_COUNT } gk_type;
 
@@ -67,7 +71,7 @@ int gk_uses_bf16_rows(void);
  *   y[r * y_stride + o] = (accumulate ? y : 0) + sum over k of x[r * x_stride + k] * W[o, k]
  *
  * k ascends, one chain of fused multiply-adds an output, whatever `rows` is.
- * `scratch` holds GK_GROUP * GK_CHUNK * GK_PANEL + GK_GROUP * GK_PANEL floats. */
+ * `scratch` holds GK_SCRATCH_FLOATS floats. */
 typedef struct {
     gk_type type;
     const void *packed;

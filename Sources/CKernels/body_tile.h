@@ -1,0 +1,79 @@
+/* The product that everything else is made of: a tile of rows times 16 outputs, weights in f32.
+ *
+ *   y[r][o] = (accumulate ? y[r][o] : 0) + sum over k of x[r][k] * panel[k][o]     k ascending
+ *
+ * TILE rows times one panel are as many accumulators as fit the registers (6 × 2 of 16 with AVX2,
+ * 12 × 1 of 32 with AVX-512) and more than the 8 that hide an addition's latency (4 cycles, 2 a
+ * cycle). The accumulators have names, because the compiler keeps an array of them in memory.
+ */
+#define DECLARE(i) lanes_f a##i = accumulate ? LOAD(y + i * y_stride) : SPLAT(0.0f);
+#define ADVANCE(i) a##i = FMA(SPLAT(x[i * x_stride + p]), w, a##i);
+#define PUT(i) STORE(y + i * y_stride, a##i);
+#define ROWS_1(M) M(0)
+#define ROWS_2(M) ROWS_1(M) M(1)
+#define ROWS_3(M) ROWS_2(M) M(2)
+#define ROWS_4(M) ROWS_3(M) M(3)
+#define ROWS_5(M) ROWS_4(M) M(4)
+#define ROWS_6(M) ROWS_5(M) M(5)
+#define ROWS_7(M) ROWS_6(M) M(6)
+#define ROWS_8(M) ROWS_7(M) M(7)
+#define ROWS_9(M) ROWS_8(M) M(8)
+#define ROWS_10(M) ROWS_9(M) M(9)
+#define ROWS_11(M) ROWS_10(M) M(10)
+#define ROWS_12(M) ROWS_11(M) M(11)
+
+#define DEFINE_TILE(R)                                                                            \
+    static void GK(tile_##R)(size_t k, const float *x, size_t x_stride, const float *panel,       \
+                             size_t panel_stride, float *y, size_t y_stride, int accumulate) {    \
+        ROWS_##R(DECLARE)                                                                         \
+        _Pragma("clang loop unroll_count(4)")                                                     \
+        for (size_t p = 0; p < k; p++) {                                                          \
+            lanes_f w = LOAD(panel + p * panel_stride);                                           \
+            ROWS_##R(ADVANCE)                                                                     \
+        }                                                                                         \
+        ROWS_##R(PUT)                                                                             \
+    }
+
+DEFINE_TILE(1)
+DEFINE_TILE(2)
+DEFINE_TILE(3)
+DEFINE_TILE(4)
+DEFINE_TILE(5)
+DEFINE_TILE(6)
+#if TILE == 12
+DEFINE_TILE(7)
+DEFINE_TILE(8)
+DEFINE_TILE(9)
+DEFINE_TILE(10)
+DEFINE_TILE(11)
+DEFINE_TILE(12)
+#endif
+
+typedef void (*tile_function)(size_t, const float *, size_t, const float *, size_t, float *,
+                              size_t, int);
+
+static const tile_function GK(tiles)[TILE + 1] = {
+    0,           GK(tile_1), GK(tile_2), GK(tile_3),  GK(tile_4),  GK(tile_5), GK(tile_6),
+#if TILE == 12
+    GK(tile_7),  GK(tile_8), GK(tile_9), GK(tile_10), GK(tile_11), GK(tile_12),
+#endif
+};
+
+/* Rows of the next tile when `left` remain: two tiles of like size rather than a full one and a
+ * small one, which would have too few chains to hide latency. */
+INLINE size_t tile_rows(size_t left) {
+    if (left >= 2 * TILE || left <= TILE) return left < TILE ? left : TILE;
+    return (left + 1) / 2;
+}
+
+/* Any number of rows times 16 outputs whose weights lie as f32, `panel_stride` floats from one
+ * input to the next. */
+INLINE void panel_product(size_t rows, size_t k, const float *x, size_t x_stride,
+                          const float *panel, size_t panel_stride, float *y, size_t y_stride,
+                          int accumulate) {
+    for (size_t r = 0, count; r < rows; r += count) {
+        count = tile_rows(rows - r);
+        GK(tiles)[count](k, x + r * x_stride, x_stride, panel, panel_stride, y + r * y_stride,
+                         y_stride, accumulate);
+    }
+}
