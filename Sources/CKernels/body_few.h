@@ -92,7 +92,8 @@ INLINE void row_blocks(gk_type type, size_t inputs, const float *x, const uint8_
 #define DEFINE_ROW_BLOCKS(name, type)                                                             \
     ALONE void GK(name)(size_t inputs, const float *x, const uint8_t *const *panels,              \
                         lanes_f *sums) {                                                          \
-        row_blocks(type, inputs, x, panels, sums);row_blocks(type, inputs, x, panels+2, sums+2);  \
+        row_blocks(type, inputs, x, panels, sums);                                                \
+        row_blocks(type, inputs, x, panels + 2, sums + 2);                                        \
     }
 DEFINE_ROW_BLOCKS(row_q8_0, GK_Q8_0)
 DEFINE_ROW_BLOCKS(row_q4_0, GK_Q4_0)

@@ -2,6 +2,11 @@ internal import COpenBLAS
 import Glibc
 
 /// The linear algebra of loading and merging, by OpenBLAS.
+///
+/// OpenBLAS chooses its kernels while the process is loaded, before any code of ours runs, so its
+/// choice can only be changed from outside: version 0.3.21 takes an AMD core newer than itself for
+/// Haswell, which halves its speed, and `OPENBLAS_CORETYPE=SkylakeX` in the environment corrects
+/// that on a core with AVX-512. Serving does not depend on it: steps use kernels of our own.
 public enum BLAS {
     /// C += scaling · A B, all row-major.
     ///

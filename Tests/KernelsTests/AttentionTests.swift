@@ -2,154 +2,157 @@ import Foundation
 import Kernels
 import Testing
 
-@Suite(.serialized)
-struct AttentionTests {
-    /// Random keys, values and queries of one sequence, with pages filled from them.
-    private struct Sample {
-        let shape: AttentionShape
-        let prefixCount: Int
-        let tokenCount: Int
-        let keys: [Float]
-        let values: [Float]
-        let queries: [Float]
-        let pages: [AlignedBuffer<Float>]
-        let prefixPages: [AlignedBuffer<Float>]
+extension InstructionSetSuites {
+    struct AttentionTests {
+        /// Random keys, values and queries of one sequence, with pages filled from them.
+        private struct Sample {
+            let shape: AttentionShape
+            let prefixCount: Int
+            let tokenCount: Int
+            let keys: [Float]
+            let values: [Float]
+            let queries: [Float]
+            let pages: [AlignedBuffer<Float>]
+            let prefixPages: [AlignedBuffer<Float>]
 
-        init(
-            queryHeads: Int, keyValueHeads: Int, dimension: Int, prefixCount: Int, tokenCount: Int,
-            seed: UInt64
-        ) {
-            var random = SeededGenerator(seed: seed)
-            shape = AttentionShape(
-                queryHeadCount: queryHeads, keyValueHeadCount: keyValueHeads,
-                headDimension: dimension, scale: 1 / Float(dimension).squareRoot())
-            self.prefixCount = prefixCount
-            self.tokenCount = tokenCount
-            let width = keyValueHeads * dimension
-            keys = random.floats((prefixCount + tokenCount) * width)
-            values = random.floats((prefixCount + tokenCount) * width)
-            queries = random.floats(tokenCount * queryHeads * dimension).map { $0 * 3 }
-            prefixPages = Self.fill(shape, keys, values, 0..<prefixCount)
-            pages = Self.fill(shape, keys, values, prefixCount..<prefixCount + tokenCount)
-        }
-
-        private static func fill(
-            _ shape: AttentionShape, _ keys: [Float], _ values: [Float], _ tokens: Range<Int>
-        ) -> [AlignedBuffer<Float>] {
-            let width = shape.keyValueHeadCount * shape.headDimension
-            let pages = (0..<(tokens.count + 15) / 16).map { _ in
-                let page = AlignedBuffer<Float>(count: Attention.pageFloatCount(shape))
-                // Stale but finite values, as a page that was used before holds.
-                for i in 0..<page.count { page.pointer[i] = 1e30 }
-                return page
+            init(
+                queryHeads: Int, keyValueHeads: Int, dimension: Int, prefixCount: Int,
+                tokenCount: Int,
+                seed: UInt64
+            ) {
+                var random = SeededGenerator(seed: seed)
+                shape = AttentionShape(
+                    queryHeadCount: queryHeads, keyValueHeadCount: keyValueHeads,
+                    headDimension: dimension, scale: 1 / Float(dimension).squareRoot())
+                self.prefixCount = prefixCount
+                self.tokenCount = tokenCount
+                let width = keyValueHeads * dimension
+                keys = random.floats((prefixCount + tokenCount) * width)
+                values = random.floats((prefixCount + tokenCount) * width)
+                queries = random.floats(tokenCount * queryHeads * dimension).map { $0 * 3 }
+                prefixPages = Self.fill(shape, keys, values, 0..<prefixCount)
+                pages = Self.fill(shape, keys, values, prefixCount..<prefixCount + tokenCount)
             }
-            for (index, token) in tokens.enumerated() {
-                keys.withUnsafeBufferPointer { keys in
-                    values.withUnsafeBufferPointer { values in
-                        Attention.storeKeyValue(
-                            key: keys.baseAddress! + token * width,
-                            value: values.baseAddress! + token * width, slot: index % 16,
-                            page: pages[index / 16].pointer, shape: shape)
+
+            private static func fill(
+                _ shape: AttentionShape, _ keys: [Float], _ values: [Float], _ tokens: Range<Int>
+            ) -> [AlignedBuffer<Float>] {
+                let width = shape.keyValueHeadCount * shape.headDimension
+                let pages = (0..<(tokens.count + 15) / 16).map { _ in
+                    let page = AlignedBuffer<Float>(count: Attention.pageFloatCount(shape))
+                    // Stale but finite values, as a page that was used before holds.
+                    for i in 0..<page.count { page.pointer[i] = 1e30 }
+                    return page
+                }
+                for (index, token) in tokens.enumerated() {
+                    keys.withUnsafeBufferPointer { keys in
+                        values.withUnsafeBufferPointer { values in
+                            Attention.storeKeyValue(
+                                key: keys.baseAddress! + token * width,
+                                value: values.baseAddress! + token * width, slot: index % 16,
+                                page: pages[index / 16].pointer, shape: shape)
+                        }
                     }
                 }
+                return pages
             }
-            return pages
-        }
 
-        /// Attention of rows `range`, cut into slices of `chunk` rows.
-        func run(_ range: Range<Int>, chunk: Int, threads: Int) -> [Float] {
-            let width = shape.queryHeadCount * shape.headDimension
-            var output = [Float](repeating: .nan, count: tokenCount * width)
-            let pointers = pages.map { UnsafePointer($0.pointer) }
-            let prefixPointers = prefixPages.map { UnsafePointer($0.pointer) }
-            let pool = WorkerPool(threadCount: threads)
-            let scratch = AttentionScratch()
-            output.withUnsafeMutableBufferPointer { output in
-                queries.withUnsafeBufferPointer { queries in
-                    pointers.withUnsafeBufferPointer { pages in
-                        prefixPointers.withUnsafeBufferPointer { prefixPages in
-                            let slices = stride(
-                                from: range.lowerBound, to: range.upperBound, by: chunk
-                            ).map { first in
-                                AttentionSlice(
-                                    queries: queries.baseAddress! + first * width,
-                                    queryStride: width,
-                                    output: output.baseAddress! + first * width,
-                                    outputStride: width,
-                                    rowCount: min(chunk, range.upperBound - first),
-                                    firstRowVisibleCount: first + 1,
-                                    prefixPages: prefixCount > 0 ? prefixPages.baseAddress : nil,
-                                    prefixTokenCount: prefixCount, pages: pages.baseAddress!)
-                            }
-                            slices.withUnsafeBufferPointer {
-                                Attention.run(
-                                    slices: $0, shape: shape, scratch: scratch, pool: pool)
+            /// Attention of rows `range`, cut into slices of `chunk` rows.
+            func run(_ range: Range<Int>, chunk: Int, threads: Int) -> [Float] {
+                let width = shape.queryHeadCount * shape.headDimension
+                var output = [Float](repeating: .nan, count: tokenCount * width)
+                let pointers = pages.map { UnsafePointer($0.pointer) }
+                let prefixPointers = prefixPages.map { UnsafePointer($0.pointer) }
+                let pool = WorkerPool(threadCount: threads)
+                let scratch = AttentionScratch()
+                output.withUnsafeMutableBufferPointer { output in
+                    queries.withUnsafeBufferPointer { queries in
+                        pointers.withUnsafeBufferPointer { pages in
+                            prefixPointers.withUnsafeBufferPointer { prefixPages in
+                                let slices = stride(
+                                    from: range.lowerBound, to: range.upperBound, by: chunk
+                                ).map { first in
+                                    AttentionSlice(
+                                        queries: queries.baseAddress! + first * width,
+                                        queryStride: width,
+                                        output: output.baseAddress! + first * width,
+                                        outputStride: width,
+                                        rowCount: min(chunk, range.upperBound - first),
+                                        firstRowVisibleCount: first + 1,
+                                        prefixPages: prefixCount > 0
+                                            ? prefixPages.baseAddress : nil,
+                                        prefixTokenCount: prefixCount, pages: pages.baseAddress!)
+                                }
+                                slices.withUnsafeBufferPointer {
+                                    Attention.run(
+                                        slices: $0, shape: shape, scratch: scratch, pool: pool)
+                                }
                             }
                         }
                     }
                 }
+                return output
             }
-            return output
-        }
 
-        /// The definition, in doubles.
-        var expected: [Double] {
-            let width = shape.keyValueHeadCount * shape.headDimension
-            let dimension = shape.headDimension
-            let group = shape.queryHeadCount / shape.keyValueHeadCount
-            var result: [Double] = []
-            for row in 0..<tokenCount {
-                for head in 0..<shape.queryHeadCount {
-                    let query = (row * shape.queryHeadCount + head) * dimension
-                    let columns = 0..<prefixCount + row + 1
-                    let offset = head / group * dimension
-                    let scores = columns.map { token in
-                        (0..<dimension).reduce(0.0) {
-                            $0 + Double(queries[query + $1])
-                                * Double(keys[token * width + offset + $1])
-                        } * Double(shape.scale)
-                    }
-                    let top = scores.max() ?? 0
-                    let weights = scores.map { exp($0 - top) }
-                    let sum = weights.reduce(0, +)
-                    for i in 0..<dimension {
-                        result.append(
-                            columns.reduce(0.0) {
-                                $0 + weights[$1] / sum * Double(values[$1 * width + offset + i])
-                            })
+            /// The definition, in doubles.
+            var expected: [Double] {
+                let width = shape.keyValueHeadCount * shape.headDimension
+                let dimension = shape.headDimension
+                let group = shape.queryHeadCount / shape.keyValueHeadCount
+                var result: [Double] = []
+                for row in 0..<tokenCount {
+                    for head in 0..<shape.queryHeadCount {
+                        let query = (row * shape.queryHeadCount + head) * dimension
+                        let columns = 0..<prefixCount + row + 1
+                        let offset = head / group * dimension
+                        let scores = columns.map { token in
+                            (0..<dimension).reduce(0.0) {
+                                $0 + Double(queries[query + $1])
+                                    * Double(keys[token * width + offset + $1])
+                            } * Double(shape.scale)
+                        }
+                        let top = scores.max() ?? 0
+                        let weights = scores.map { exp($0 - top) }
+                        let sum = weights.reduce(0, +)
+                        for i in 0..<dimension {
+                            result.append(
+                                columns.reduce(0.0) {
+                                    $0 + weights[$1] / sum * Double(values[$1 * width + offset + i])
+                                })
+                        }
                     }
                 }
-            }
-            return result
-        }
-    }
-
-    @Test(arguments: [
-        (4, 2, 16, 0, 40), (6, 2, 24, 5, 37), (3, 3, 8, 16, 20), (9, 3, 64, 33, 50),
-        (1, 1, 2, 1, 1),
-    ])
-    func attentionFollowsItsDefinition(sample: (Int, Int, Int, Int, Int)) {
-        let sample = Sample(
-            queryHeads: sample.0, keyValueHeads: sample.1, dimension: sample.2,
-            prefixCount: sample.3, tokenCount: sample.4, seed: 21)
-        for set in runnableSets {
-            InstructionSet.use(set)
-            defer { InstructionSet.use(.strongest) }
-            let output = sample.run(0..<sample.tokenCount, chunk: sample.tokenCount, threads: 2)
-            for (value, expected) in zip(output, sample.expected) {
-                #expect(abs(Double(value) - expected) < 2e-5, "\(set)")
+                return result
             }
         }
-    }
 
-    @Test func aRowHasTheSameBitsHoweverRowsAreCut() {
-        let sample = Sample(
-            queryHeads: 6, keyValueHeads: 2, dimension: 24, prefixCount: 19, tokenCount: 70,
-            seed: 22)
-        let whole = sample.run(0..<70, chunk: 70, threads: 1)
-        for chunk in [1, 3, 7, 16, 17, 64] {
-            for threads in 1...2 {
-                #expect(sample.run(0..<70, chunk: chunk, threads: threads) == whole)
+        @Test(arguments: [
+            (4, 2, 16, 0, 40), (6, 2, 24, 5, 37), (3, 3, 8, 16, 20), (9, 3, 64, 33, 50),
+            (1, 1, 2, 1, 1),
+        ])
+        func attentionFollowsItsDefinition(sample: (Int, Int, Int, Int, Int)) {
+            let sample = Sample(
+                queryHeads: sample.0, keyValueHeads: sample.1, dimension: sample.2,
+                prefixCount: sample.3, tokenCount: sample.4, seed: 21)
+            for set in runnableSets {
+                InstructionSet.use(set)
+                defer { InstructionSet.use(.strongest) }
+                let output = sample.run(0..<sample.tokenCount, chunk: sample.tokenCount, threads: 2)
+                for (value, expected) in zip(output, sample.expected) {
+                    #expect(abs(Double(value) - expected) < 2e-5, "\(set)")
+                }
+            }
+        }
+
+        @Test func aRowHasTheSameBitsHoweverRowsAreCut() {
+            let sample = Sample(
+                queryHeads: 6, keyValueHeads: 2, dimension: 24, prefixCount: 19, tokenCount: 70,
+                seed: 22)
+            let whole = sample.run(0..<70, chunk: 70, threads: 1)
+            for chunk in [1, 3, 7, 16, 17, 64] {
+                for threads in 1...2 {
+                    #expect(sample.run(0..<70, chunk: chunk, threads: threads) == whole)
+                }
             }
         }
     }
