@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import StrictJSON
+import Testing
 
 /// One case of Tests/Goldens/manifest.json: a base, a selection of adapters, and what transformers and
 /// PEFT compute with them.

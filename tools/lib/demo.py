@@ -168,7 +168,7 @@ def main():
         stats = {}
         for question in options.question:
             stats = show(server, names, question, not options.plain, options.max_tokens)
-        most = stats.get("max_adapters_per_step")
+        most = stats.get("steps", {}).get("most_selections")
         if most:
             print(f"\nUp to {most} different selections shared one forward step.")
         if not options.once:

@@ -78,6 +78,7 @@ struct ServeCommand: AsyncParsableCommand {
             "serving \(options.base) with \(adapters.count) adapter(s) on \(options.threadCount) thread(s)")
         try await server.run()
         withExtendedLifetime(signals) {}
+        if service.isAborted { throw ExitCode.failure }
     }
 
     private func endpoints() throws -> Server.Endpoints {
