@@ -94,7 +94,9 @@ let package = Package(
         tests("Transports", ["Serving", "StrictJSON"]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["graft", "StrictJSON", "Checkpoints", "Transformer", "Adapters", "Kernels"],
+            dependencies: [
+                "graft", "StrictJSON", "Checkpoints", "Transformer", "Adapters", "Kernels",
+            ],
             swiftSettings: strict),
     ],
     cLanguageStandard: .c11,

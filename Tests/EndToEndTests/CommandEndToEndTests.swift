@@ -7,10 +7,14 @@ struct CommandEndToEndTests {
     private let base = Checkout.model("tiny-llama")
     private let law = "law=" + Checkout.adapter("law")
 
-    private func promptLogprobs(_ base: String, _ extra: [String], adapter: String) throws -> [Double] {
+    private func promptLogprobs(_ base: String, _ extra: [String], adapter: String) throws
+        -> [Double]
+    {
         let events = try GraftProcess.serve(
             ["--base", base] + extra,
-            [#"{"id":1,"tokens":[1,40,300,77,12,9],"adapter":\#(adapter),"max_tokens":0,"prompt_logprobs":0}"#])
+            [
+                #"{"id":1,"tokens":[1,40,300,77,12,9],"adapter":\#(adapter),"max_tokens":0,"prompt_logprobs":0}"#
+            ])
         let prompt = events.first { $0["event"]?.stringValue == "prompt" }
         return prompt?["prompt_logprobs"]?.arrayValue?.compactMap {
             $0.arrayValue?.first?.objectValue?["logprob"]?.doubleValue
@@ -33,7 +37,8 @@ struct CommandEndToEndTests {
     }
 
     @Test func inspectSaysWhatAFileIs() throws {
-        let adapter = try GraftProcess.run(["inspect", "--json", Checkout.adapter("law")]).events()[0]
+        let adapter = try GraftProcess.run(["inspect", "--json", Checkout.adapter("law")]).events()[
+            0]
         #expect(adapter["kind"]?.stringValue == "adapter")
         #expect(adapter["peft_type"]?.stringValue == "LORA")
         #expect(adapter["rank"]?.arrayValue?.first?.intValue == 8)
@@ -71,7 +76,8 @@ struct CommandEndToEndTests {
     @Test(arguments: ["q8", "q4"])
     func benchReportsOneObject(type: String) throws {
         let report = try GraftProcess.run([
-            "bench", "--json", "--base", base, "--adapter", law, "--prompt", "24", "--generate", "8",
+            "bench", "--json", "--base", base, "--adapter", law, "--prompt", "24", "--generate",
+            "8",
             "--batch", "2", "--threads", "2", "--quantize", type, "--repeat", "1",
         ]).events()[0]
         for key in ["prefill_tokens_per_second", "decode_tokens_per_second", "load_seconds"] {
@@ -105,7 +111,10 @@ struct CommandEndToEndTests {
         (["inspect", "/nowhere"], "/nowhere"),
         (["serve", "--base", "BASE", "--adapter", "x=/nowhere"], "/nowhere"),
         (["serve", "--base", "BASE", "--listen", "nonsense"], "nonsense"),
-        (["merge", "--base", "BASE", "--adapter", "PREFIX", "--out", "/tmp/graft-never"], "prefix"),
+        (
+            ["merge", "--base", "BASE", "--adapter", "PREFIX", "--out", "/tmp/graft-never"],
+            "prefix"
+        ),
         (["bench", "--base", "BASE", "--batch", "0"], "--batch"),
         (["serve", "--base", "BASE", "--kv-memory", "much"], "--kv-memory"),
     ])

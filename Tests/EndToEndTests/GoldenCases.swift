@@ -28,7 +28,8 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
     static let all: [GoldenCase] = (try? load()) ?? []
 
     private static let tensors: SafetensorsFile = {
-        guard let file = try? SafetensorsFile(path: Checkout.path("Tests/Goldens/logits.safetensors"))
+        guard
+            let file = try? SafetensorsFile(path: Checkout.path("Tests/Goldens/logits.safetensors"))
         else { preconditionFailure("Tests/Goldens/logits.safetensors can't be read") }
         return file
     }()

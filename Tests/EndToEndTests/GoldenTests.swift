@@ -82,7 +82,9 @@ struct GoldenTests {
         #expect(zip(found, expected).contains { abs($0 - $1) > 0.1 })
     }
 
-    @Test(arguments: ["tiny-llama/law@1", "tiny-llama-bf16/wide-llama3@1", "tiny-llama/law@1+prefix@1"])
+    @Test(arguments: [
+        "tiny-llama/law@1", "tiny-llama-bf16/wide-llama3@1", "tiny-llama/law@1+prefix@1",
+    ])
     func chunksChangeNoBit(id: String) throws {
         let golden = try #require(GoldenCase.all.first { $0.id == id })
         var runner = try runner(golden)

@@ -77,7 +77,9 @@ struct ServeEndToEndTests {
         let answers = try clients.enumerated().map { index, client in
             try client.answer(index)?.tokens
         }
-        for (index, name) in names.enumerated() { #expect(answers[index] == alone[index], "\(name)") }
+        for (index, name) in names.enumerated() {
+            #expect(answers[index] == alone[index], "\(name)")
+        }
 
         let client = try UnixClient(socket)
         client.send(#"{"op":"stats","id":1}"#)

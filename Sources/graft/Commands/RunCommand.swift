@@ -29,11 +29,15 @@ struct RunCommand: AsyncParsableCommand {
     @Argument(help: "The prompt.") var prompt: String
 
     func validate() throws {
-        if compare && !use.isEmpty { throw ValidationError("--compare and --use exclude each other") }
+        if compare && !use.isEmpty {
+            throw ValidationError("--compare and --use exclude each other")
+        }
         if adapters.count > 1, !compare, use.isEmpty {
             throw ValidationError("several adapters: say --compare, or --use for a mix")
         }
-        if maxTokens < 0 { throw ValidationError("--max-tokens is \(maxTokens), expected 0 or more") }
+        if maxTokens < 0 {
+            throw ValidationError("--max-tokens is \(maxTokens), expected 0 or more")
+        }
     }
 
     func run() async throws {
@@ -86,9 +90,11 @@ struct RunCommand: AsyncParsableCommand {
         _ session: LocalSession, _ tokenizer: any Tokenizer, _ tokens: [Int32]
     ) async throws {
         var sinks: [(title: String, sink: TextSink)] = []
-        let selections = [("base", [])] + adapters.map {
-            ($0.name, [SelectionEntry(name: $0.name, weight: 1)])
-        }
+        let selections =
+            [("base", [])]
+            + adapters.map {
+                ($0.name, [SelectionEntry(name: $0.name, weight: 1)])
+            }
         for (title, selection) in selections {
             let sink = TextSink(tokenizer)
             try submit(session, tokenizer, tokens, selection, sink)
@@ -99,6 +105,8 @@ struct RunCommand: AsyncParsableCommand {
             let text = try await sink.text()
             columns.append((title, text.trimmingCharacters(in: .whitespacesAndNewlines)))
         }
-        for line in SideBySide(columns: columns, width: SideBySide.terminalWidth).lines { print(line) }
+        for line in SideBySide(columns: columns, width: SideBySide.terminalWidth).lines {
+            print(line)
+        }
     }
 }

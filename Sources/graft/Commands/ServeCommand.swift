@@ -53,7 +53,8 @@ struct ServeCommand: AsyncParsableCommand {
         }
         if queue < 0 { throw ValidationError("--queue is \(queue), expected 0 or more") }
         if Logger.Level(rawValue: logLevel) == nil {
-            throw ValidationError("--log-level is '\(logLevel)', expected debug, info, warning or error")
+            throw ValidationError(
+                "--log-level is '\(logLevel)', expected debug, info, warning or error")
         }
     }
 
@@ -75,7 +76,8 @@ struct ServeCommand: AsyncParsableCommand {
         let signals = ShutdownSignals(service: service)
         let server = Server(service: service, endpoints: try endpoints(), logger: logger)
         logger.info(
-            "serving \(options.base) with \(adapters.count) adapter(s) on \(options.threadCount) thread(s)")
+            "serving \(options.base) with \(adapters.count) adapter(s) on \(options.threadCount) thread(s)"
+        )
         try await server.run()
         withExtendedLifetime(signals) {}
         if service.isAborted { throw ExitCode.failure }

@@ -68,7 +68,8 @@ struct AdapterCheck {
         let merged = try adapter.operators.merged(
             name: adapter.name, into: base, weight: 1, pool: pool)
         return Report(
-            effect: effect, mergeDifference: largestDifference(attached, logprobs(try plan(merged))),
+            effect: effect,
+            mergeDifference: largestDifference(attached, logprobs(try plan(merged))),
             limit: limit)
     }
 
@@ -99,7 +100,8 @@ struct AdapterCheck {
         let logits = pass.step([
             StepSlice(
                 plan: plan, tokens: tokens, cachedTokenCount: 0,
-                pages: (0..<pages.pageCount).compactMap { _ in pages.allocate() }, firstLogitsRow: 0)
+                pages: (0..<pages.pageCount).compactMap { _ in pages.allocate() }, firstLogitsRow: 0
+            )
         ])
         return (0..<logits.rowCount).flatMap { index in
             let row = logits.row(index)

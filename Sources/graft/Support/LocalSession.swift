@@ -35,7 +35,8 @@ struct LocalSession {
     private static func check(_ tokenizer: (any Tokenizer)?, against base: BaseModel) throws {
         let rowCount = base.slots.vocabularyCount
         if let tokenizer, tokenizer.tokenCount > rowCount {
-            throw VocabularyError(tokenCount: tokenizer.tokenCount, rowCount: rowCount, path: base.path)
+            throw VocabularyError(
+                tokenCount: tokenizer.tokenCount, rowCount: rowCount, path: base.path)
         }
     }
 }

@@ -52,7 +52,9 @@ struct SideBySide {
     /// The terminal's width; 100 where there is none.
     static var terminalWidth: Int {
         var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 100 }
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else {
+            return 100
+        }
         return Int(size.ws_col)
     }
 }

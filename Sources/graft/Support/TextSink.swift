@@ -60,7 +60,8 @@ final class TextSink: GenerationSink {
 
     private func end(_ error: EngineError?) {
         let (continuation, result) = state.withLock { state in
-            let result: Result<String, EngineError> = error.map { .failure($0) } ?? .success(state.text)
+            let result: Result<String, EngineError> =
+                error.map { .failure($0) } ?? .success(state.text)
             state.result = result
             defer { state.continuation = nil }
             return (state.continuation, result)
