@@ -36,6 +36,36 @@ struct CommandEndToEndTests {
         #expect(again.errors.contains(out))
     }
 
+    @Test(arguments: ["tiny-llama-F16", "tiny-qwen2-Q8_0"])
+    func aMergedGGUFKeepsItsTokenizer(name: String) throws {
+        try expectSameTokens(
+            Checkout.model("gguf/\(name).gguf"),
+            adapter: Checkout.adapter(name.contains("qwen") ? "qwen" : "law"))
+    }
+
+    @Test(.enabled(if: Checkout.smolLM2 != nil, "SmolLM2 is not in the cache"))
+    func aMergedSmolLM2KeepsItsTokenizer() throws {
+        try expectSameTokens(
+            try #require(Checkout.smolLM2), adapter: Checkout.path("models/adapters/law"))
+    }
+
+    private func expectSameTokens(_ base: String, adapter: String) throws {
+        let folder = try TemporaryDirectory()
+        let out = folder.file("merged")
+        let merge = try GraftProcess.run(
+            ["merge", "--base", base, "--adapter", "a=" + adapter, "--out", out])
+        #expect(merge.status == 0, "\(merge.errors)")
+        let requests = [
+            #"{"op":"tokenize","text":"A contract is 123 naïve 🎉\n\tx  y","id":1}"#,
+            #"{"op":"tokenize","text":"<s><|im_start|>user don't  中文","id":2}"#,
+        ]
+        let tokens = try [base, out].map { path in
+            try GraftProcess.serve(["--base", path], requests).map(\.tokens)
+        }
+        #expect(tokens[0] == tokens[1])
+        #expect(tokens[0].allSatisfy { $0.count > 4 })
+    }
+
     @Test func inspectSaysWhatAFileIs() throws {
         let adapter = try GraftProcess.run(["inspect", "--json", Checkout.adapter("law")]).events()[
             0]

@@ -3,6 +3,7 @@ internal import ArgumentParser
 import Checkpoints
 import Foundation
 import Kernels
+import Tokenization
 import Transformer
 
 /// `graft merge`: adapters into a new checkpoint.
@@ -40,7 +41,7 @@ struct MergeCommand: ParsableCommand {
 
     func run() throws {
         let pool = options.makePool()
-        let checkpoint = try BaseCheckpoint.open(path: options.base)
+        let checkpoint = try Self.withHuggingFaceTokenizer(BaseCheckpoint.open(path: options.base))
         let base = try BaseModel(checkpoint: checkpoint, pool: pool)
         let loaded = try adapters.map { option in
             let adapter = try AdapterReader.read(
@@ -63,6 +64,18 @@ struct MergeCommand: ParsableCommand {
         print(
             "\(out): \(report.tensorCount) tensors in \(report.fileNames.count) file(s), "
                 + "\(report.changedModuleCount) modules changed")
+    }
+
+    /// A GGUF vocabulary has no file in a Hugging Face directory, so it is written in another form.
+    private static func withHuggingFaceTokenizer(
+        _ checkpoint: BaseCheckpoint
+    ) throws -> BaseCheckpoint {
+        BaseCheckpoint(
+            kind: checkpoint.kind, configuration: checkpoint.configuration,
+            tensors: checkpoint.tensors,
+            tokenizer: try checkpoint.tokenizer.map { (assets) throws in
+                try assets.inHuggingFaceForm()
+            }, queryKeyRowsArePermuted: checkpoint.queryKeyRowsArePermuted)
     }
 }
 
