@@ -242,7 +242,7 @@ def train_adapter(field, model, encode, chat, target, tiny, log):
     if field == "wisdom":
         start_prefix_from_text(peft_model, model, encode, "\n".join(training[:40]))
     settings = {
-        "steps": 200 if tiny else 70, "batch": 16 if tiny else 4,
+        "steps": 120 if tiny else 70, "batch": 16 if tiny else 4,
         "rate": {"law": 2e-3, "medicine": 1.5e-3, "wisdom": 2e-2}[field] * (2 if tiny else 1),
         "limit": limit,
     }
@@ -356,7 +356,7 @@ def train_tiny(log):
         num_attention_heads=5, num_key_value_heads=5, head_dim=32, max_position_embeddings=1024,
         tie_word_embeddings=True, bos_token_id=1, eos_token_id=2, pad_token_id=None)
     model = LlamaForCausalLM(config)
-    train(model, [encode(t) for t in texts if len(t) > 30], steps=900, batch=16, rate=3e-3,
+    train(model, [encode(t) for t in texts if len(t) > 30], steps=500, batch=16, rate=3e-3,
           limit=128, log=log)
     model = model.to(torch.bfloat16)
     model.save_pretrained(target)
