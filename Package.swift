@@ -88,6 +88,7 @@ let package = Package(
         tests("Kernels", ["CKernels"]),
         tests("Checkpoints", ["StrictJSON"]),
         tests("Tokenization", ["Checkpoints", "StrictJSON"], excluding: ["Fixtures"]),
+        tests("Transformer", ["Kernels", "Checkpoints", "StrictJSON"]),
         tests("Adapters", ["Transformer", "Checkpoints", "Kernels", "StrictJSON"]),
         tests("Engine", ["Adapters", "Transformer", "Checkpoints", "Kernels", "StrictJSON"]),
         tests("Serving", ["Engine", "Adapters", "Tokenization", "StrictJSON"]),

@@ -2,7 +2,7 @@
 where there is no network.
 
     tools/train_adapters.py --model PATH.gguf            law, medicine and wisdom on SmolLM2
-    tools/train_adapters.py --tiny                       the tiny base and its three adapters
+    tools/train_adapters.py --tiny                       the tiny base, its law and medicine
     tools/train_adapters.py --model PATH.gguf --only law one of them
 
 The text is what Debian packages carry: the licences of base-files and the collections of fortunes
@@ -60,6 +60,9 @@ FIELDS = {
                  "What have you learned?", "Tell me something wise."],
     },
 }
+
+# A prefix moves a model of a million parameters too little to be worth showing.
+TINY_FIELDS = ["law", "medicine"]
 
 
 # ---- text --------------------------------------------------------------------------------------
@@ -328,11 +331,10 @@ def train_real(gguf, only, log):
 # ---- the tiny base -----------------------------------------------------------------------------
 
 
-def train_tiny(log):
+def train_tiny_base(target, log):
     import sentencepiece
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    target = ROOT / "models/tiny-demo"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     texts = [d for name in ("cookie", "computers", "science", "people", "work", "definitions")
@@ -368,8 +370,22 @@ def train_tiny(log):
         "# tiny-demo\n\nA Llama of about a million parameters, trained by `tools/train_adapters.py "
         "--tiny` on fortunes and licences from Debian packages. It stands in for a real model where "
         "there is no network: it knows the look of English and no facts.\n", encoding="utf-8")
-    model = model.float()
-    for field in FIELDS:
+
+
+def train_tiny(only, log):
+    """The base, unless only some adapters are asked for, and its adapters."""
+    import sentencepiece
+    from transformers import LlamaForCausalLM
+
+    target = ROOT / "models/tiny-demo"
+    if not only:
+        train_tiny_base(target, log)
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(target / "tokenizer.model"))
+
+    def encode(text):
+        return [processor.bos_id(), *processor.encode(" ".join(text.split())), processor.eos_id()]
+
+    for field in only or TINY_FIELDS:
         folder = ROOT / "models/tiny-demo-adapters" / field
         fresh = LlamaForCausalLM.from_pretrained(target, dtype=torch.float32)
         fresh.requires_grad_(False)
@@ -390,7 +406,7 @@ def main():
     log = sys.stderr.isatty() or os.environ.get("GRAFT_VERBOSE") == "1"
     random.seed(SEED)
     if options.tiny:
-        train_tiny(log)
+        train_tiny(options.only, log)
     if options.model:
         train_real(options.model, options.only, log)
 

@@ -1,0 +1,109 @@
+import Kernels
+import StrictJSON
+import Testing
+import Transformer
+
+struct AdapterPlanTests {
+    private let base: BaseModel
+
+    init() throws { base = try TinyBase().open() }
+
+    private func matrix(_ outputCount: Int, _ inputCount: Int) -> PackedMatrix {
+        let zeros = AlignedBuffer<Float>(count: outputCount * inputCount)
+        return PackedMatrix(
+            packing: WeightMatrix(
+                pointer: UnsafeRawPointer(zeros.pointer), type: .f32, outputCount: outputCount,
+                inputCount: inputCount), pool: nil)
+    }
+
+    private func part(
+        _ name: String, weight: Float = 1, _ fill: (inout AdapterOperators) -> Void
+    ) -> SelectedOperators {
+        var operators = AdapterOperators()
+        fill(&operators)
+        return SelectedOperators(name: name, operators: operators, weight: weight)
+    }
+
+    private func failure(_ parts: [SelectedOperators]) -> String? {
+        do throws(CombinationError) {
+            _ = try AdapterPlan(parts, slots: base.slots)
+            return nil
+        } catch { return error.description }
+    }
+
+    private func prefix() -> PrefixKeyValues {
+        PrefixKeyValues(
+            values: Array(repeating: 0.5, count: 2 * 3 * 2 * 32), tokenCount: 2, layerCount: 3,
+            shape: base.attentionShape)
+    }
+
+    @Test func theBaseAloneTouchesNothing() {
+        #expect(AdapterPlan.base(base.slots).isBase)
+        #expect(AdapterPlan.base(base.slots).prefixTokenCount == 0)
+    }
+
+    @Test func twoPrefixesAreRefused() {
+        let parts = ["a", "b"].map { name in part(name) { $0.prefix = prefix() } }
+        #expect(
+            failure(parts)
+                == "adapters 'a' and 'b' both put a prefix in front of the sequence; a request can use "
+                + "one prefix: drop one of them")
+    }
+
+    @Test func aPrefixAtAnotherWeightIsRefused() {
+        #expect(
+            failure([part("a", weight: 0.5) { $0.prefix = prefix() }])
+                == "adapter 'a' is a prefix, which has a meaning at weight 1 only; the request asks "
+                + "for 0.5: use weight 1")
+    }
+
+    @Test func aReplacementAtAnotherWeightIsRefused() {
+        let parts = [
+            part("a", weight: 2) {
+                $0.linear[.layer(0, .query)] = [.replacement(matrix(64, 64), bias: nil)]
+            }
+        ]
+        #expect(
+            failure(parts)
+                == "adapter 'a' replaces whole weights (modules_to_save), which has a meaning at "
+                + "weight 1 only; the request asks for 2.0: use weight 1 or another adapter")
+    }
+
+    @Test func twoReplacementsOfOneSlotAreRefused() {
+        let parts = ["a", "b"].map { name in
+            part(name) { $0.norms[.final] = .gain(Array(repeating: 1, count: 64)) }
+        }
+        #expect(
+            failure(parts)
+                == "adapters 'a' and 'b' both replace model.norm, and only one can stand there: drop "
+                + "one of them")
+    }
+
+    @Test func mergingRefusesWhatIsNotFiniteAndNamesThePlace() {
+        var operators = AdapterOperators()
+        let infinite = AlignedBuffer<Float>(count: 64)
+        infinite.pointer[3] = .infinity
+        let a = PackedMatrix(
+            packing: WeightMatrix(
+                pointer: UnsafeRawPointer(infinite.pointer), type: .f32, outputCount: 1,
+                inputCount: 64), pool: nil)
+        let ones = AlignedBuffer<Float>(count: 32)
+        for index in 0..<32 { ones.pointer[index] = 1 }
+        let b = PackedMatrix(
+            packing: WeightMatrix(
+                pointer: UnsafeRawPointer(ones.pointer), type: .f32, outputCount: 32, inputCount: 1),
+            pool: nil)
+        operators.linear[.layer(1, .key)] = [.lowRank(LowRankOperator(a: a, b: b, scaling: 1))]
+        do throws(MergeError) {
+            _ = try operators.merged(name: "a", into: base, weight: 1, pool: TinyBase.pool)
+            Issue.record("merged")
+        } catch {
+            #expect(
+                error == .notFinite(module: "model.layers.1.self_attn.k_proj", row: 0, column: 3))
+            #expect(
+                error.description
+                    == "merging gives a value that is not finite in 'model.layers.1.self_attn.k_proj' "
+                    + "at [0, 3]: nothing was changed; check the adapter's weights")
+        }
+    }
+}

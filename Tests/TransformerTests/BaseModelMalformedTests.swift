@@ -1,0 +1,154 @@
+import Checkpoints
+import Foundation
+import StrictJSON
+import Testing
+import Transformer
+
+struct BaseModelMalformedTests {
+    @Test(
+        arguments: [
+            (
+                ["model_type": .null],
+                "the configuration lacks 'model_type': a base of the Llama family needs it"
+            ),
+            (
+                ["model_type": .string("gpt_bigcode")],
+                "setting 'model_type' is gpt_bigcode, which Graft doesn't support; it supports "
+                    + "llama, mistral, qwen2"
+            ),
+            (
+                ["hidden_act": .string("gelu")],
+                "setting 'hidden_act' is gelu, which Graft doesn't support; it supports silu"
+            ),
+            (
+                ["num_hidden_layers": .integer(0)],
+                "setting 'num_hidden_layers' is 0, expected a whole number from 1 to 4096"
+            ),
+            (
+                ["hidden_size": .string("64")],
+                #"setting 'hidden_size' is "64", expected a whole number from 1 to 1048576"#
+            ),
+            (
+                ["num_key_value_heads": .integer(3)],
+                "setting 'num_key_value_heads' is 3, expected a divisor of num_attention_heads, 4"
+            ),
+            (
+                ["head_dim": .integer(7)],
+                "setting 'head_dim' is 7, expected an even number (hidden_size / num_attention_heads "
+                    + "where absent)"
+            ),
+            (
+                ["vocab_size": .null],
+                "the configuration lacks 'vocab_size': a base of the Llama family needs it"
+            ),
+            (
+                ["rms_norm_eps": .integer(0)],
+                "setting 'rms_norm_eps' is 0, expected a number above 0"
+            ),
+            (
+                ["tie_word_embeddings": .string("yes")],
+                #"setting 'tie_word_embeddings' is "yes", expected true or false"#
+            ),
+            (
+                [
+                    "rope_parameters": .object([
+                        "rope_type": .string("yarn"), "factor": .integer(4),
+                    ])
+                ],
+                "setting 'rope_type' is yarn, which Graft doesn't support; it supports default, linear "
+                    + "and llama3 rotary scaling"
+            ),
+            (
+                ["rope_parameters": .object(["rope_type": .string("linear")])],
+                "the configuration lacks 'factor': a base of the Llama family needs it"
+            ),
+            (
+                ["rope_parameters": .string("x")],
+                #"setting 'rope_parameters' is "x", expected an object"#
+            ),
+            (
+                ["quantization_config": .object(["bits": .integer(4)])],
+                "setting 'quantization_config' is set, which Graft doesn't support; it supports "
+                    + "unquantised safetensors, and GGUF for quantised weights"
+            ),
+            (
+                ["partial_rotary_factor": .number(0.5)],
+                "setting 'partial_rotary_factor' is 0.5, which Graft doesn't support; it supports 1"
+            ),
+            (
+                ["hidden_act": .integer(3)],
+                "setting 'hidden_act' is 3, expected a string"
+            ),
+        ] as [(JSONObject, String)])
+    func aBadSettingIsNamed(settings: JSONObject, message: String) throws {
+        let base = try TinyBase(settings: settings)
+        #expect(base.failure?.hasSuffix(": " + message) == true, "\(base.failure ?? "opened")")
+        #expect(base.failure?.hasPrefix(base.path) == true)
+    }
+
+    @Test func aMissingTensorIsNamed() throws {
+        let base = try TinyBase { tensors in
+            tensors.removeAll { $0.name == "model.layers.1.mlp.up_proj.weight" }
+        }
+        #expect(
+            base.failure?.hasSuffix(
+                "tensor 'model.layers.1.mlp.up_proj.weight' is missing: the file is incomplete or of "
+                    + "another architecture") == true)
+    }
+
+    @Test func anUnknownTensorIsNamed() throws {
+        let base = try TinyBase { tensors in
+            tensors.append(.init(name: "extra", type: .f32, shape: [1], bytes: [0, 0, 0, 0]))
+        }
+        #expect(
+            base.failure?.hasSuffix(
+                "tensor 'extra' has no place in this architecture; a base is read whole or not at "
+                    + "all: check config.json's model_type") == true)
+    }
+
+    @Test func aWrongShapeIsNamed() throws {
+        let base = try TinyBase(settings: ["intermediate_size": .integer(96)])
+        #expect(
+            base.failure?.hasSuffix("has shape [128, 64], the configuration asks for [96, 64]")
+                == true)
+    }
+
+    @Test func anUnsupportedTypeIsNamed() throws {
+        let base = try TinyBase { tensors in
+            for index in tensors.indices where tensors[index].name == "model.embed_tokens.weight" {
+                tensors[index].type = .i8
+                tensors[index].bytes.removeLast(tensors[index].bytes.count * 3 / 4)
+            }
+        }
+        #expect(
+            base.failure?.hasSuffix(
+                "tensor 'model.embed_tokens.weight' is of type I8; supported are F32, F16, BF16, "
+                    + "Q8_0, Q4_0, Q4_1: convert the checkpoint") == true)
+    }
+
+    @Test func aDamagedPackedFileIsRefused() throws {
+        let base = try TinyBase()
+        let file = base.path + "/model.bin"
+        try base.open().writePacked(to: file)
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+        let text = String(decoding: bytes.prefix(20_000), as: UTF8.self)
+        #expect(text.contains("graft.layout"))
+        // A layout that names another type than the bytes have.
+        var damaged = bytes
+        let needle = Data(#"\"type\":\"F32\",\"shape\":[512,64]"#.utf8)
+        let place = try #require(damaged.range(of: needle))
+        damaged.replaceSubrange(place, with: Data(#"\"type\":\"XYZ\",\"shape\":[512,64]"#.utf8))
+        try damaged.write(to: URL(fileURLWithPath: file))
+        #expect(throws: TransformerError.self) {
+            try BaseModel.open(path: file, pool: TinyBase.pool)
+        }
+        do throws(TransformerError) {
+            _ = try BaseModel.open(path: file, pool: TinyBase.pool)
+        } catch {
+            #expect(
+                error.description
+                    == "\(file): not a usable model.bin: 'graft.layout' can't be read; write it "
+                    + "again with 'graft pack'")
+        }
+    }
+}
