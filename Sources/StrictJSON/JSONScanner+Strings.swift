@@ -41,12 +41,22 @@ extension JSONScanner {
             guard let second = codeUnit(at: offset + 6), (0xDC00...0xDFFF).contains(second) else {
                 throw .unpairedSurrogate(offset: offset)
             }
-            offset += 12
+            notePair(unit, second)
+            offset += EscapedPair.byteCount
         case 0xDC00...0xDFFF:
             throw .unpairedSurrogate(offset: offset)
         default:
             offset += 6
         }
+    }
+
+    /// json-c 0.16 takes the low half of a joined pair for a surrogate once more.
+    private mutating func notePair(_ high: UInt16, _ low: UInt16) {
+        let value = 0x10000 + (UInt32(high - 0xD800) << 10 | UInt32(low - 0xDC00))
+        guard (0xD800...0xDFFF).contains(value & 0xFFFF), let scalar = Unicode.Scalar(value) else {
+            return
+        }
+        result.misreadPairs.append(EscapedPair(offset: offset, scalar: scalar))
     }
 
     /// The UTF-16 code unit of the escape `\uXXXX` at `place`; nil when there is none.

@@ -11,11 +11,20 @@ struct JSONScanner {
         var endOffset = 0
         /// Where integer literals end that don't fit 64 bits, in ascending order.
         var wideIntegerEnds: [Int] = []
+        /// Escaped surrogate pairs that json-c would turn into U+FFFD, in ascending order.
+        var misreadPairs: [EscapedPair] = []
+    }
+
+    /// One character written as `\uXXXX\uXXXX`.
+    struct EscapedPair {
+        static let byteCount = 12
+        let offset: Int
+        let scalar: Unicode.Scalar
     }
 
     let bytes: UnsafeBufferPointer<UInt8>
     let maximumDepth: Int
-    private(set) var result = Result()
+    var result = Result()
     var offset = 0
     private var depth = 0
     /// Where the string scanned last has a NUL escape.

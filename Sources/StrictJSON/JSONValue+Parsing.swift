@@ -15,6 +15,11 @@ extension JSONValue {
         let text = bytes.bindMemory(to: UInt8.self)
         var scanner = JSONScanner(text, maximumDepth: limits.maximumDepth)
         try scanner.scan()
+        guard scanner.result.misreadPairs.isEmpty else {
+            try self.init(
+                parsing: Self.unescaping(scanner.result.misreadPairs, in: text), limits: limits)
+            return
+        }
         let tree = try JSONTree(text, scan: scanner.result, maximumDepth: limits.maximumDepth)
         var conversion = JSONTreeConversion()
         let value = withExtendedLifetime(tree) { conversion.value(of: tree.root) }
@@ -22,6 +27,21 @@ extension JSONValue {
             throw DuplicateKeySearch.firstDuplicate(in: text)
         }
         self = value
+    }
+
+    /// The text with these characters in UTF-8 in place of their escapes.
+    private static func unescaping(
+        _ pairs: [JSONScanner.EscapedPair], in text: UnsafeBufferPointer<UInt8>
+    ) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(text.count)
+        var start = 0
+        for pair in pairs {
+            result += text[start..<pair.offset]
+            result += String(pair.scalar).utf8
+            start = pair.offset + JSONScanner.EscapedPair.byteCount
+        }
+        return result + text[start...]
     }
 
     /// Reads one JSON text; see `init(parsing:limits:)` for raw bytes.

@@ -2,6 +2,17 @@ import StrictJSON
 import Testing
 
 @Suite struct JSONParsingTests {
+    @Test func everyEscapedSurrogatePairBecomesItsCharacter() throws {
+        // Every 61st code point beyond the basic plane, so that all low halves come up.
+        for value in stride(from: UInt32(0x10000), through: 0x10FFFF, by: 61) {
+            let scalar = try #require(Unicode.Scalar(value))
+            let escaped = scalar.utf16.map { "\\u" + String($0, radix: 16) }.joined()
+            let parsed = try JSONValue(parsing: "[\"a\(escaped)b\", {\"\(escaped)\": 1}]")
+            #expect(parsed.arrayValue?.first == .string("a\(scalar)b"))
+            #expect(parsed.arrayValue?.last?.objectValue?[String(scalar)] == .integer(1))
+        }
+    }
+
     @Test(arguments: [
         ("null", JSONValue.null), ("true", .bool(true)), (" false\n", .bool(false)),
         ("0", .integer(0)), ("-12", .integer(-12)), ("1.5", .number(1.5)), ("2e3", .number(2000)),
