@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// A regular file, mapped read-only into memory.
+/// A regular file, mapped read-only into memory, or a copy of one in memory of its own.
 ///
-/// `@unchecked Sendable`: the mapping is made once with `PROT_READ`, never changed, and removed only when the last
+/// `@unchecked Sendable`: nothing writes to the memory once `init` is over, and it is given back only when the last
 /// reference is gone.
 public final class MappedFile: @unchecked Sendable {
     /// The file's bytes; valid as long as this object lives.
@@ -35,6 +35,28 @@ public final class MappedFile: @unchecked Sendable {
             start != MAP_FAILED
         else { throw .unreadable(path: path, reason: SystemCall.errorText()) }
         bytes = UnsafeRawBufferPointer(start: start, count: count)
+    }
+
+    /// Copies `bytes` into memory that is read-only from then on: whatever happens to the file at `path` later doesn't
+    /// matter. Aligned like a mapped file.
+    ///
+    /// - Parameter path: where the bytes come from, for messages; it isn't opened.
+    /// - Throws: `CheckpointError.unreadable` when there is no memory for the copy.
+    public init(copying bytes: [UInt8], path: String) throws(CheckpointError) {
+        self.path = path
+        guard !bytes.isEmpty else {
+            self.bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            return
+        }
+        guard
+            let start = mmap(
+                nil, bytes.count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            start != MAP_FAILED
+        else { throw .unreadable(path: path, reason: SystemCall.errorText()) }
+        let copy = UnsafeMutableRawBufferPointer(start: start, count: bytes.count)
+        copy.copyBytes(from: bytes)
+        mprotect(start, bytes.count, PROT_READ)
+        self.bytes = UnsafeRawBufferPointer(copy)
     }
 
     /// Calls `body` with the bytes, and keeps the file mapped meanwhile.

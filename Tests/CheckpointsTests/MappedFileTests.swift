@@ -15,6 +15,28 @@ import Testing
         #expect(try MappedFile(path: directory.write([], "f")).bytes.isEmpty)
     }
 
+    @Test func aCopyOutlivesItsFile() throws {
+        let path = try directory.write([1, 2, 3], "f")
+        let file = try MappedFile(copying: [1, 2, 3], path: path)
+        try directory.write([9], "f")
+        try FileManager.default.removeItem(atPath: path)
+        #expect([UInt8](file.bytes) == [1, 2, 3])
+        #expect(file.path == path)
+        #expect(try MappedFile(copying: [], path: path).bytes.isEmpty)
+    }
+
+    @Test func aCopyIsReadLikeTheFile() throws {
+        let writer = SafetensorsWriter(tensors: [.init(name: "t", elementType: .f32, shape: [2])])
+        try writer.write(to: directory.place("t")) { (_, sink) throws(CheckpointError) in
+            try sink.write(bytes([1.5, -2]))
+        }
+        let copy = try MappedFile(copying: directory.read("t"), path: "t")
+        #expect(try SafetensorsFile(file: copy).requiredTensor("t").floats() == [1.5, -2])
+        expectFailure("PATH: truncated: need 8-byte header length, file has 0", in: "none") {
+            _ = try SafetensorsFile(file: MappedFile(copying: [], path: "none"))
+        }
+    }
+
     @Test func onlyRegularFilesAreMapped() throws {
         let fifo = directory.place("fifo")
         #expect(mkfifo(fifo, 0o600) == 0)
