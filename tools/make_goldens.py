@@ -308,7 +308,26 @@ def greedy(model, tokens):
     return {"tokens": new, "margins": margins}
 
 
-def run_case(identifier, base, selection, make_model, make_own, tensors):
+def round_rows(module, arguments):
+    """What a matrix of 8-bit or 4-bit blocks does to its input rows: blocks of 32 signed bytes with
+    one scale, the largest at 127, rounded to nearest even."""
+    rows = arguments[0]
+    blocks = rows.reshape(*rows.shape[:-1], -1, 32)
+    largest = blocks.abs().amax(-1, keepdim=True)
+    inverse = torch.where(largest > 1e-30, 127 / largest, torch.zeros(()))
+    return ((blocks * inverse).round() * (largest / 127)).reshape(rows.shape)
+
+
+def rounding_rows(model):
+    """The model with every linear layer's input rounded; to be called before adapters are added, so
+    that these see the rows as they are."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_pre_hook(round_rows)
+    return model
+
+
+def run_case(identifier, base, selection, make_model, make_own, tensors, make_exact=None):
     model = make_model()
     case = {"id": identifier, "base": base, "adapters": selection, "greedy": [], "prompts": prompts()}
     references = []
@@ -322,6 +341,10 @@ def run_case(identifier, base, selection, make_model, make_own, tensors):
         case["reference_distance"] = max(
             float((torch.log_softmax(logits_of(own, p), -1) - r).abs().max())
             for p, r in zip(case["prompts"], references))
+    if make_exact:
+        exact = make_exact()
+        for index, prompt in enumerate(case["prompts"]):
+            tensors[f"{identifier}.{index}.exact"] = logits_of(exact, prompt).contiguous()
     return case
 
 
@@ -431,19 +454,22 @@ def make_gguf_cases(tensors):
         rounded = write_gguf(path, base, quantization)
         adapter = "law" if base == "tiny-llama" else "qwen"
 
-        def make_model(selection, dtype=torch.float32, base=base, rounded=rounded):
+        blocks = quantization.startswith("Q")
+
+        def make_model(selection, dtype=torch.float32, rows=blocks, base=base, rounded=rounded):
             model = load_base(base)
             model.load_state_dict(rounded, strict=False)
             model.tie_weights()
-            return adapted(model.to(dtype), selection)
+            return adapted(rounding_rows(model) if rows else model.to(dtype), selection)
 
         for selection in [{}, {adapter: 1.0}]:
             label = "+".join(f"{n}@{w:g}" for n, w in selection.items()) or "base"
             own = None
             if quantization == "BF16":
                 own = lambda s=selection: make_model(s, torch.bfloat16)
+            exact = (lambda s=selection: make_model(s, rows=False)) if blocks else None
             cases.append(run_case(f"gguf/{path.stem}/{label}", f"gguf/{path.name}", selection,
-                                  lambda s=selection: make_model(s), own, tensors))
+                                  lambda s=selection: make_model(s), own, tensors, exact))
     return cases
 
 
@@ -461,8 +487,8 @@ def make_smollm2(path):
     global GREEDY_COUNT
     GREEDY_COUNT = 48
     path = pathlib.Path(path)
-    model = AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, dtype=torch.float32).eval()
+    model = rounding_rows(AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32).eval())
     tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     entries = []
     for text in SMOLLM2_PROMPTS:

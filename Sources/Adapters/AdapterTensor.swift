@@ -25,13 +25,17 @@ struct AdapterTensor: Sendable {
         do { values = try view.floats() } catch {
             throw unsupportedType(elementType.rawValue, file: file)
         }
-        if let summary = view.nonFiniteSummary() {
-            throw .notFinite(tensor: name, count: summary.count, first: summary.first, file: file)
-        }
+        try checkFinite(file: file)
         guard values.allSatisfy(\.isFinite) else {
             throw unsupportedType("\(elementType.rawValue) beyond the range of F32", file: file)
         }
         return values
+    }
+
+    /// - Throws: `AdapterError.notFinite`.
+    func checkFinite(file: String) throws(AdapterError) {
+        guard let summary = view.nonFiniteSummary() else { return }
+        throw .notFinite(tensor: name, count: summary.count, first: summary.first, file: file)
     }
 
     private func unsupportedType(_ found: String, file: String) -> AdapterError {

@@ -4,6 +4,7 @@
 
 #define GK(name) gk_##name##_avx2
 #define TILE 6
+#define INT_TILE 4
 #define FEW_ROWS 3
 #define GK_HARDWARE_HALF 1
 
@@ -12,6 +13,9 @@
 
 #include "body_vector.h"
 #include "body_matrix.h"
+#include "int8_avx2.h"
+#include "body_int8.h"
+#include "body_dots.h"
 #include "body_attention.h"
 
 void gk_init_avx2(gk_table *table) { gk_fill_table_avx2(table); }

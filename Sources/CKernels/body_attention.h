@@ -54,6 +54,9 @@ static void GK(attention)(const gk_attention_tile *t) {
 static void GK(fill_table)(gk_table *table) {
     table->multiply = GK(multiply);
     table->multiply_bf16_rows = NULL;
+    table->multiply_blocks = GK(multiply_blocks);
+    table->dots = GK(dots);
+    table->round_rows_int8 = GK(round_rows_int8);
     table->attention = GK(attention);
     table->rms_norm = GK(rms_norm);
     table->rotary = GK(rotary);

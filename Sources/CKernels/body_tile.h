@@ -9,19 +9,6 @@
 #define DECLARE(i) lanes_f a##i = accumulate ? LOAD(y + i * y_stride) : SPLAT(0.0f);
 #define ADVANCE(i) a##i = FMA(SPLAT(x[i * x_stride + p]), w, a##i);
 #define PUT(i) STORE(y + i * y_stride, a##i);
-#define ROWS_1(M) M(0)
-#define ROWS_2(M) ROWS_1(M) M(1)
-#define ROWS_3(M) ROWS_2(M) M(2)
-#define ROWS_4(M) ROWS_3(M) M(3)
-#define ROWS_5(M) ROWS_4(M) M(4)
-#define ROWS_6(M) ROWS_5(M) M(5)
-#define ROWS_7(M) ROWS_6(M) M(6)
-#define ROWS_8(M) ROWS_7(M) M(7)
-#define ROWS_9(M) ROWS_8(M) M(8)
-#define ROWS_10(M) ROWS_9(M) M(9)
-#define ROWS_11(M) ROWS_10(M) M(10)
-#define ROWS_12(M) ROWS_11(M) M(11)
-
 #define DEFINE_TILE(R)                                                                            \
     static void GK(tile_##R)(size_t k, const float *x, size_t x_stride, const float *panel,       \
                              size_t panel_stride, float *y, size_t y_stride, int accumulate) {    \

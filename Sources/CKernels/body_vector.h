@@ -1,41 +1,10 @@
-/* Elementwise kernels over f32 rows, written once over 16 lanes; each level compiles them for its
- * registers. Included by the file of each level, which defines GK(name).
+/* Elementwise kernels over f32 rows, written once over 16 lanes. Included by the file of each level, which
+ * defines GK(name).
  *
  * Sums run in 16 lanes, lane i taking elements i, i + 16, …; the lanes are then added as a tree. A
  * tail shorter than 16 is filled with neutral elements, so no length has an order of its own.
  */
-#pragma STDC FP_CONTRACT OFF
-
-#include <math.h>
-#include <string.h>
-
-#include "kernel_table.h"
-
-#define LANES 16
-
-typedef float lanes_f __attribute__((ext_vector_type(16)));
-typedef int32_t lanes_i __attribute__((ext_vector_type(16)));
-typedef uint32_t lanes_u __attribute__((ext_vector_type(16)));
-typedef float lanes_f_unaligned __attribute__((ext_vector_type(16), aligned(4)));
-typedef uint32_t lanes_u_unaligned __attribute__((ext_vector_type(16), aligned(4)));
-
-#define INLINE static inline __attribute__((always_inline))
-#define FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
-#define LOAD(p) ((lanes_f) * (const lanes_f_unaligned *)(p))
-#define STORE(p, v) (*(lanes_f_unaligned *)(p) = (v))
-#define SPLAT(x) ((lanes_f)(x))
-
-INLINE lanes_f load_part(const float *p, size_t count, float fill) {
-    float part[LANES];
-    for (int i = 0; i < LANES; i++) part[i] = (size_t)i < count ? p[i] : fill;
-    return LOAD(part);
-}
-
-INLINE void store_part(float *p, size_t count, lanes_f v) {
-    float part[LANES];
-    STORE(part, v);
-    memcpy(p, part, count * sizeof(float));
-}
+#include "body_lanes.h"
 
 INLINE float sum_of_lanes(lanes_f v) {
     float part[LANES];
@@ -51,10 +20,6 @@ INLINE float maximum_of_lanes(lanes_f v) {
     float maximum = part[0];
     for (int i = 1; i < LANES; i++) maximum = part[i] > maximum ? part[i] : maximum;
     return maximum;
-}
-
-INLINE lanes_f blend(lanes_i mask, lanes_f yes, lanes_f no) {
-    return (lanes_f)((mask & (lanes_i)yes) | (~mask & (lanes_i)no));
 }
 
 /* e^x within 2 units in the last place: x = n ln 2 + r, |r| <= ln 2 / 2, a polynomial in r, 2^n put
@@ -176,4 +141,34 @@ static float GK(log_sum_exp)(const float *x, size_t count) {
     for (; i + LANES <= count; i += LANES) sum += exponential(LOAD(x + i) - shift);
     if (i < count) sum += exponential(load_part(x + i, count - i, -INFINITY) - shift);
     return maximum + logf(sum_of_lanes(sum));
+}
+
+/* Levels are rounded by adding 1.5 * 2^23, which leaves them in the low bits; the largest magnitude
+ * is found among bit patterns, where whatever is not finite comes out on top. */
+static void GK(round_rows_int8)(const float *x, size_t x_stride, size_t rows, size_t inputs,
+                                int8_t *levels, gk_row_block *blocks) {
+    typedef int8_t lanes_b __attribute__((ext_vector_type(16), aligned(1)));
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = x + r * x_stride;
+        for (size_t k = 0; k < inputs; k += 32, row += 32, levels += 32, blocks++) {
+            lanes_f low = LOAD(row), high = LOAD(row + 16);
+            lanes_u a = (lanes_u)low & 0x7fffffffu, b = (lanes_u)high & 0x7fffffffu;
+            uint32_t bits = __builtin_reduce_max(a > b ? a : b);
+            float largest, inverse = 0;
+            memcpy(&largest, &bits, 4);
+            blocks->scale = bits < 0x7f800000u ? 0 : NAN;
+            if (bits < 0x7f800000u && largest > 1e-30f) {
+                blocks->scale = largest / 127.0f;
+                inverse = 127.0f / largest;
+            }
+            lanes_b near_low = __builtin_convertvector(
+                (lanes_i)(low * SPLAT(inverse) + SPLAT(12582912.0f)), lanes_b);
+            lanes_b near_high = __builtin_convertvector(
+                (lanes_i)(high * SPLAT(inverse) + SPLAT(12582912.0f)), lanes_b);
+            *(lanes_b *)levels = near_low;
+            *(lanes_b *)(levels + 16) = near_high;
+            blocks->sum = __builtin_reduce_add(__builtin_convertvector(near_low, lanes_i) +
+                                               __builtin_convertvector(near_high, lanes_i));
+        }
+    }
 }

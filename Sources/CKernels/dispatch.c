@@ -16,14 +16,16 @@ static gk_level hardware_level(void) {
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq"))
         return GK_AVX2;
-    return __builtin_cpu_supports("avx512bf16") ? GK_AVX512BF16 : GK_AVX512;
+    if (!__builtin_cpu_supports("avx512vnni")) return GK_AVX512;
+    return __builtin_cpu_supports("avx512bf16") ? GK_AVX512BF16 : GK_AVX512VNNI;
 #else
     return GK_PORTABLE;
 #endif
 }
 
 gk_level gk_supported_level(void) {
-    static const char *const names[GK_LEVEL_COUNT] = {"portable", "avx2", "avx512", "avx512bf16"};
+    static const char *const names[GK_LEVEL_COUNT] = {"portable", "avx2", "avx512", "avx512vnni",
+                                                  "avx512bf16"};
     gk_level level = hardware_level();
     const char *mask = getenv("GRAFT_CPU");
     for (int i = 0; mask && i < GK_LEVEL_COUNT; i++)
@@ -40,6 +42,7 @@ gk_level gk_set_level(gk_level level) {
 #if defined(__x86_64__)
     if (current >= GK_AVX2) gk_init_avx2(&chosen);
     if (current >= GK_AVX512) gk_init_avx512(&chosen);
+    if (current >= GK_AVX512VNNI) gk_init_avx512vnni(&chosen);
     if (current >= GK_AVX512BF16) gk_init_avx512bf16(&chosen);
 #endif
     table = chosen;
@@ -53,9 +56,17 @@ gk_level gk_current_level(void) { return current; }
 int gk_uses_bf16_rows(void) { return table.multiply_bf16_rows != NULL; }
 
 void gk_multiply(const gk_product *p) {
-    if (p->x_pairs && table.multiply_bf16_rows) table.multiply_bf16_rows(p);
+    if (p->type > GK_BF16) table.multiply_blocks(p);
+    else if (p->x_pairs && table.multiply_bf16_rows) table.multiply_bf16_rows(p);
     else table.multiply(p);
 }
+
+void gk_round_rows_int8(const float *x, size_t x_stride, size_t rows, size_t inputs,
+                        int8_t *levels, gk_row_block *blocks) {
+    table.round_rows_int8(x, x_stride, rows, inputs, levels, blocks);
+}
+
+void gk_dots(const gk_dot_product *product) { table.dots(product); }
 
 void gk_attention(const gk_attention_tile *tile) { table.attention(tile); }
 

@@ -5,8 +5,11 @@
 #include "ckernels.h"
 
 typedef struct {
-    void (*multiply)(const gk_product *);
+    void (*multiply)(const gk_product *);           /* float types */
     void (*multiply_bf16_rows)(const gk_product *); /* NULL below GK_AVX512BF16 */
+    void (*multiply_blocks)(const gk_product *);
+    void (*dots)(const gk_dot_product *);
+    void (*round_rows_int8)(const float *, size_t, size_t, size_t, int8_t *, gk_row_block *);
     void (*attention)(const gk_attention_tile *);
     void (*rms_norm)(const float *, const float *, float, size_t, float *);
     void (*rotary)(float *, size_t, size_t, const float *, const float *);
@@ -22,6 +25,7 @@ void gk_init_portable(gk_table *table);
 #if defined(__x86_64__)
 void gk_init_avx2(gk_table *table);
 void gk_init_avx512(gk_table *table);
+void gk_init_avx512vnni(gk_table *table);
 void gk_init_avx512bf16(gk_table *table);
 #endif
 

@@ -140,6 +140,18 @@ void gk_unpack_row(gk_type type, const void *packed, size_t inputs, size_t outpu
     }
 }
 
+void gk_widen(gk_type type, const void *values, size_t count, float *out) {
+    for (size_t i = 0; i < count; i++) {
+        uint16_t bits;
+        if (type == GK_F32) {
+            memcpy(out + i, (const uint8_t *)values + 4 * i, 4);
+            continue;
+        }
+        memcpy(&bits, (const uint8_t *)values + 2 * i, 2);
+        out[i] = type == GK_F16 ? float_from_half(bits) : float_from_bits((uint32_t)bits << 16);
+    }
+}
+
 static uint32_t round_bf16(float value) {
     uint32_t bits;
     memcpy(&bits, &value, 4);

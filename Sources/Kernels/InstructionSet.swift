@@ -3,7 +3,7 @@ internal import CKernels
 /// The instruction set that the kernels use: the strongest that the processor has, or the weaker one
 /// that the environment variable `GRAFT_CPU` names.
 public enum InstructionSet: String, CaseIterable, Sendable {
-    case portable, avx2, avx512, avx512bf16
+    case portable, avx2, avx512, avx512vnni, avx512bf16
 
     /// The one in use.
     public static var current: InstructionSet { of(gk_current_level()) }

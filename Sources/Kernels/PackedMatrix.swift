@@ -97,8 +97,7 @@ public final class PackedMatrix: @unchecked Sendable {
 
     /// output[r, o] = (accumulating ? output[r, o] : 0) + Σ_k input[r, k] · W[o, k]
     ///
-    /// k ascends and each output is one chain of additions, whatever the number of rows, the way
-    /// they are split, or the number of threads; so a row's result has the same bits in any batch.
+    /// See `ProductBatch.add`; this is a batch of one.
     ///
     /// - Parameters:
     ///   - input: **Shape** [rowCount, inputCount], rows `inputStride` floats apart.
@@ -108,50 +107,12 @@ public final class PackedMatrix: @unchecked Sendable {
         output: UnsafeMutablePointer<Float>, outputStride: Int, accumulating: Bool = false,
         pool: WorkerPool
     ) {
-        guard rowCount > 0, outputCount > 0 else { return }
-        var product = gk_product()
-        product.type = type.kernelType
-        product.packed = bytes.baseAddress
-        product.outputs = outputCount
-        product.inputs = inputCount
-        product.x_stride = inputStride
-        product.y_stride = outputStride
-        product.accumulate = accumulating ? 1 : 0
-        let pairs = roundedRows(
-            input: input, rowCount: rowCount, inputStride: inputStride, pool: pool)
-        let split = ProductSplit(
-            rowCount: rowCount, panelCount: panelCount, threadCount: pool.threadCount)
-        let shared = product
-        pool.run(taskCount: split.taskCount) { task, worker in
-            let (rows, panels) = split.part(task)
-            var product = shared
-            product.first_panel = panels.lowerBound
-            product.last_panel = panels.upperBound
-            product.x = input + rows.lowerBound * inputStride
-            product.x_pairs = pairs.map { UnsafePointer($0 + rows.lowerBound * pairCount) }
-            product.rows = rows.count
-            product.y = output + rows.lowerBound * outputStride
-            product.scratch = pool.productScratch(worker: worker)
-            gk_multiply(&product)
-        }
-    }
-
-    private var pairCount: Int { (inputCount + 1) / 2 }
-
-    /// The rows rounded to bf16, where the processor multiplies bf16; nil elsewhere.
-    private func roundedRows(
-        input: UnsafePointer<Float>, rowCount: Int, inputStride: Int, pool: WorkerPool
-    ) -> UnsafeMutablePointer<UInt32>? {
-        guard type == .bf16, gk_uses_bf16_rows() != 0 else { return nil }
-        let pairs = pool.roundedRows(count: rowCount * pairCount)
-        let blockRowCount = 32
-        pool.run(taskCount: (rowCount + blockRowCount - 1) / blockRowCount) { block, _ in
-            let first = block * blockRowCount
-            gk_round_rows_bf16(
-                input + first * inputStride, inputStride, min(blockRowCount, rowCount - first),
-                inputCount, pairs + first * pairCount)
-        }
-        return pairs
+        let batch = ProductBatch(pool: pool)
+        batch.begin(input: input, rowCount: rowCount, stride: inputStride, width: inputCount)
+        batch.add(
+            view, rows: 0..<rowCount, output: output, outputStride: outputStride,
+            accumulating: accumulating)
+        batch.run()
     }
 
     /// Row `output` of W in f32.

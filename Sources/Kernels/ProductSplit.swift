@@ -9,6 +9,8 @@ struct ProductSplit {
 
     /// Rows of a task: enough to pay for widening a panel, few enough to share out evenly.
     private static let taskRowCount = 120
+    /// Rows of a task of a product with few outputs.
+    private static let narrowTaskRowCount = 30
     /// Enough tasks for a worker that starts late or is interrupted to hold nobody up for long.
     private static let tasksPerThread = 8
     /// Panels that one row is multiplied with at once; tasks begin at whole groups of them.
@@ -20,6 +22,14 @@ struct ProductSplit {
         rowTaskCount = max(1, (rowCount + Self.taskRowCount - 1) / Self.taskRowCount)
         let wanted = threadCount == 1 ? 1 : threadCount * Self.tasksPerThread
         panelTaskCount = max(1, min(Self.groupCount(panelCount), wanted))
+    }
+
+    /// Rows only: for products with few outputs.
+    init(rowCount: Int) {
+        self.rowCount = rowCount
+        panelCount = 1
+        rowTaskCount = max(1, (rowCount + Self.narrowTaskRowCount - 1) / Self.narrowTaskRowCount)
+        panelTaskCount = 1
     }
 
     var taskCount: Int { rowTaskCount * panelTaskCount }

@@ -4,13 +4,10 @@ internal import CKernels
 ///
 /// The caller works as worker 0. Between jobs workers spin for some tens of microseconds, which
 /// bridges the gaps within a step, then sleep.
-///
-/// `@unchecked Sendable`: `roundedRows` is used by one product at a time, as callers take turns.
-public final class WorkerPool: @unchecked Sendable {
+public final class WorkerPool: Sendable {
     public let threadCount: Int
     private let crew: WorkerCrew
     private let scratch: [AlignedBuffer<Float>]
-    private var roundedRows = AlignedBuffer<UInt32>(count: 0)
 
     /// - Parameter threadCount: workers, the caller included; at least 1.
     public init(threadCount: Int) {
@@ -35,10 +32,4 @@ public final class WorkerPool: @unchecked Sendable {
 
     /// Room for a product's widened weights, one a worker.
     func productScratch(worker: Int) -> UnsafeMutablePointer<Float> { scratch[worker].pointer }
-
-    /// Room for `count` words of rounded input rows.
-    func roundedRows(count: Int) -> UnsafeMutablePointer<UInt32> {
-        if roundedRows.count < count { roundedRows = AlignedBuffer(count: count * 2) }
-        return roundedRows.pointer
-    }
 }

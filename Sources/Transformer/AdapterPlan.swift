@@ -29,20 +29,29 @@ public final class AdapterPlan: Sendable {
         var bias: [Float]?
     }
 
-    struct Embedding: Sendable {
-        var replacement: PackedMatrix?
-        var lowRanks: [(rows: [Float], b: PackedMatrix, scaling: Float)] = []
+    /// h += B rows[token], scaled.
+    struct EmbeddingLowRank: Sendable {
+        let rows: [Float]
+        let b: PackedMatrix
+        let scaling: Float
     }
 
-    /// By `SlotTable.index(of:)`; nil where the base acts alone.
-    let linear: [Linear?]
-    /// By `SlotTable.index(of:)`.
-    let gains: [[Float]?]
+    struct Embedding: Sendable {
+        var replacement: PackedMatrix?
+        var lowRanks: [EmbeddingLowRank] = []
+    }
+
+    /// What the views point to.
+    private let linear: [Linear?]
+    /// What acts at linear slots and norms.
+    let views: PlanViews
     let embedding: Embedding?
     /// Shared read-only pages in front of the sequence.
     public let prefix: PrefixKeyValues?
     /// True when the plan leaves every slot to the base.
     public let isBase: Bool
+
+    deinit { views.deallocate() }
 
     /// Tokens of the prefix: the first prompt token stands at this position.
     public var prefixTokenCount: Int { prefix?.tokenCount ?? 0 }
@@ -63,7 +72,7 @@ public final class AdapterPlan: Sendable {
 
     private init(builder: PlanBuilder) {
         linear = builder.linear
-        gains = builder.gains
+        views = PlanViews(linear: builder.linear, gains: builder.gains)
         embedding = builder.embedding
         prefix = builder.prefix
         isBase =

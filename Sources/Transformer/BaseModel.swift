@@ -13,6 +13,8 @@ public final class BaseModel: Sendable {
     /// `config.json` as read or synthesised, in text.
     public let configurationText: String
     public let weights: Weights
+    /// The weights as plain values.
+    let views: PlanViews
 
     /// The base's tensors, packed for the kernels.
     public struct Weights: Sendable {
@@ -37,7 +39,13 @@ public final class BaseModel: Sendable {
         self.tokenizer = tokenizer
         self.weights = weights
         slots = SlotTable(configuration)
+        views = PlanViews(
+            linear: zip(weights.linear, weights.biases).map {
+                AdapterPlan.Linear(replacement: $0, replacementBias: $1)
+            }, gains: weights.gains)
     }
+
+    deinit { views.deallocate() }
 
     /// The base's matrix at a slot, [outputCount, inputCount].
     public func matrix(at slot: LinearSlot) -> PackedMatrix {

@@ -2,30 +2,35 @@ import Kernels
 
 extension ForwardPass {
     /// Looks up every row's token in its plan's table, and adds low-rank updates of the table.
-    func embed(_ rows: StepRows) {
-        let b = buffers
-        for range in rows.plans {
-            let table = range.plan.embedding?.replacement ?? base.weights.embedding
-            rows.tokens.withUnsafeBufferPointer { tokens in
-                forEachRowBlock(of: range.rows.count) { block in
-                    for offset in block {
-                        let row = range.rows.lowerBound + offset
-                        table.unpackRow(Int(tokens[row]), into: b.hidden.row(row))
-                    }
+    func embed(_ slices: [StepSlice], _ rows: StepRows) {
+        var first = 0
+        for slice in slices {
+            let range = first..<first + slice.tokens.count
+            first = range.upperBound
+            let embedding = slice.plan.embedding
+            look(up: range, rows, in: embedding?.replacement ?? base.weights.embedding)
+            guard let embedding else { continue }
+            for lowRank in embedding.lowRanks { add(lowRank, to: range, rows) }
+        }
+    }
+
+    private func look(up range: Range<Int>, _ rows: StepRows, in table: PackedMatrix) {
+        let hidden = buffers.hidden
+        rows.tokens.withUnsafeBufferPointer { tokens in
+            forEachRowBlock(of: range.count) { block in
+                for offset in block {
+                    let row = range.lowerBound + offset
+                    table.unpackRow(Int(tokens[row]), into: hidden.row(row))
                 }
-            }
-            for lowRank in range.plan.embedding?.lowRanks ?? [] {
-                add(lowRank, to: range.rows, rows)
             }
         }
     }
 
     private func add(
-        _ lowRank: (rows: [Float], b: PackedMatrix, scaling: Float), to range: Range<Int>,
-        _ rows: StepRows
+        _ lowRank: AdapterPlan.EmbeddingLowRank, to range: Range<Int>, _ rows: StepRows
     ) {
         let rank = lowRank.b.inputCount
-        let product = buffers.lowRank(rank: rank)
+        let product = buffers.lowRank(floatCount: range.count * rank)
         for (offset, row) in range.enumerated() {
             let token = Int(rows.tokens[row])
             for i in 0..<rank {
@@ -36,29 +41,5 @@ extension ForwardPass {
             input: product, rowCount: range.count, inputStride: rank,
             output: buffers.hidden.row(range.lowerBound), outputStride: buffers.hidden.width,
             accumulating: true, pool: pool)
-    }
-
-    /// Turns queries and keys by their positions.
-    func rotate(_ rows: StepRows) {
-        let b = buffers
-        let dimension = base.configuration.headDimension
-        let half = dimension / 2
-        rotary.withTables { cosines, sines in
-            rows.positions.withUnsafeBufferPointer { positions in
-                forEachRowBlock(of: rows.count) { block in
-                    for row in block {
-                        let entry = Int(positions[row]) * half
-                        for (buffer, width) in [
-                            (b.queries, b.queries.width), (b.keys, b.keys.width),
-                        ] {
-                            Vectors.rotary(
-                                buffer.row(row), headCount: width / dimension,
-                                headDimension: dimension, cosines: cosines + entry,
-                                sines: sines + entry)
-                        }
-                    }
-                }
-            }
-        }
     }
 }

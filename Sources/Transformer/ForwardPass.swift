@@ -15,6 +15,8 @@ public final class ForwardPass {
     let buffers: StepBuffers
     var rotary: RotaryTable
     let attention: StepAttention
+    private let linear: LinearStage
+    private let rows = StepRows()
 
     /// - Parameters:
     ///   - maximumRowCount: rows of all slices together in one step, at most.
@@ -33,6 +35,7 @@ public final class ForwardPass {
         rotary = RotaryTable(
             base.configuration.rotary, headDimension: base.configuration.headDimension)
         attention = StepAttention(shape: base.attentionShape)
+        linear = LinearStage(base: base.views, buffers: buffers, pool: pool)
     }
 
     /// Runs all layers over the slices' rows, writes their keys and values into the slices' pages,
@@ -41,60 +44,70 @@ public final class ForwardPass {
     /// - Parameter slices: slices with the same plan instance stand side by side; a sequence has one
     ///   slice.
     public func step(_ slices: [StepSlice]) -> StepLogits {
-        let rows = StepRows(slices)
+        rows.prepare(slices)
         precondition(
             rows.count <= maximumRowCount && rows.logitsRows.count <= maximumLogitsRowCount)
         rotary.reserve(positionCount: rows.largestPosition + 1)
         attention.prepare(slices, buffers: buffers)
-        embed(rows)
+        embed(slices, rows)
         for layer in 0..<base.configuration.layerCount {
-            attend(layer, rows)
-            feedForward(layer, rows)
+            attend(layer)
+            feedForward(layer)
         }
-        return logits(rows)
+        return logits()
+    }
+
+    private func slot(_ layer: Int, _ role: LinearRole) -> Int {
+        base.slots.index(of: .layer(layer, role))
     }
 
     /// h += W_o · attention(norm(h))
-    private func attend(_ layer: Int, _ rows: StepRows) {
+    private func attend(_ layer: Int) {
         let b = buffers
         normalize(.layer(layer, .attention), rows.plans, from: b.hidden, to: b.normed)
-        project(.layer(layer, .query), rows.plans, from: b.normed, to: b.queries)
-        project(.layer(layer, .key), rows.plans, from: b.normed, to: b.keys)
-        project(.layer(layer, .value), rows.plans, from: b.normed, to: b.values)
+        linear.begin(input: b.normed)
+        linear.add(slot: slot(layer, .query), to: b.queries)
+        linear.add(slot: slot(layer, .key), to: b.keys)
+        linear.add(slot: slot(layer, .value), to: b.values)
+        linear.run(rows.plans)
         rotate(rows)
         attention.store(layer: layer, pages: pages, buffers: b)
         attention.run(layer: layer, pages: pages, pool: pool)
-        project(
-            .layer(layer, .attentionOutput), rows.plans, from: b.attended, to: b.hidden,
-            accumulating: true)
+        linear.begin(input: b.attended)
+        linear.add(slot: slot(layer, .attentionOutput), to: b.hidden, accumulating: true)
+        linear.run(rows.plans)
     }
 
     /// h += W_down · (silu(W_gate · n) ⊙ W_up · n), n = norm(h)
-    private func feedForward(_ layer: Int, _ rows: StepRows) {
+    private func feedForward(_ layer: Int) {
         let b = buffers
         normalize(.layer(layer, .feedForward), rows.plans, from: b.hidden, to: b.normed)
-        project(.layer(layer, .gate), rows.plans, from: b.normed, to: b.gate)
-        project(.layer(layer, .up), rows.plans, from: b.normed, to: b.up)
+        linear.begin(input: b.normed)
+        linear.add(slot: slot(layer, .gate), to: b.gate)
+        linear.add(slot: slot(layer, .up), to: b.up)
+        linear.run(rows.plans)
+        let (gate, up) = (b.gate, b.up)
         forEachRowBlock(of: rows.count) { block in
             Vectors.siluMultiply(
-                gate: b.gate.pointer + block.lowerBound * b.gate.width,
-                up: b.up.pointer + block.lowerBound * b.up.width,
-                count: block.count * b.gate.width)
+                gate: gate.row(block.lowerBound), up: up.row(block.lowerBound),
+                count: block.count * gate.width)
         }
-        project(
-            .layer(layer, .down), rows.plans, from: b.gate, to: b.hidden, accumulating: true)
+        linear.begin(input: b.gate)
+        linear.add(slot: slot(layer, .down), to: b.hidden, accumulating: true)
+        linear.run(rows.plans)
     }
 
     /// Only rows that need logits reach the head.
-    private func logits(_ rows: StepRows) -> StepLogits {
+    private func logits() -> StepLogits {
         let b = buffers
         for (index, row) in rows.logitsRows.enumerated() {
-            (b.normed.pointer + index * b.normed.width).update(
-                from: b.hidden.pointer + row * b.hidden.width, count: b.hidden.width)
+            b.normed.row(index).update(from: b.hidden.row(row), count: b.hidden.width)
         }
         if !rows.logitsRows.isEmpty {
             normalize(.final, rows.logitsPlans, from: b.normed, to: b.final)
-            project(.head, rows.logitsPlans, from: b.final, to: b.logits)
+            linear.begin(input: b.final)
+            linear.add(slot: base.slots.index(of: .head), to: b.logits)
+            linear.run(rows.logitsPlans)
         }
         return StepLogits(
             pointer: b.logits.pointer, rowCount: rows.logitsRows.count,

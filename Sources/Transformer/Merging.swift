@@ -10,7 +10,7 @@ extension LowRankOperator {
         let left = AlignedBuffer<Float>(count: b.outputCount * rank)
         let right = AlignedBuffer<Float>(count: rank * a.inputCount)
         b.unpack(into: left.pointer, pool: pool)
-        a.unpack(into: right.pointer, pool: pool)
+        a.unpack(into: right.pointer)
         BLAS.multiplyAdd(
             left: left.pointer, right: right.pointer, into: matrix, rowCount: b.outputCount,
             columnCount: a.inputCount, innerCount: rank, scaling: weight * scaling)

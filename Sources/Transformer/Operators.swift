@@ -5,11 +5,11 @@ public import Kernels
 /// **Shape**: A [rank, inputCount], B [outputCount, rank].
 /// **Source**: LoRA, arXiv 2106.09685, section 4.1.
 public struct LowRankOperator: Sendable {
-    public let a: PackedMatrix
+    public let a: RowMatrix
     public let b: PackedMatrix
     public let scaling: Float
 
-    public init(a: PackedMatrix, b: PackedMatrix, scaling: Float) {
+    public init(a: RowMatrix, b: PackedMatrix, scaling: Float) {
         precondition(a.outputCount == b.inputCount)
         self.a = a
         self.b = b

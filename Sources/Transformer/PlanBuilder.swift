@@ -66,7 +66,9 @@ struct PlanBuilder {
         var entry = embedding ?? AdapterPlan.Embedding()
         switch op {
         case .lowRank(let rows, let b, let scaling):
-            entry.lowRanks.append((rows, b, scaling * part.weight))
+            entry.lowRanks.append(
+                AdapterPlan.EmbeddingLowRank(
+                    rows: rows, b: b, scaling: scaling * part.weight))
         case .replacement(let table):
             try claim(.embedding, for: part)
             entry.replacement = table

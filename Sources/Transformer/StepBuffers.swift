@@ -1,18 +1,12 @@
 import Kernels
 
-/// A matrix of activations, one row a token, rows side by side in memory.
-struct RowBuffer {
-    private let storage: AlignedBuffer<Float>
+/// A matrix of activations, one row a token, rows side by side in memory; valid as long as the
+/// `StepBuffers` that it belongs to.
+struct RowBuffer: BitwiseCopyable, @unchecked Sendable {
+    /// **Shape**: [rowCount, width].
+    let pointer: UnsafeMutablePointer<Float>
     /// Values in a row.
     let width: Int
-
-    init(rowCount: Int, width: Int) {
-        storage = AlignedBuffer(count: max(1, rowCount * width))
-        self.width = width
-    }
-
-    /// **Shape**: [rowCount, width].
-    var pointer: UnsafeMutablePointer<Float> { storage.pointer }
 
     func row(_ index: Int) -> UnsafeMutablePointer<Float> { pointer + index * width }
 }
@@ -36,28 +30,34 @@ final class StepBuffers {
     let final: RowBuffer
     /// [logits rows, vocabularyCount]
     let logits: RowBuffer
-    private let rowCount: Int
-    private var lowRankStorage: RowBuffer
+    private var storages: [AlignedBuffer<Float>] = []
+    private var lowRankStorage = AlignedBuffer<Float>(count: 0)
 
     init(_ configuration: ModelConfiguration, rowCount: Int, logitsRowCount: Int) {
-        self.rowCount = max(rowCount, logitsRowCount)
-        hidden = RowBuffer(rowCount: rowCount, width: configuration.hiddenSize)
-        normed = RowBuffer(rowCount: self.rowCount, width: configuration.hiddenSize)
-        queries = RowBuffer(rowCount: rowCount, width: configuration.queryWidth)
-        keys = RowBuffer(rowCount: rowCount, width: configuration.keyValueWidth)
-        values = RowBuffer(rowCount: rowCount, width: configuration.keyValueWidth)
-        attended = RowBuffer(rowCount: rowCount, width: configuration.queryWidth)
-        gate = RowBuffer(rowCount: rowCount, width: configuration.intermediateSize)
-        up = RowBuffer(rowCount: rowCount, width: configuration.intermediateSize)
-        final = RowBuffer(rowCount: logitsRowCount, width: configuration.hiddenSize)
-        logits = RowBuffer(rowCount: logitsRowCount, width: configuration.vocabularyCount)
-        lowRankStorage = RowBuffer(rowCount: self.rowCount, width: 64)
+        var storages: [AlignedBuffer<Float>] = []
+        func buffer(_ rowCount: Int, _ width: Int) -> RowBuffer {
+            let storage = AlignedBuffer<Float>(count: max(1, rowCount * width))
+            storages.append(storage)
+            return RowBuffer(pointer: storage.pointer, width: width)
+        }
+        hidden = buffer(rowCount, configuration.hiddenSize)
+        normed = buffer(max(rowCount, logitsRowCount), configuration.hiddenSize)
+        queries = buffer(rowCount, configuration.queryWidth)
+        keys = buffer(rowCount, configuration.keyValueWidth)
+        values = buffer(rowCount, configuration.keyValueWidth)
+        attended = buffer(rowCount, configuration.queryWidth)
+        gate = buffer(rowCount, configuration.intermediateSize)
+        up = buffer(rowCount, configuration.intermediateSize)
+        final = buffer(logitsRowCount, configuration.hiddenSize)
+        logits = buffer(logitsRowCount, configuration.vocabularyCount)
+        self.storages = storages
     }
 
-    /// Room for A·x, [rows, rank]; grows with the largest rank seen.
-    func lowRank(rank: Int) -> UnsafeMutablePointer<Float> {
-        if lowRankStorage.width < rank {
-            lowRankStorage = RowBuffer(rowCount: rowCount, width: rank)
+    /// Room for the products A·x of one batch; grows with the largest seen. Earlier contents are
+    /// lost.
+    func lowRank(floatCount: Int) -> UnsafeMutablePointer<Float> {
+        if lowRankStorage.count < floatCount {
+            lowRankStorage = AlignedBuffer(count: floatCount + floatCount / 2)
         }
         return lowRankStorage.pointer
     }

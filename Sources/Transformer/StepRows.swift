@@ -1,11 +1,14 @@
 /// Neighbouring rows under one plan.
 struct PlanRange {
-    let plan: AdapterPlan
+    /// Tells plans apart.
+    let identity: ObjectIdentifier
+    let views: PlanViews
     var rows: Range<Int>
 }
 
-/// The rows of a step: which sequence, position and plan each has.
-struct StepRows {
+/// The rows of a step: which sequence, position and plan each has. Used again step after step, so
+/// that it allocates only when a step is larger than all before.
+final class StepRows {
     private(set) var count = 0
     private(set) var tokens: [Int32] = []
     /// Rotary positions, one a row.
@@ -18,27 +21,40 @@ struct StepRows {
     private(set) var logitsPlans: [PlanRange] = []
     private(set) var largestPosition = 0
 
-    init(_ slices: [StepSlice]) {
+    /// Takes the rows of a step in place of the last one's.
+    func prepare(_ slices: [StepSlice]) {
+        removeAll()
         for slice in slices {
             let first = count
             count += slice.tokens.count
-            tokens += slice.tokens
+            tokens.append(contentsOf: slice.tokens)
             let position = slice.plan.prefixTokenCount + slice.cachedTokenCount
-            for row in slice.tokens.indices { positions.append(Int32(position + row)) }
+            for row in 0..<slice.tokens.count { positions.append(Int32(position + row)) }
             largestPosition = max(largestPosition, position + slice.tokens.count - 1)
             Self.extend(&plans, with: slice.plan, to: count)
-            logitsRows += (first + slice.firstLogitsRow)..<count
+            for row in first + slice.firstLogitsRow..<count { logitsRows.append(row) }
             Self.extend(&logitsPlans, with: slice.plan, to: logitsRows.count)
         }
+    }
+
+    private func removeAll() {
+        count = 0
+        largestPosition = 0
+        tokens.removeAll(keepingCapacity: true)
+        positions.removeAll(keepingCapacity: true)
+        plans.removeAll(keepingCapacity: true)
+        logitsRows.removeAll(keepingCapacity: true)
+        logitsPlans.removeAll(keepingCapacity: true)
     }
 
     private static func extend(_ ranges: inout [PlanRange], with plan: AdapterPlan, to end: Int) {
         let start = ranges.last?.rows.upperBound ?? 0
         guard end > start else { return }
-        if let last = ranges.last, last.plan === plan {
+        let identity = ObjectIdentifier(plan)
+        if let last = ranges.last, last.identity == identity {
             ranges[ranges.count - 1].rows = last.rows.lowerBound..<end
         } else {
-            ranges.append(PlanRange(plan: plan, rows: start..<end))
+            ranges.append(PlanRange(identity: identity, views: plan.views, rows: start..<end))
         }
     }
 }

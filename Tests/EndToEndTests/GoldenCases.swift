@@ -17,12 +17,21 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { id }
 
+    /// True for a base of 8-bit or 4-bit blocks, whose products take rows rounded to blocks of bytes;
+    /// the reference rounds them likewise.
+    var hasBlocks: Bool { base.hasSuffix("_0.gguf") || base.hasSuffix("_1.gguf") }
+
     /// Largest allowed difference of a log-probability.
     var tolerance: Float { referenceDistance.map(Float.init) ?? 1e-3 }
 
     /// The reference's logits of one prompt, [tokens, vocabulary] flat.
     func logits(prompt: Int) throws -> [Float] {
         try Self.tensors.requiredTensor("\(id).\(prompt)").floats()
+    }
+
+    /// Logits of one prompt with rows as they are, for bases with blocks.
+    func exactLogits(prompt: Int) throws -> [Float] {
+        try Self.tensors.requiredTensor("\(id).\(prompt).exact").floats()
     }
 
     static let all: [GoldenCase] = (try? load()) ?? []

@@ -47,18 +47,48 @@ struct GoldenTests {
                 vocabularyCount: runner.base.configuration.vocabularyCount)
             let found = runner.logprobs(prompt)
             #expect(found.count == expected.count)
-            let largest = zip(found, expected).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
+            #expect(found.allSatisfy { $0.isFinite })
+            if golden.hasBlocks {
+                try expectRounded(found, expected, golden, prompt: index)
+                continue
+            }
+            let largest = Self.largestDifference(found, expected)
             #expect(
                 largest <= golden.tolerance, "\(golden.id), prompt \(index): \(largest)")
-            #expect(found.allSatisfy { $0.isFinite })
         }
+    }
+
+    private static func largestDifference(
+        _ found: some Sequence<Float>, _ expected: some Sequence<Float>
+    ) -> Float {
+        zip(found, expected).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
+    }
+
+    /// With rows rounded to bytes, an input half way between two levels falls to either side by a
+    /// difference of one bit, and then moves its position's logits by about what rounding itself
+    /// does (transformers in f32 and in f64 differ so as well). So positions agree
+    /// closely until then, and none is further off than rounding moves the prompt's logits.
+    private func expectRounded(
+        _ found: [Float], _ expected: [Float], _ golden: GoldenCase, prompt: Int
+    ) throws {
+        let width = try Self.base(golden.base).configuration.vocabularyCount
+        let exact = SequenceRunner.logprobs(
+            try golden.exactLogits(prompt: prompt), vocabularyCount: width)
+        let moved = Self.largestDifference(expected, exact)
+        #expect(moved > 0.01)
+        let differences = stride(from: 0, to: found.count, by: width).map {
+            Self.largestDifference(found[$0..<$0 + width], expected[$0..<$0 + width])
+        }
+        #expect(differences.allSatisfy { $0 <= moved }, "\(golden.id): \(differences)")
+        let closeCount = differences.count { $0 <= 2e-3 }
+        #expect(closeCount * 5 >= differences.count, "\(golden.id): \(differences)")
     }
 
     @Test(arguments: GoldenCase.all)
     func greedyTokensAgreeWhereTheReferenceIsSure(golden: GoldenCase) throws {
         let runner = try runner(golden)
-        // A bf16 base may differ by its tolerance in both candidates.
-        let margin = golden.referenceDistance.map { 2 * $0 } ?? 1e-3
+        // Rounding may move both candidates by the tolerance.
+        let margin = golden.hasBlocks ? 1 : golden.referenceDistance.map { 2 * $0 } ?? 1e-3
         for (prompt, reference) in zip(golden.prompts, golden.greedy) {
             let found = runner.greedy(after: prompt, count: reference.tokens.count)
             for (index, token) in reference.tokens.enumerated() {
@@ -107,6 +137,7 @@ struct GoldenTests {
             return
         }
         let merged = try operators.merged(name: "x", into: base, weight: 1, pool: Self.pool)
+        guard !golden.hasBlocks else { return try expectExact(golden, merged: merged, base) }
         let plans = try [operators, merged].map {
             try AdapterPlan(
                 [SelectedOperators(name: "x", operators: $0, weight: 1)], slots: base.slots)
@@ -125,7 +156,34 @@ struct GoldenTests {
         #expect(largest <= limit, "\(golden.id): \(largest)")
     }
 
-    /// 48 greedy tokens for five prompts; runs where `tools/fetch_model.sh` has fetched the model.
+    /// What is merged into blocks is f32, and takes rows as they are.
+    private func expectExact(
+        _ golden: GoldenCase, merged: AdapterOperators, _ base: BaseModel
+    ) throws {
+        var merged = merged
+        for slot in base.slots.linearSlots where merged.linear[slot] == nil {
+            let plain = try base.merged(at: slot, with: [], pool: Self.pool)
+            merged.linear[slot] = [
+                .replacement(
+                    PackedMatrix(
+                        packing: WeightMatrix(
+                            pointer: UnsafeRawPointer(plain.matrix.pointer), type: .f32,
+                            outputCount: plain.shape.outputCount,
+                            inputCount: plain.shape.inputCount), pool: Self.pool),
+                    bias: plain.bias)
+            ]
+        }
+        let plan = try AdapterPlan(
+            [SelectedOperators(name: "x", operators: merged, weight: 1)], slots: base.slots)
+        let runner = SequenceRunner(base: base, plan: plan, pool: Self.pool)
+        let found = runner.logprobs(golden.prompts[2])
+        let expected = SequenceRunner.logprobs(
+            try golden.exactLogits(prompt: 2),
+            vocabularyCount: base.configuration.vocabularyCount)
+        #expect(Self.largestDifference(found, expected) <= 2e-3, "\(golden.id)")
+    }
+
+    /// 48 greedy tokens for each of five prompts; runs where `tools/fetch_model.sh` has fetched the model.
     @Test(.enabled(if: Checkout.smolLM2 != nil, "SmolLM2 is not in the cache"))
     func smolLM2AgreesWithTransformers() throws {
         let text = try [UInt8](
@@ -134,17 +192,24 @@ struct GoldenTests {
         #expect(prompts.count == 5)
         let base = try BaseModel.open(path: try #require(Checkout.smolLM2), pool: Self.pool)
         let runner = SequenceRunner(base: base, plan: .base(base.slots), pool: Self.pool)
+        var comparedCount = 0
         for entry in prompts {
             let tokens = GoldenCase.integers(entry.objectValue?["tokens"] ?? .null)
             let greedy = entry.objectValue?["greedy"]?.objectValue
             let expected = GoldenCase.integers(greedy?["tokens"] ?? .null)
             let margins = greedy?["margins"]?.arrayValue?.compactMap(\.doubleValue) ?? []
             #expect(expected.count == 48)
-            let found = runner.greedy(after: tokens, count: expected.count)
-            for index in expected.indices {
-                if margins[index] <= 1e-3 { break }
-                #expect(found[index] == expected[index], "token \(index)")
+            // Each token after the reference's own tokens before it, where the reference is surer
+            // than rounding the rows to bytes moves its logits.
+            let width = base.configuration.vocabularyCount
+            let logits = runner.logits(tokens + expected.dropLast())
+            for index in expected.indices where margins[index] > 0.3 {
+                let row = (tokens.count - 1 + index) * width
+                let found = (0..<width).max { logits[row + $0] < logits[row + $1] }
+                #expect(found.map(Int32.init) == expected[index], "token \(index)")
+                comparedCount += 1
             }
         }
+        #expect(comparedCount >= 150)
     }
 }

@@ -43,7 +43,7 @@ enum TinyBase {
             operators.linear[slot] = [
                 .lowRank(
                     LowRankOperator(
-                        a: matrix(rank, shape.inputCount, &random),
+                        a: rowMatrix(rank, shape.inputCount, &random),
                         b: matrix(shape.outputCount, rank, &random), scaling: 2))
             ]
         }
@@ -59,6 +59,17 @@ enum TinyBase {
             values: values(count, scale: 1, &random), tokenCount: tokenCount, layerCount: 2,
             shape: shape)
         return operators
+    }
+
+    private static func rowMatrix(
+        _ outputCount: Int, _ inputCount: Int, _ random: inout RandomSource
+    ) -> RowMatrix {
+        values(outputCount * inputCount, scale: 0.5, &random).withUnsafeBytes {
+            RowMatrix(
+                copying: WeightMatrix(
+                    pointer: $0.baseAddress!, type: .f32, outputCount: outputCount,
+                    inputCount: inputCount))
+        }
     }
 
     private static func matrix(

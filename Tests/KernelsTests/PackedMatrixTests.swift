@@ -53,9 +53,11 @@ extension InstructionSetSuites {
                 InstructionSet.use(set)
                 defer { InstructionSet.use(.strongest) }
                 let output = product(matrix, input, rowCount: rowCount, threads: 2)
-                // Rounded inputs (bf16 dot products) are 2⁻⁹ off, f32 chains n·2⁻²⁴ at most.
+                // Inputs rounded to bf16 are 2⁻⁹ off, f32 chains n·2⁻²⁴ at most. Types of blocks
+                // take rounded rows, whose products are as exact as any.
                 let unit =
                     set == .avx512bf16 && type == .bf16 ? 0x1p-8 : Double(inputCount) * 0x1p-24
+                let input = type.blockElementCount == 1 ? input : roundedToBlocks(input)
                 for row in 0..<rowCount {
                     for out in 0..<40 {
                         var sum = 0.0
@@ -156,6 +158,62 @@ extension InstructionSetSuites {
                 }
             }
             #expect(output != reversed)
+        }
+
+        @Test(arguments: [WeightType.q8_0, .q4_0, .q4_1])
+        func blocksAtTheirExtremesAreExact(type: WeightType) {
+            // Levels and inputs as large as they get, in every pairing of signs: sums of integer
+            // products must not overflow at any level.
+            for (weight, sign) in [(UInt8(0x80), Float(1)), (0x80, -1), (0x7f, 1), (0xff, -1)] {
+                let stored = StoredMatrix(
+                    type, outputCount: 16, inputCount: 64, scale: 0.5, levels: weight)
+                let input = (0..<64).map { sign * ($0 % 3 == 0 ? 127 : $0 % 3 == 1 ? -127 : 126) }
+                let expected = (0..<16).map { out in
+                    (0..<64).reduce(Float(0)) { $0 + input[$1] * stored.values[out * 64 + $1] }
+                }
+                for set in runnableSets {
+                    InstructionSet.use(set)
+                    defer { InstructionSet.use(.strongest) }
+                    for rowCount in [1, 5] {
+                        let rows = (0..<rowCount).flatMap { _ in input }
+                        let output = product(stored.packed(), rows, rowCount: rowCount, threads: 1)
+                        #expect(output.prefix(16).elementsEqual(expected), "\(type) \(set)")
+                    }
+                }
+            }
+        }
+
+        @Test(arguments: [WeightType.q8_0, .q4_0, .q4_1])
+        func anInputThatIsNotFiniteReachesEveryOutput(type: WeightType) {
+            var random = SeededGenerator(seed: Self.seed + 9)
+            let matrix = StoredMatrix(type, outputCount: 20, inputCount: 96, using: &random)
+                .packed()
+            for value in [Float.nan, .infinity, -.infinity] {
+                var input = random.floats(96)
+                input[40] = value
+                for set in runnableSets {
+                    InstructionSet.use(set)
+                    defer { InstructionSet.use(.strongest) }
+                    let output = product(matrix, input, rowCount: 1, threads: 1)
+                    #expect(output.allSatisfy { !$0.isFinite })
+                }
+            }
+        }
+
+        @Test func roundingKeepsZerosTinyAndHugeInputs() {
+            var random = SeededGenerator(seed: Self.seed + 10)
+            let stored = StoredMatrix(.q8_0, outputCount: 16, inputCount: 32, using: &random)
+            for scale in [Float(0), 1e-38, 1e-20, 1e30] {
+                let input = random.floats(32).map { $0 * scale }
+                let output = product(stored.packed(), input, rowCount: 1, threads: 1)
+                let rounded = roundedToBlocks(input)
+                for out in 0..<16 {
+                    let sum = (0..<32).reduce(0.0) {
+                        $0 + Double(rounded[$1]) * Double(stored.values[out * 32 + $1])
+                    }
+                    #expect(abs(Double(output[out]) - sum) <= abs(sum) * 1e-4 + 1e-30)
+                }
+            }
         }
 
         @Test(arguments: WeightType.allCases)

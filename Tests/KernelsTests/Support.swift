@@ -49,6 +49,30 @@ struct StoredMatrix {
         self.values = values
     }
 
+    /// Blocks that all have this scale and these levels (a byte, or two nibbles), minima 0.
+    init(_ type: WeightType, outputCount: Int, inputCount: Int, scale: Float16, levels: UInt8) {
+        self.type = type
+        self.outputCount = outputCount
+        self.inputCount = inputCount
+        let blockCount = outputCount * inputCount / 32
+        let header = Self.littleEndian(scale.bitPattern) + (type == .q4_1 ? [0, 0] : [])
+        let levelByteCount = type == .q8_0 ? 32 : 16
+        let stored = (0..<blockCount).flatMap { _ in
+            header + Array(repeating: levels, count: levelByteCount)
+        }
+        let buffer = AlignedBuffer<UInt8>(count: stored.count)
+        for (index, byte) in stored.enumerated() { buffer.pointer[index] = byte }
+        bytes = buffer
+        values = (0..<outputCount * inputCount).map { index in
+            let nibble = Int(index % 32 < 16 ? levels & 15 : levels >> 4)
+            switch type {
+            case .q8_0: return Float(scale) * Float(Int8(bitPattern: levels))
+            case .q4_0: return Float(scale) * Float(nibble - 8)
+            default: return Float(scale) * Float(nibble)
+            }
+        }
+    }
+
     func packed(pool: WorkerPool? = nil) -> PackedMatrix {
         PackedMatrix(
             packing: WeightMatrix(
@@ -106,5 +130,17 @@ var runnableSets: [InstructionSet] {
     InstructionSet.allCases.prefix {
         InstructionSet.allCases.firstIndex(of: $0)!
             <= InstructionSet.allCases.firstIndex(of: InstructionSet.strongest)!
+    }
+}
+
+/// Rows as products with types of blocks take them: blocks of 32 levels −127…127 with one scale.
+func roundedToBlocks(_ values: [Float]) -> [Float] {
+    stride(from: 0, to: values.count, by: 32).flatMap { first in
+        let block = values[first..<first + 32]
+        let largest = block.reduce(Float(0)) { max($0, abs($1)) }
+        guard largest > 1e-30 else { return [Float](repeating: 0, count: 32) }
+        return block.map {
+            ($0 * (127 / largest)).rounded(.toNearestOrEven) * (largest / 127)
+        }
     }
 }

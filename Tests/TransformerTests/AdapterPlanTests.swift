@@ -83,10 +83,10 @@ struct AdapterPlanTests {
         var operators = AdapterOperators()
         let infinite = AlignedBuffer<Float>(count: 64)
         infinite.pointer[3] = .infinity
-        let a = PackedMatrix(
-            packing: WeightMatrix(
+        let a = RowMatrix(
+            copying: WeightMatrix(
                 pointer: UnsafeRawPointer(infinite.pointer), type: .f32, outputCount: 1,
-                inputCount: 64), pool: nil)
+                inputCount: 64))
         let ones = AlignedBuffer<Float>(count: 32)
         for index in 0..<32 { ones.pointer[index] = 1 }
         let b = PackedMatrix(

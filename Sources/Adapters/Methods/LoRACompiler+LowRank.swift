@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Kernels
 internal import Transformer
 
@@ -26,8 +27,8 @@ extension LoRACompiler {
         operators.linear[linear, default: []].append(
             .lowRank(
                 LowRankOperator(
-                    a: packed(try floats(a), rank, shape.inputCount),
-                    b: packed(try floats(b), shape.outputCount, rank), scaling: scaling)))
+                    a: try withMatrix(a, rank, shape.inputCount) { RowMatrix(copying: $0) },
+                    b: try packed(b, shape.outputCount, rank), scaling: scaling)))
         try addBiasOfB(linear, module: module, outputCount: shape.outputCount, scaling: scaling)
     }
 
@@ -64,7 +65,7 @@ extension LoRACompiler {
             .lowRank(
                 rows: Self.transposed(
                     try floats(a), rowCount: rank, columnCount: slots.vocabularyCount),
-                b: packed(try floats(b), slots.hiddenSize, rank),
+                b: try packed(b, slots.hiddenSize, rank),
                 scaling: try settings.scaling(of: module)))
     }
 
@@ -91,6 +92,35 @@ extension LoRACompiler {
             : "the adapter expects \(width) \(side.what), the base's '\(side.module)' has "
                 + "\(side.width): it was trained on another base"
         try check(tensor, shape: expected, reason: reason)
+    }
+
+    /// A factor in the type in which the file has it.
+    private mutating func packed(
+        _ tensor: AdapterTensor, _ outputCount: Int, _ inputCount: Int
+    ) throws(AdapterError) -> PackedMatrix {
+        let pool = pool
+        return try withMatrix(tensor, outputCount, inputCount) {
+            PackedMatrix(packing: $0, pool: pool)
+        }
+    }
+
+    /// Calls `make` with the stored matrix; f64 is narrowed to f32.
+    private mutating func withMatrix<Result>(
+        _ tensor: AdapterTensor, _ outputCount: Int, _ inputCount: Int,
+        _ make: (WeightMatrix) -> Result
+    ) throws(AdapterError) -> Result {
+        func matrix(_ bytes: UnsafeRawBufferPointer, _ type: WeightType) -> Result {
+            make(
+                WeightMatrix(
+                    pointer: bytes.baseAddress!, type: type, outputCount: outputCount,
+                    inputCount: inputCount))
+        }
+        guard let type = WeightType(rawValue: tensor.elementType.rawValue),
+            type.blockElementCount == 1
+        else { return try floats(tensor).withUnsafeBytes { matrix($0, .f32) } }
+        try tensor.checkFinite(file: file)
+        parameterCount += outputCount * inputCount
+        return tensor.withBytes { matrix($0, type) }
     }
 
     func packed(_ values: [Float], _ outputCount: Int, _ inputCount: Int) -> PackedMatrix {

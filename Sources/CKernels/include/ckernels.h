@@ -2,7 +2,8 @@
  *
  * Every kernel exists at several levels, one an instruction set; the strongest that the processor
  * has is chosen once. All levels do the same arithmetic in the same order and agree bit for bit,
- * except that GK_AVX512BF16 rounds the input rows of bf16 matrices to bf16.
+ * except that GK_AVX512BF16 rounds the input rows of bf16 matrices to bf16. Matrices of 8-bit and
+ * 4-bit blocks take input rows rounded to blocks of bytes at every level.
  *
  * Kernels cannot fail, allocate nothing, and keep no state.
  */
@@ -27,10 +28,17 @@ enum { GK_SCRATCH_FLOATS = (GK_WIDE_INPUTS + GK_EDGE_ROWS) * GK_PANEL };
 
 typedef enum { GK_F32, GK_F16, GK_BF16, GK_Q8_0, GK_Q4_0, GK_Q4_1, GK_TYPE_COUNT } gk_type;
 
-typedef enum { GK_PORTABLE, GK_AVX2, GK_AVX512, GK_AVX512BF16, GK_LEVEL_COUNT } gk_level;
+typedef enum {
+    GK_PORTABLE,
+    GK_AVX2,
+    GK_AVX512,
+    GK_AVX512VNNI,
+    GK_AVX512BF16,
+    GK_LEVEL_COUNT
+} gk_level;
 
 /* The strongest level of this processor, or the weaker one that the environment variable GRAFT_CPU
- * (portable, avx2, avx512, avx512bf16) names. */
+ * (portable, avx2, avx512, avx512vnni, avx512bf16) names. */
 gk_level gk_supported_level(void);
 /* The level in use. */
 gk_level gk_current_level(void);
@@ -59,6 +67,9 @@ void gk_pack(gk_type type, const void *rows, size_t outputs, size_t inputs, size
 /* Row `output` of the matrix in f32, [inputs]. */
 void gk_unpack_row(gk_type type, const void *packed, size_t inputs, size_t output, float *row);
 
+/* Values of a float type in f32. */
+void gk_widen(gk_type type, const void *values, size_t count, float *out);
+
 /* Rounds rows of x to bf16, to nearest even, in pairs: [rows, (inputs + 1) / 2] words. */
 void gk_round_rows_bf16(const float *x, size_t x_stride, size_t rows, size_t inputs,
                         uint32_t *pairs);
@@ -66,11 +77,24 @@ void gk_round_rows_bf16(const float *x, size_t x_stride, size_t rows, size_t inp
 /* True when products with bf16 matrices read rows from gk_round_rows_bf16. */
 int gk_uses_bf16_rows(void);
 
+/* 32 inputs of a row as signed bytes: x = scale * level. */
+typedef struct {
+    float scale;
+    int32_t sum; /* of the levels */
+} gk_row_block;
+
+/* Rounds rows of x to blocks of 32 levels, to nearest even, the largest at 127; a block with a value
+ * that is not finite has no finite scale. `inputs` is a multiple of 32.
+ * levels: [rows, inputs]; blocks: [rows, inputs / 32]. */
+void gk_round_rows_int8(const float *x, size_t x_stride, size_t rows, size_t inputs,
+                        int8_t *levels, gk_row_block *blocks);
+
 /* A product of some rows with some panels.
  *
  *   y[r * y_stride + o] = (accumulate ? y : 0) + sum over k of x[r * x_stride + k] * W[o, k]
  *
- * k ascends, one chain of fused multiply-adds an output, whatever `rows` is.
+ * k ascends, one chain of fused multiply-adds an output, whatever `rows` is; types of blocks read
+ * x_levels and x_blocks instead of x and have one link a block (body_int8.h).
  * `scratch` holds GK_SCRATCH_FLOATS floats. */
 typedef struct {
     gk_type type;
@@ -80,6 +104,8 @@ typedef struct {
     const float *x;
     size_t x_stride;
     const uint32_t *x_pairs; /* rows rounded to bf16, or NULL */
+    const int8_t *x_levels;  /* rows rounded to blocks, for types of blocks */
+    const gk_row_block *x_blocks;
     size_t rows;
     float *y;
     size_t y_stride;
@@ -88,6 +114,24 @@ typedef struct {
 } gk_product;
 
 void gk_multiply(const gk_product *product);
+
+/* A product of some rows with a row-major matrix of few outputs, f32, f16 or bf16.
+ *
+ *   y[r * y_stride + o] = scale * sum over k of x[r * x_stride + k] * W[o, k]
+ *
+ * The order of the sum is one, whatever `rows` is (body_dots.h). */
+typedef struct {
+    gk_type type;
+    const void *weights; /* [outputs, inputs] */
+    size_t outputs, inputs;
+    const float *x;
+    size_t x_stride, rows;
+    float *y;
+    size_t y_stride;
+    float scale;
+} gk_dot_product;
+
+void gk_dots(const gk_dot_product *product);
 
 /* ---- attention ---------------------------------------------------------------------------- */
 

@@ -1,0 +1,88 @@
+/* Products with a few outputs whose weights lie as stored, row-major: the A of low-rank operators.
+ *
+ *   y[r][o] = scale * (sum over k of x[r][k] * W[o][k])
+ *
+ * Lane i of 16 adds k = i, i + 16, … by fused multiply-adds; the lanes are then added as a tree. So
+ * no output has padding, whatever the rank, and no output's bits depend on which others are computed
+ * beside it. A tile is 1 row × 4 outputs, or DOT_ROWS × 2.
+ */
+INLINE lanes_f take_stored(gk_type type, const uint8_t *w, size_t k) {
+    if (type == GK_F32) return LOAD((const float *)w + k);
+    if (type == GK_F16) return widen_half((const uint16_t *)w + k);
+    typedef uint16_t halves __attribute__((ext_vector_type(16), aligned(1)));
+    return (lanes_f)(__builtin_convertvector(*(const halves *)(w + 2 * k), lanes_u) << 16);
+}
+
+/* The last `count` < 16 inputs; the rest of the lanes are 0. */
+INLINE lanes_f take_stored_part(gk_type type, const uint8_t *w, size_t k, size_t count) {
+    size_t size = type == GK_F32 ? 4 : 2;
+    uint8_t part[LANES * 4] = {0};
+    memcpy(part, w + k * size, count * size);
+    return take_stored(type, part, 0);
+}
+
+#define DOT_ZERO(r, o) lanes_f s##r##o = SPLAT(0.0f);
+#define DOT_ADD(r, o) s##r##o = FMA(v##r, w##o, s##r##o);
+#define DOT_PUT(r, o) y[r * q->y_stride + o] = q->scale * sum_of_lanes(s##r##o);
+#define DOT_ROW(r) lanes_f v##r = LOAD(x + r * q->x_stride + k);
+#define DOT_ROW_PART(r) lanes_f v##r = load_part(x + r * q->x_stride + k, left, 0);
+#define DOT_WEIGHTS(o) lanes_f w##o = take_stored(type, w + o * stride, k);
+#define DOT_WEIGHTS_PART(o) lanes_f w##o = take_stored_part(type, w + o * stride, k, left);
+
+#define DEFINE_DOT_TILE(name, TILE_OF, ROWS_OF, OUTPUTS_OF)                                       \
+    INLINE void name(gk_type type, const gk_dot_product *q, const float *x, const uint8_t *w,     \
+                     float *y) {                                                                  \
+        size_t stride = q->inputs * (type == GK_F32 ? 4 : 2), k = 0;                              \
+        TILE_OF(DOT_ZERO)                                                                         \
+        for (; k + LANES <= q->inputs; k += LANES) {                                              \
+            ROWS_OF(DOT_ROW)                                                                      \
+            OUTPUTS_OF(DOT_WEIGHTS)                                                               \
+            TILE_OF(DOT_ADD)                                                                      \
+        }                                                                                         \
+        if (k < q->inputs) {                                                                      \
+            size_t left = q->inputs - k;                                                          \
+            ROWS_OF(DOT_ROW_PART)                                                                 \
+            OUTPUTS_OF(DOT_WEIGHTS_PART)                                                          \
+            TILE_OF(DOT_ADD)                                                                      \
+        }                                                                                         \
+        TILE_OF(DOT_PUT)                                                                          \
+    }
+
+#define DOT_1_1(M) M(0, 0)
+#define DOT_1_4(M) M(0, 0) M(0, 1) M(0, 2) M(0, 3)
+#define DOT_3_1(M) M(0, 0) M(1, 0) M(2, 0)
+#define DOT_3_2(M) M(0, 0) M(0, 1) M(1, 0) M(1, 1) M(2, 0) M(2, 1)
+DEFINE_DOT_TILE(dots_1_1, DOT_1_1, ROWS_1, ROWS_1)
+DEFINE_DOT_TILE(dots_1_4, DOT_1_4, ROWS_1, ROWS_4)
+DEFINE_DOT_TILE(dots_3_1, DOT_3_1, ROWS_3, ROWS_1)
+DEFINE_DOT_TILE(dots_3_2, DOT_3_2, ROWS_3, ROWS_2)
+
+INLINE void dots_of_type(gk_type type, const gk_dot_product *q) {
+    size_t row_bytes = q->inputs * (type == GK_F32 ? 4 : 2), row = 0;
+    for (; row + 3 <= q->rows; row += 3) {
+        const float *x = q->x + row * q->x_stride;
+        float *y = q->y + row * q->y_stride;
+        size_t o = 0;
+        for (; o + 2 <= q->outputs; o += 2)
+            dots_3_2(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
+        if (o < q->outputs)
+            dots_3_1(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
+    }
+    for (; row < q->rows; row++) {
+        const float *x = q->x + row * q->x_stride;
+        float *y = q->y + row * q->y_stride;
+        size_t o = 0;
+        for (; o + 4 <= q->outputs; o += 4)
+            dots_1_4(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
+        for (; o < q->outputs; o++)
+            dots_1_1(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
+    }
+}
+
+static void GK(dots)(const gk_dot_product *q) {
+    switch (q->type) {
+    case GK_F32: dots_of_type(GK_F32, q); break;
+    case GK_F16: dots_of_type(GK_F16, q); break;
+    default: dots_of_type(GK_BF16, q); break;
+    }
+}

@@ -1,0 +1,53 @@
+import Kernels
+
+extension ForwardPass {
+    /// Root-mean-square norm of all rows, each with the gain of its plan.
+    func normalize(
+        _ slot: NormSlot, _ ranges: [PlanRange], from input: RowBuffer, to output: RowBuffer
+    ) {
+        let index = base.slots.index(of: slot)
+        let epsilon = base.configuration.normEpsilon
+        for range in ranges {
+            guard let gain = range.views.gains[index] ?? base.views.gains[index] else { continue }
+            forEachRowBlock(of: range.rows.count) { block in
+                let first = range.rows.lowerBound + block.lowerBound
+                Vectors.rmsNorm(
+                    input: input.row(first), gain: gain, epsilon: epsilon,
+                    rowCount: block.count, width: input.width, output: output.row(first))
+            }
+        }
+    }
+
+    /// Turns queries and keys by their positions.
+    func rotate(_ rows: StepRows) {
+        let (queries, keys) = (buffers.queries, buffers.keys)
+        let dimension = base.configuration.headDimension
+        rotary.withTables { cosines, sines in
+            rows.positions.withUnsafeBufferPointer { positions in
+                forEachRowBlock(of: rows.count) { block in
+                    for row in block {
+                        let entry = Int(positions[row]) * dimension / 2
+                        Vectors.rotary(
+                            queries.row(row), headCount: queries.width / dimension,
+                            headDimension: dimension, cosines: cosines + entry,
+                            sines: sines + entry)
+                        Vectors.rotary(
+                            keys.row(row), headCount: keys.width / dimension,
+                            headDimension: dimension, cosines: cosines + entry,
+                            sines: sines + entry)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Splits elementwise work on rows among the workers; few rows stay on the calling thread.
+    func forEachRowBlock(of rowCount: Int, _ body: (Range<Int>) -> Void) {
+        let blockRowCount = 16
+        guard rowCount > blockRowCount else { return body(0..<rowCount) }
+        let blockCount = (rowCount + blockRowCount - 1) / blockRowCount
+        pool.run(taskCount: blockCount) { block, _ in
+            body(block * blockRowCount..<min(rowCount, (block + 1) * blockRowCount))
+        }
+    }
+}
