@@ -24,6 +24,12 @@ INLINE weight_bytes take_weights(level_kind kind, const uint8_t *bytes) {
     return kind == SIGNED_BYTES ? _mm512_xor_si512(w, _mm512_set1_epi8((char)0x80)) : w;
 }
 
+INLINE void take_nibbles(const uint8_t *bytes, weight_bytes *low, weight_bytes *high) {
+    __m512i both = _mm512_loadu_si512(bytes), mask = _mm512_set1_epi8(15);
+    *low = _mm512_and_si512(both, mask);
+    *high = _mm512_and_si512(_mm512_srli_epi16(both, 4), mask);
+}
+
 INLINE dot_sums start_sums(level_kind kind, int32_t row_sum, int32_t offset) {
     return _mm512_set1_epi32(-(kind == SIGNED_BYTES ? 128 : offset) * row_sum);
 }

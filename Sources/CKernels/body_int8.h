@@ -12,6 +12,7 @@
  *   weight_bytes         16 outputs × 4 levels in registers
  *   take_weights(kind, bytes)
  *   dot_sums             sums of one row's products with 16 outputs within a block
+ *   take_nibbles(bytes, &low, &high)   a quarter of packed nibbles: inputs k and k + 16
  *   start_sums(kind, row_sum, offset)  offset: by how much unsigned levels are too large; row_sum:
  *                                      the sum of the row's levels in this block
  *   add_dots(kind, sums, weights, x)   x: four of the row's levels in a word
@@ -108,7 +109,6 @@ INLINE int32_t word_at(const int8_t *p) {
         GK(int_tile_##R)(GK_Q4_1, x, w, y, s, accumulate);                                        \
     }
 
-DEFINE_INT_TILE(1)
 DEFINE_INT_TILE(2)
 DEFINE_INT_TILE(3)
 DEFINE_INT_TILE(4)
@@ -122,13 +122,63 @@ DEFINE_INT_TILE(10)
 DEFINE_INT_TILE(11)
 DEFINE_INT_TILE(12)
 #define INT_TILES(type)                                                                           \
-    {GK(type##_tile_1), GK(type##_tile_2),  GK(type##_tile_3),  GK(type##_tile_4),                \
+    {0, GK(type##_tile_2),  GK(type##_tile_3),  GK(type##_tile_4),                \
      GK(type##_tile_5), GK(type##_tile_6),  GK(type##_tile_7),  GK(type##_tile_8),                \
      GK(type##_tile_9), GK(type##_tile_10), GK(type##_tile_11), GK(type##_tile_12)}
 #else
 #define INT_TILES(type)                                                                           \
-    {GK(type##_tile_1), GK(type##_tile_2), GK(type##_tile_3), GK(type##_tile_4)}
+    {0, GK(type##_tile_2), GK(type##_tile_3), GK(type##_tile_4)}
 #endif
+
+/* One row by one panel, in one pass over the packed bytes: when weights come from memory, it must not
+ * wait while levels are unpacked and multiplied. */
+INLINE void int_row(gk_type type, row_run x, const uint8_t *panel, size_t blocks, float *y,
+                    int accumulate) {
+    level_kind kind = kind_of(type);
+    const int32_t offset = type == GK_Q4_0 ? 8 : 0;
+    const size_t stride = block_group_bytes(type), header = type == GK_Q4_1 ? 64 : 32;
+    lanes_f sum = accumulate ? LOAD(y) : SPLAT(0.0f);
+    for (size_t b = 0; b < blocks; b++, panel += stride) {
+        for (size_t line = 0; line < stride; line += 64) __builtin_prefetch(panel + AHEAD + line);
+        const gk_row_block *head = x.heads + b;
+        const int8_t *levels = x.levels + b * 32;
+        dot_sums sums = start_sums(kind, head->sum, offset);
+        _Pragma("clang loop unroll(full)")
+        for (int quarter = 0; quarter < 4; quarter++) {
+            const uint8_t *bytes = panel + header + quarter * 64;
+            weight_bytes low, high;
+            if (type == GK_Q8_0) {
+                low = take_weights(kind, bytes);
+                high = take_weights(kind, bytes + 256);
+            } else {
+                take_nibbles(bytes, &low, &high);
+            }
+            sums = add_dots(kind, sums, low, word_at(levels + quarter * 4));
+            sums = add_dots(kind, sums, high, word_at(levels + 16 + quarter * 4));
+        }
+        lanes_i dots = finish_sums(kind, sums, head->sum, offset);
+        lanes_f scale = widen_half((const uint16_t *)panel) * SPLAT(head->scale);
+        sum = FMA(__builtin_convertvector(dots, lanes_f), scale, sum);
+        if (type == GK_Q4_1)
+            sum = FMA(widen_half((const uint16_t *)panel + GK_PANEL),
+                      SPLAT(head->scale * (float)head->sum), sum);
+    }
+    STORE(y, sum);
+}
+
+ALONE void GK(q8_0_row)(row_run x, const uint8_t *panel, size_t blocks, float *y, int accumulate) {
+    int_row(GK_Q8_0, x, panel, blocks, y, accumulate);
+}
+ALONE void GK(q4_0_row)(row_run x, const uint8_t *panel, size_t blocks, float *y, int accumulate) {
+    int_row(GK_Q4_0, x, panel, blocks, y, accumulate);
+}
+ALONE void GK(q4_1_row)(row_run x, const uint8_t *panel, size_t blocks, float *y, int accumulate) {
+    int_row(GK_Q4_1, x, panel, blocks, y, accumulate);
+}
+
+typedef void (*int_row_function)(row_run, const uint8_t *, size_t, float *, int);
+
+static const int_row_function GK(int_rows)[3] = {GK(q8_0_row), GK(q4_0_row), GK(q4_1_row)};
 
 typedef void (*int_tile_function)(row_run, block_run, float *, size_t, int);
 
@@ -147,6 +197,11 @@ INLINE void int_rows_by_panel(const gk_product *q, const uint8_t *panel, size_t 
                               float *y, size_t y_stride, int accumulate) {
     enum { RUN_BLOCKS = GK_WIDE_INPUTS * GK_PANEL * sizeof(float) / 512 };
     size_t blocks = q->inputs / 32;
+    if (rows == 1) {
+        row_run x = {q->x_levels + first * q->inputs, q->x_blocks + first * blocks, 0, 0};
+        GK(int_rows)[q->type - GK_Q8_0](x, panel, blocks, y, accumulate);
+        return;
+    }
     for (size_t b = 0, count; b < blocks; b += count) {
         count = blocks - b < RUN_BLOCKS ? blocks - b : RUN_BLOCKS;
         block_run w = take_blocks(q->type, panel, b, count, (uint8_t *)q->scratch);

@@ -17,6 +17,14 @@ INLINE weight_bytes take_weights(level_kind kind, const uint8_t *bytes) {
                       _mm256_loadu_si256((const __m256i *)(bytes + 32))};
 }
 
+INLINE void take_nibbles(const uint8_t *bytes, weight_bytes *low, weight_bytes *high) {
+    weight_bytes both = take_weights(NIBBLES, bytes);
+    __m256i mask = _mm256_set1_epi8(15);
+    *low = (halves_i){_mm256_and_si256(both.low, mask), _mm256_and_si256(both.high, mask)};
+    *high = (halves_i){_mm256_and_si256(_mm256_srli_epi16(both.low, 4), mask),
+                       _mm256_and_si256(_mm256_srli_epi16(both.high, 4), mask)};
+}
+
 /* Keeps additions as written; reassociated, they need more registers than there are. */
 #define KEEP_ORDER(v) __asm__("" : "+x"(v))
 

@@ -7,6 +7,12 @@ INLINE weight_bytes take_weights(level_kind kind, const uint8_t *bytes) {
     return (lanes_i) * (const lanes_u_unaligned *)bytes;
 }
 
+INLINE void take_nibbles(const uint8_t *bytes, weight_bytes *low, weight_bytes *high) {
+    lanes_u both = *(const lanes_u_unaligned *)bytes;
+    *low = (lanes_i)(both & 0x0f0f0f0fu);
+    *high = (lanes_i)(both >> 4 & 0x0f0f0f0fu);
+}
+
 INLINE dot_sums start_sums(level_kind kind, int32_t row_sum, int32_t offset) {
     (void)kind;
     return (lanes_i)(-offset * row_sum);
