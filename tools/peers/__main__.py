@@ -1,0 +1,123 @@
+"""The command line of tools/compare-peers; the wrapper sets up the environment and Graft."""
+
+import argparse
+import os
+import pathlib
+import sys
+
+from . import assets, page
+from .engine import Unavailable
+from .graft_engine import Graft
+from .guard import Guard
+from .hardware import describe
+from .llama_cpp import LlamaCpp
+from .measure import Measurement
+from .openvino_engine import OpenVINO
+from .peft_engine import Peft, PeftOneByOne
+from .places import PEERS, ROOT
+from .results import Results
+from .rows import GROUPS, all_rows
+from .vllm_engine import Vllm
+
+NAMES = ["llama.cpp", "openvino", "vllm", "peft", "peft-1"]
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="compare-peers", description=__doc__)
+    parser.add_argument("--graft", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--peft-python", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default=",".join(GROUPS))
+    parser.add_argument("--peers", default=",".join(NAMES))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--render", action="store_true")
+    parser.add_argument("--docs", action="store_true")
+    parser.add_argument("--out", type=pathlib.Path)
+    options = parser.parse_args(arguments)
+    options.only = chosen(parser, "--only", options.only, GROUPS)
+    options.peers = chosen(parser, "--peers", options.peers, NAMES)
+    if options.threads < 1 or options.rounds < 1:
+        parser.error("--threads and --rounds are at least 1")
+    options.rounds = 1 if options.quick else options.rounds
+    options.out = options.out or PEERS / ("results-quick" if options.quick else "results")
+    return options
+
+
+def chosen(parser, option, text, known):
+    names = [name for name in text.split(",") if name]
+    for name in names:
+        if name not in known:
+            parser.error(f"{option} knows {', '.join(known)}, not '{name}'")
+    return names
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def make_engine(name, options):
+    if name == "llama.cpp":
+        return LlamaCpp(options.threads)
+    if name == "openvino":
+        return OpenVINO(options.threads)
+    if name == "vllm":
+        return Vllm(options.threads)
+    kind = Peft if name == "peft" else PeftOneByOne
+    return kind(options.threads, options.peft_python)
+
+
+def prepared(engine, results):
+    """Whether the engine could be set up; the results keep how, or why not."""
+    about = {"title": engine.title, "mixing": engine.mixing}
+    try:
+        engine.prepare(say)
+        about |= {"available": True, "versions": engine.versions()}
+    except Unavailable as error:
+        about |= {"available": False, "reason": str(error)}
+        say(f"{engine.title} is not available: {error}")
+    results.set("engines", engine.name, about)
+    return about["available"]
+
+
+def measure(options, results):
+    machine = describe(options.threads)
+    known = results.data["machine"]
+    for key in ["processor", "cores", "threads"]:
+        if known and known[key] != machine[key]:
+            sys.exit(f"compare-peers: {results.path} was measured with {key} {known[key]}, now it is "
+                     f"{machine[key]}: use --fresh or another --out")
+    results.data["machine"] = machine
+    results.data["models"] = assets.describe()
+    rows = [row for row in all_rows(options.quick) if row.group in options.only]
+    assets.ensure(say, with_large="large" in options.only)
+    graft = Graft(options.threads, options.graft)
+    engines = [graft, *(make_engine(name, options) for name in options.peers)]
+    engines = [engine for engine in engines if prepared(engine, results)]
+    if options.again:
+        results.drop([row.identifier for row in rows], [engine.name for engine in engines])
+    guard = Guard(results, graft, say)
+    Measurement(results, engines, guard, options.rounds, options.threads, say).run(rows)
+
+
+def main():
+    options = parse(sys.argv[1:])
+    path = options.out / "results.json"
+    if options.fresh:
+        path.unlink(missing_ok=True)
+    results = Results(path)
+    try:
+        if not options.render:
+            measure(options, results)
+    finally:
+        if results.data["rows"]:
+            page.write(results.data, options.out, "")
+            say(f"Written: {options.out}/performance.md, its plots and results.json")
+    if options.docs:
+        page.write(results.data, ROOT / "docs", "performance/")
+
+
+if __name__ == "__main__":
+    main()

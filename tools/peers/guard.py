@@ -1,0 +1,77 @@
+"""Checks that two engines compute the same before one is called faster than the other."""
+
+from . import assets
+from .engine import Failed, Unsupported
+
+PROMPTS = 4
+TOKENS = 8
+# Of the prompts' first tokens, this share must be equal: near-ties fall differently with rounding,
+# but an engine that computes something else agrees on none of some ten thousand tokens.
+LEAST_SHARE = 0.5
+
+
+def compare(ours, theirs):
+    """How far greedy answers agree: {first_equal, prompts, equal, tokens, ok}."""
+    first = sum(a[:1] == b[:1] for a, b in zip(ours, theirs))
+    equal = sum(common_prefix(a, b) for a, b in zip(ours, theirs))
+    return {"first_equal": first, "prompts": len(ours), "equal": equal,
+            "tokens": sum(map(len, ours)), "ok": first >= LEAST_SHARE * len(ours)}
+
+
+def common_prefix(first, second):
+    """How many tokens two answers have in common from their beginning."""
+    count = 0
+    for a, b in zip(first, second):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+class Guard:
+    """Compares engines with Graft, each pair of engine and model once."""
+
+    def __init__(self, results, graft, say):
+        self.results, self.graft, self.say = results, graft, say
+        self.ours = {}
+
+    def problem(self, engine, model, weights, adapter=None):
+        """Why the engine's figures would mean nothing, or None."""
+        if engine is self.graft:
+            return None
+        key = f"{engine.name}/{model}/{weights}/{'base' if adapter is None else 'adapter'}"
+        if key not in self.results.data["checks"]:
+            try:
+                self.results.set("checks", key, self.check(engine, model, weights, adapter))
+            except Unsupported as error:
+                return str(error)
+            except Failed as error:
+                return f"failed: {error}"
+        found = self.results.data["checks"][key]
+        if found["ok"]:
+            return None
+        return (f"not measured: {found['first_equal']} of {found['prompts']} greedy answers begin "
+                "like Graft's")
+
+    def check(self, engine, model, weights, adapter):
+        # Adapters are compared on two of them, so that one that is never attached shows.
+        which = [adapter] if adapter is None else [0, 1]
+        ours, theirs = [], []
+        for one in which:
+            prompts = [assets.prompt_tokens(24, seed) for seed in range(PROMPTS)]
+            theirs += engine.greedy(model, weights, prompts, TOKENS, one)
+            ours += self.of_graft(model, weights, prompts, one)
+        found = compare(ours, theirs)
+        if adapter is not None:
+            base = self.of_graft(model, weights, prompts, None)
+            found["like_base"] = compare(base + base, theirs)["equal"]
+            found["ok"] = found["ok"] and found["equal"] > found["like_base"]
+        self.say(f"  {engine.name}, {model} {weights}: {found['equal']} of {found['tokens']} greedy "
+                 "tokens equal to Graft's")
+        return found
+
+    def of_graft(self, model, weights, prompts, adapter):
+        key = (model, weights, adapter)
+        if key not in self.ours:
+            self.ours[key] = self.graft.greedy(model, weights, prompts, TOKENS, adapter)
+        return self.ours[key]
