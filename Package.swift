@@ -84,11 +84,13 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         tests("StrictJSON", []),
         tests("Kernels", ["CKernels"]),
         tests("Checkpoints", ["StrictJSON"]),
         tests("Tokenization", ["Checkpoints", "StrictJSON"], excluding: ["Fixtures"]),
-        tests("Transformer", ["Kernels", "Checkpoints", "StrictJSON"]),
+        tests(
+            "Transformer", ["Kernels", "Checkpoints", "StrictJSON", "CAllocationCounter"]),
         tests("Adapters", ["Transformer", "Checkpoints", "Kernels", "StrictJSON"]),
         tests("Engine", ["Adapters", "Transformer", "Checkpoints", "Kernels", "StrictJSON"]),
         tests("Serving", ["Engine", "Adapters", "Tokenization", "StrictJSON"]),

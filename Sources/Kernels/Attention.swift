@@ -54,10 +54,21 @@ public struct AttentionSlice {
 }
 
 /// Working memory of attention; grows with the longest context seen.
-public final class AttentionScratch {
+public final class AttentionScratch: WorkerJob {
     fileprivate var buffers: [AlignedBuffer<Float>] = []
+    /// What the workers are at.
+    fileprivate var tiling: Tiling?
 
     public init() {}
+
+    func perform(task: Int, worker: Int) {
+        guard let tiling else { return }
+        let (tile, head) = task.quotientAndRemainder(
+            dividingBy: tiling.shape.keyValueHeadCount)
+        var arguments = tiling.arguments(tile: tile, head: head)
+        arguments.scratch = buffers[worker].pointer
+        gk_attention(&arguments)
+    }
 
     fileprivate func reserve(workerCount: Int, floatCount: Int) {
         if buffers.count == workerCount, buffers[0].count >= floatCount { return }
@@ -97,17 +108,14 @@ public enum Attention {
     ) {
         let tiling = Tiling(slices, shape)
         scratch.reserve(workerCount: pool.threadCount, floatCount: tiling.scratchFloatCount)
-        pool.run(taskCount: tiling.tileCount * shape.keyValueHeadCount) { task, worker in
-            let (tile, head) = task.quotientAndRemainder(dividingBy: shape.keyValueHeadCount)
-            var arguments = tiling.arguments(tile: tile, head: head)
-            arguments.scratch = scratch.buffers[worker].pointer
-            gk_attention(&arguments)
-        }
+        scratch.tiling = tiling
+        pool.run(taskCount: tiling.tileCount * shape.keyValueHeadCount, scratch)
+        scratch.tiling = nil
     }
 }
 
 /// Cuts slices into tiles of a few query positions each.
-private struct Tiling {
+fileprivate struct Tiling {
     /// Query positions of a tile: enough rows to reuse each page, few enough for the scores to stay
     /// in the second-level cache and for the tiles to be shared out evenly.
     private static let positionCount = 16

@@ -7,7 +7,7 @@ internal import CKernels
 ///
 /// For one thread at a time. Matrices and rows must live until `run` returns; outputs of one batch
 /// must not overlap.
-public final class ProductBatch {
+public final class ProductBatch: WorkerJob {
     private struct Entry {
         enum Kind { case packed, rows }
         /// The form in which a product takes the shared rows.
@@ -40,6 +40,7 @@ public final class ProductBatch {
     private var entries: [Entry] = []
     private var taskCount = 0
     private var input: Input?
+    private var rounded: Rounded?
     private var needsPairs = false
     private var needsBlocks = false
     private var pairs = AlignedBuffer<UInt32>(count: 0)
@@ -123,17 +124,18 @@ public final class ProductBatch {
     /// Computes all products and forgets them.
     public func run() {
         roundInput()
-        let rounded = Rounded(
+        rounded = Rounded(
             pairs: UnsafePointer(pairs.pointer), levels: UnsafePointer(levels.pointer),
             blocks: UnsafePointer(blocks.pointer))
-        entries.withUnsafeBufferPointer { entries in
-            pool.run(taskCount: taskCount) { task, worker in
-                Self.run(
-                    task, of: entries, rounded, scratch: pool.productScratch(worker: worker))
-            }
-        }
+        pool.run(taskCount: taskCount, self)
         entries.removeAll(keepingCapacity: true)
         taskCount = 0
+    }
+
+    func perform(task: Int, worker: Int) {
+        guard let rounded else { return }
+        let scratch = pool.productScratch(worker: worker)
+        entries.withUnsafeBufferPointer { Self.run(task, of: $0, rounded, scratch: scratch) }
     }
 
     private func append(
@@ -220,6 +222,8 @@ extension ProductBatch {
         guard let input, needsPairs || needsBlocks else { return }
         reserve(rowCount: input.rowCount)
         let taskRowCount = Self.roundedRowCount
+        // Few rows stay on the calling thread.
+        guard input.rowCount > taskRowCount else { return round(0..<input.rowCount, of: input) }
         pool.run(taskCount: (input.rowCount + taskRowCount - 1) / taskRowCount) { task, _ in
             let first = task * taskRowCount
             round(first..<min(input.rowCount, first + taskRowCount), of: input)

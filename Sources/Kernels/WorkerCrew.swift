@@ -28,8 +28,12 @@ final class WorkerCrew: @unchecked Sendable {
     }
 
     private struct Job {
+        enum Work {
+            case body((Int, Int) -> Void)
+            case object(any WorkerJob)
+        }
         let taskCount: Int
-        let body: (Int, Int) -> Void
+        let work: Work
     }
 
     /// Rounds of waiting before a worker sleeps.
@@ -47,32 +51,43 @@ final class WorkerCrew: @unchecked Sendable {
     }
 
     func run(taskCount: Int, _ body: (Int, Int) -> Void) {
-        turn.withLock { _ in runLocked(taskCount: taskCount, body) }
-    }
-
-    private func runLocked(taskCount: Int, _ body: (Int, Int) -> Void) {
         guard size > 1, taskCount > 1 else {
-            for task in 0..<taskCount { body(task, 0) }
-            return
+            return turn.withLock { _ in for task in 0..<taskCount { body(task, 0) } }
         }
         withoutActuallyEscaping(body) { body in
-            job = Job(taskCount: taskCount, body: body)
-            nextTask.store(0, ordering: .relaxed)
-            gate.store(Gate.open, ordering: .releasing)
-            generation.add(1, ordering: .sequentiallyConsistent)
-            if sleeperCount.load(ordering: .sequentiallyConsistent) > 0 { sleep.wakeAll() }
-            work(as: 0, taskCount: taskCount, body)
-            gate.bitwiseAnd(~Gate.open, ordering: .acquiringAndReleasing)
-            while gate.load(ordering: .acquiring) != 0 { gk_pause() }
-            job = nil
+            turn.withLock { _ in share(Job(taskCount: taskCount, work: .body(body))) }
         }
     }
 
-    private func work(as worker: Int, taskCount: Int, _ body: (Int, Int) -> Void) {
+    func run(taskCount: Int, _ object: any WorkerJob) {
+        guard size > 1, taskCount > 1 else {
+            return turn.withLock { _ in
+                for task in 0..<taskCount { object.perform(task: task, worker: 0) }
+            }
+        }
+        turn.withLock { _ in share(Job(taskCount: taskCount, work: .object(object))) }
+    }
+
+    private func share(_ shared: Job) {
+        job = shared
+        nextTask.store(0, ordering: .relaxed)
+        gate.store(Gate.open, ordering: .releasing)
+        generation.add(1, ordering: .sequentiallyConsistent)
+        if sleeperCount.load(ordering: .sequentiallyConsistent) > 0 { sleep.wakeAll() }
+        work(on: shared, as: 0)
+        gate.bitwiseAnd(~Gate.open, ordering: .acquiringAndReleasing)
+        while gate.load(ordering: .acquiring) != 0 { gk_pause() }
+        job = nil
+    }
+
+    private func work(on job: Job, as worker: Int) {
         while true {
             let task = nextTask.add(1, ordering: .relaxed).oldValue
-            guard task < taskCount else { return }
-            body(task, worker)
+            guard task < job.taskCount else { return }
+            switch job.work {
+            case .body(let body): body(task, worker)
+            case .object(let object): object.perform(task: task, worker: worker)
+            }
         }
     }
 
@@ -81,7 +96,7 @@ final class WorkerCrew: @unchecked Sendable {
         while let next = waitForJob(after: seen) {
             seen = next
             guard enter() else { continue }
-            if let job { work(as: worker, taskCount: job.taskCount, job.body) }
+            if let job { work(on: job, as: worker) }
             gate.subtract(Gate.worker, ordering: .releasing)
         }
     }

@@ -1,5 +1,10 @@
 internal import CKernels
 
+/// Work of many tasks that is done again and again.
+protocol WorkerJob: AnyObject {
+    func perform(task: Int, worker: Int)
+}
+
 /// Threads that share out the tasks of one job at a time.
 ///
 /// The caller works as worker 0. Between jobs workers spin for some tens of microseconds, which
@@ -28,6 +33,12 @@ public final class WorkerPool: Sendable {
     public func run(taskCount: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
         guard taskCount > 0 else { return }
         crew.run(taskCount: taskCount, body)
+    }
+
+    /// The same for a job that is an object: nothing is allocated.
+    func run(taskCount: Int, _ job: any WorkerJob) {
+        guard taskCount > 0 else { return }
+        crew.run(taskCount: taskCount, job)
     }
 
     /// Room for a product's widened weights, one a worker.

@@ -40,7 +40,8 @@ final class StepAttention {
             pointer += (slice.plan.prefix?.pageCount ?? 0) + slice.pages.count
         }
         reservePointers(pointer)
-        slices = sequences.map { self.slice(of: $0, buffers: buffers) }
+        slices.removeAll(keepingCapacity: true)
+        for sequence in sequences { slices.append(slice(of: sequence, buffers: buffers)) }
     }
 
     /// Writes the rows' keys and values into their sequences' pages.

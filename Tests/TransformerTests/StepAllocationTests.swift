@@ -1,0 +1,71 @@
+import CAllocationCounter
+import Kernels
+import Testing
+import Transformer
+
+/// What a step costs beside its arithmetic.
+struct StepAllocationTests {
+    private let base: BaseModel
+
+    init() throws { base = try BaseModel.open(path: TinyBase.original, pool: TinyBase.pool) }
+
+    /// A low-rank operator at every linear slot.
+    private func plan() throws -> AdapterPlan {
+        var operators = AdapterOperators()
+        for slot in base.slots.linearSlots {
+            let shape = base.slots.shape(of: slot)
+            let values = AlignedBuffer<Float>(count: 4 * max(shape.inputCount, shape.outputCount))
+            for index in 0..<values.count { values.pointer[index] = Float(index % 7) * 0.01 }
+            func stored(_ outputCount: Int, _ inputCount: Int) -> WeightMatrix {
+                WeightMatrix(
+                    pointer: UnsafeRawPointer(values.pointer), type: .f32, outputCount: outputCount,
+                    inputCount: inputCount)
+            }
+            operators.linear[slot] = [
+                .lowRank(
+                    LowRankOperator(
+                        a: RowMatrix(copying: stored(4, shape.inputCount)),
+                        b: PackedMatrix(packing: stored(shape.outputCount, 4), pool: nil),
+                        scaling: 0.5))
+            ]
+        }
+        return try AdapterPlan(
+            [SelectedOperators(name: "a", operators: operators, weight: 1)], slots: base.slots)
+    }
+
+    /// Allocations in ten decoding steps of four sequences, after ten that are not counted.
+    private func allocations(of plans: [AdapterPlan], threads: Int) -> Int {
+        let pages = KeyValuePagePool(
+            pageCount: 16, layerCount: base.configuration.layerCount, shape: base.attentionShape)
+        let pass = ForwardPass(
+            base: base, pages: pages, pool: WorkerPool(threadCount: threads), maximumRowCount: 8,
+            maximumLogitsRowCount: 8)
+        var slices = (0..<4).map { index in
+            StepSlice(
+                plan: plans[index * plans.count / 4], tokens: [5], cachedTokenCount: 0,
+                pages: [pages.allocate()!, pages.allocate()!], firstLogitsRow: 0)
+        }
+        var start = 0
+        for step in 0..<20 {
+            if step == 10 { start = allocation_count() }
+            for index in slices.indices { slices[index].cachedTokenCount = step }
+            _ = pass.step(slices)
+        }
+        return allocation_count() - start
+    }
+
+    @Test(arguments: [1, 2])
+    func decodingAllocatesNothing(threads: Int) throws {
+        let base = AdapterPlan.base(base.slots)
+        #expect(allocations(of: [base], threads: threads) == 0)
+        #expect(try allocations(of: [base, plan(), plan()], threads: threads) == 0)
+    }
+
+    @Test func theCounterCounts() {
+        let start = allocation_count()
+        var numbers: [[Int]] = []
+        for number in 0..<10 { numbers.append([number]) }
+        #expect(numbers.count == 10)
+        #expect(allocation_count() - start >= 10)
+    }
+}
