@@ -90,9 +90,9 @@ def measure(options, results):
             sys.exit(f"compare-peers: {results.path} was measured with {key} {known[key]}, now it is "
                      f"{machine[key]}: use --fresh or another --out")
     results.data["machine"] = machine
-    results.data["models"] = assets.describe()
     rows = [row for row in all_rows(options.quick) if row.group in options.only]
     assets.ensure(say, with_large="large" in options.only)
+    results.data["models"] = assets.describe()
     graft = Graft(options.threads, options.graft)
     engines = [graft, *(make_engine(name, options) for name in options.peers)]
     engines = [engine for engine in engines if prepared(engine, results)]

@@ -92,5 +92,24 @@ def describe():
                  f"({LARGE.layers} layers, {LARGE.hidden} hidden, {LARGE.intermediate} intermediate, "
                  f"{LARGE.heads} heads, {LARGE.key_value_heads} KV heads, vocabulary {LARGE.vocabulary})",
         "adapters": f"random LoRAs of rank {RANK} on all linear layers",
-        "files": json.dumps(sorted(p.name for p in ASSETS.glob("*.gguf"))),
+        "bytes": sizes(),
     }
+
+
+def sizes():
+    """{file: bytes of weights that one new token reads}, kept beside the files."""
+    path = ASSETS / "bytes-read.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    names = [f"{model}-{weights}" for model in ["small", "large"]
+             for weights in gguf_files.WEIGHT_TYPES if base(model, weights).exists()]
+    if set(names) != set(known):
+        known = {name: bytes_read(name) for name in names}
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(known))
+    return known
+
+
+def bytes_read(name):
+    """The tensors' bytes, without the embedding of the 1.1B shape: a token reads one row of it."""
+    return sum(data.nbytes for tensor, data in gguf_files.tensor_data(ASSETS / f"{name}.gguf")
+               if name.startswith("small") or tensor != "token_embd.weight")

@@ -76,6 +76,11 @@ def read_model(path):
     return metadata, tensors
 
 
+def tensor_data(path):
+    """(GGUF name, stored bytes as an array) of all tensors."""
+    return [(tensor.name, tensor.data) for tensor in gguf.GGUFReader(path).tensors]
+
+
 def interleaved(rows, head_count):
     """Reorders query or key rows from halves (Hugging Face) to pairs (GGUF's llama)."""
     shape = rows.shape

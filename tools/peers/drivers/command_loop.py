@@ -19,7 +19,7 @@ def serve(commands):
         command = json.loads(line)
         try:
             answer = {"result": commands[command.pop("op")](**command)}
-        except Exception as error:  # noqa: BLE001: any failure of the engine is the answer
+        except Exception as error:  # Any failure of the engine is the answer
             answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"[:600]}
         print(json.dumps(answer), file=results, flush=True)
 

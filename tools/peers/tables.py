@@ -1,0 +1,159 @@
+"""The tables of the page, from the results."""
+
+from .summary import median
+
+KERNEL_ROWS = {
+    "small": [("prefill", "prefill 512"), ("decode", "decode"), ("batch", "16 sequences, decode")],
+    "large": [("large-prefill", "prefill 256"), ("large-decode", "decode")],
+}
+WEIGHT_NAMES = {"bf16": "bf16", "q8": "8-bit (Q8_0)", "q4": "4-bit (Q4_0)"}
+NOTES = """Every figure is the median, with lowest and highest run in brackets where there were several. “Ratio” is Graft over the
+fastest peer. “Of reads” is the share of the measured memory reads that Graft's decoding would need if every
+token read every weight once. OpenVINO gets the bf16 weights as f16, because its reader of GGUF knows no bf16. vLLM and
+PEFT compute in f32 on processors without bf16 products, where that is faster for them."""
+
+
+def engines(data):
+    """The engines that could be set up, Graft first."""
+    return [name for name, about in data["engines"].items() if about["available"]]
+
+
+def title(data, engine):
+    return data["engines"][engine]["title"]
+
+
+def values(data, row, engine, key="value"):
+    samples = data["rows"].get(row, {}).get("samples", {}).get(engine, [])
+    return [sample[key] for sample in samples]
+
+
+def value(data, row, engine, key="value"):
+    """The median of a row's samples, or None."""
+    found = values(data, row, engine, key)
+    return median(found) if found else None
+
+
+def number(amount):
+    return f"{amount:.0f}" if amount >= 100 else f"{amount:.1f}"
+
+
+def cell(data, row, engine):
+    found = values(data, row, engine)
+    if not found:
+        return "–"
+    text = number(median(found))
+    return text if len(found) == 1 else f"{text} ({number(min(found))}–{number(max(found))})"
+
+
+def table(head, lines):
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def ratio(data, row):
+    """Graft over the best peer, and over nobody when there is no peer."""
+    ours = value(data, row, "graft")
+    peers = [value(data, row, engine) for engine in engines(data) if engine != "graft"]
+    peers = [peer for peer in peers if peer is not None]
+    return f"**{ours / max(peers):.2f}**" if ours is not None and peers else "–"
+
+
+def kernel_table(data, model):
+    shown = [e for e in engines(data)
+             if any(values(data, f"{prefix}-{w}", e)
+                    for prefix, _ in KERNEL_ROWS[model] for w in WEIGHT_NAMES)]
+    lines = []
+    for prefix, words in KERNEL_ROWS[model]:
+        for weights, name in WEIGHT_NAMES.items():
+            row = f"{prefix}-{weights}"
+            if row not in data["rows"]:
+                continue
+            lines.append([f"{words}, {name}", *(cell(data, row, e) for e in shown),
+                          ratio(data, row), share_of_reads(data, row, model, weights)])
+    if not lines:
+        return "Not measured yet."
+    return table(["", *(title(data, e) for e in shown), "ratio", "of reads"], lines)
+
+
+def share_of_reads(data, row, model, weights):
+    if "decode" not in row or "models" not in data or not data["limits"]:
+        return ""
+    speed = value(data, row, "graft")
+    if speed is None:
+        return "–"
+    each = data["models"]["bytes"][f"{model}-{weights}"]
+    reads = median([limit["read_gb_s"] for limit in data["limits"]]) * 1e9
+    return f"{100 * speed * each / reads:.0f} %"
+
+
+def server_table(data):
+    lines = []
+    for row, words in [("server-base", "no adapter"), ("server-loras", "8 LoRAs")]:
+        ours = value(data, row, "graft")
+        for engine in engines(data):
+            samples = values(data, row, engine)
+            if not samples:
+                continue
+            speed = median(samples)
+            factor = "" if engine == "graft" or ours is None else f"{ours / speed:.1f}"
+            seconds = [f"{value(data, row, engine, key):.2f} s" for key in
+                       ["latency_p50", "latency_p95", "first_token_p50", "first_token_p95"]]
+            lines.append([words, title(data, engine), cell(data, row, engine), *seconds, factor,
+                          str(len(samples))])
+    if not lines:
+        return "Not measured yet."
+    return table(["", "", "tokens/s", "latency p50", "p95", "first token p50", "p95",
+                  "Graft is faster by", "runs"], lines)
+
+
+def zipf_text(data):
+    """Popularity that is not uniform."""
+    found = [f"{title(data, e)} {number(value(data, 'adapters-64-zipf', e))}"
+             for e in engines(data) if values(data, "adapters-64-zipf", e)]
+    if not found:
+        return ""
+    return ("With 64 adapters whose popularity follows Zipf's law (exponent 1.5), 16 clients get, "
+            f"in tokens/s: {', '.join(found)}.")
+
+
+def engine_table(data):
+    lines = []
+    for about in data["engines"].values():
+        if about["available"]:
+            versions = ", ".join(f"{k} {v}" for k, v in about["versions"].items())
+        else:
+            versions = f"not available: {about['reason']}"
+        lines.append([about["title"], escaped(versions), about["mixing"]])
+    return table(["engine", "versions", "requests with different adapters"], lines)
+
+
+def escaped(text):
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def missing_text(data):
+    """Rows that an engine has no figure for, gathered by reason."""
+    reasons = {}
+    for identifier, row in data["rows"].items():
+        for engine, reason in row["missing"].items():
+            reasons.setdefault((engine, reason), []).append(identifier)
+        for engine in engines(data):
+            if engine not in row["samples"] and engine not in row["missing"]:
+                reasons.setdefault((engine, "left out of this run"), []).append(identifier)
+    if not reasons:
+        return "Nothing."
+    return "\n".join(f"* {title(data, engine)}: {escaped(reason)} ({', '.join(rows)})"
+                     for (engine, reason), rows in reasons.items())
+
+
+def checks_table(data):
+    lines = []
+    for key, found in data["checks"].items():
+        engine, model, weights, adapter = key.split("/")
+        like_base = str(found["like_base"]) if "like_base" in found else ""
+        lines.append([data["engines"].get(engine, {}).get("title", engine),
+                      f"{model}, {weights}, {adapter}", f"{found['equal']} of {found['tokens']}",
+                      like_base, "yes" if found["ok"] else "no"])
+    if not lines:
+        return ""
+    return table(["engine", "model", "tokens equal", "equal to the base's", "accepted"], lines)

@@ -1,0 +1,144 @@
+"""The results file, the comparison of answers, the page and its plots."""
+
+import json
+import pathlib
+import tempfile
+import unittest
+import xml.etree.ElementTree as xml
+
+from peers import page, plots, tables
+from peers.agreement import compare
+from peers.results import Results
+
+LOAD = {"value": 100.0, "load": 1.0, "latency_p50": 1.0, "latency_p95": 2.0,
+        "first_token_p50": 0.1, "first_token_p95": 0.2, "latencies": [1.0, 2.0]}
+
+
+def example():
+    """Results of two engines that were measured and one that could not be set up."""
+    engines = {
+        "graft": {"title": "Graft", "mixing": "shares", "available": True,
+                  "versions": {"graft": "1", "commit": "abc"}},
+        "llama.cpp": {"title": "llama.cpp", "mixing": "waits", "available": True,
+                      "versions": {"llama.cpp": "2"}},
+        "vllm": {"title": "vLLM", "mixing": "pads", "available": False, "reason": "no wheel <here>"},
+    }
+    rows = {
+        "decode-bf16": {"samples": {"graft": [{"value": 90.0, "load": 1.0},
+                                              {"value": 110.0, "load": 1.0}],
+                                    "llama.cpp": [{"value": 50.0, "load": 1.0}]}, "missing": {}},
+        "server-loras": {"samples": {"graft": [LOAD], "llama.cpp": [LOAD | {"value": 25.0}]},
+                         "missing": {}},
+        "clients-1-loras": {"samples": {"graft": [LOAD]}, "missing": {"llama.cpp": "ended | early"}},
+    }
+    machine = {"processor": "P", "family": "1/2", "flags": ["avx2"], "cores": 2, "threads": 2,
+               "virtual": True, "memory_gb": 8, "system": "S", "kernel": "K", "date": "D"}
+    limits = [{"read_gb_s": 27.0, "f32_gflops": 200.0}]
+    return {"format": 1, "machine": machine, "engines": engines, "rows": rows, "limits": limits,
+            "checks": {"llama.cpp/small/bf16/base": compare([[1, 2]], [[1, 3]])},
+            "models": {"bytes": {"small-bf16": 135_000_000}}}
+
+
+class ResultsFile(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name) / "results.json"
+
+    def test_has_every_sample_as_soon_as_it_is_there(self):
+        results = Results(self.path)
+        results.add_sample("row", "graft", {"value": 1.0})
+        again = Results(self.path)
+        self.assertEqual(again.rounds_done("row", "graft"), 1)
+        again.add_sample("row", "graft", {"value": 2.0})
+        self.assertEqual(Results(self.path).rounds_done("row", "graft"), 2)
+        self.assertEqual([p.name for p in self.path.parent.iterdir()], ["results.json"])
+
+    def test_says_why_a_figure_is_missing_until_there_is_one(self):
+        results = Results(self.path)
+        results.add_missing("row", "vllm", "no")
+        self.assertEqual(Results(self.path).row("row")["missing"], {"vllm": "no"})
+        results.add_sample("row", "vllm", {"value": 1.0})
+        results.add_missing("row", "vllm", "later failure")
+        self.assertEqual(Results(self.path).row("row")["missing"], {})
+
+    def test_forgets_only_what_it_is_told_to(self):
+        results = Results(self.path)
+        for engine in ["graft", "vllm"]:
+            results.add_sample("row", engine, {"value": 1.0})
+        results.drop(["row"], ["graft"])
+        self.assertEqual(list(Results(self.path).row("row")["samples"]), ["vllm"])
+
+    def test_of_another_format_is_refused(self):
+        self.path.write_text(json.dumps({"format": 99}))
+        with self.assertRaisesRegex(ValueError, "has format 99, expected 1"):
+            Results(self.path)
+
+
+class Agreement(unittest.TestCase):
+    def test_counts_tokens_up_to_the_first_difference(self):
+        found = compare([[1, 2, 3], [4, 5, 6]], [[1, 9, 3], [4, 5, 6]])
+        self.assertEqual((found["first_equal"], found["equal"], found["tokens"]), (2, 4, 6))
+        self.assertTrue(found["ok"])
+
+    def test_refuses_engines_that_begin_differently(self):
+        self.assertFalse(compare([[1], [2], [3]], [[1], [9], [9]])["ok"])
+
+
+class Page(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        page.write(example(), self.folder, "plots/")
+        self.text = (self.folder / "performance.md").read_text()
+
+    def test_shows_medians_ranges_ratio_and_share_of_reads(self):
+        self.assertIn("| decode, bf16 | 100 (90.0–110) | 50.0 | **2.00** | 50 % |", self.text)
+        self.assertIn("| 8 LoRAs | llama.cpp | 25.0 |", self.text)
+
+    def test_names_what_is_missing(self):
+        self.assertIn("not available: no wheel <here>", self.text)
+        self.assertIn("llama.cpp: ended \\| early (clients-1-loras)", self.text)
+
+    def test_links_to_plots_that_are_there_and_no_others(self):
+        linked = {part.split(")")[0] for part in self.text.split("](plots/")[1:]}
+        self.assertEqual(linked, {p.name for p in (self.folder / "plots").iterdir()})
+        self.assertEqual(linked, {"clients-loras.svg", "latency.svg"})
+
+    def test_of_nothing_measured_is_still_a_page(self):
+        empty = example() | {"rows": {}, "limits": [], "checks": {}}
+        self.assertIn("Not measured yet.", page.text_of(empty, {}, ""))
+
+    def test_leaves_ratios_out_without_peers(self):
+        data = example()
+        del data["rows"]["decode-bf16"]["samples"]["llama.cpp"]
+        self.assertEqual(tables.ratio(data, "decode-bf16"), "–")
+
+
+class Plots(unittest.TestCase):
+    def test_are_well_formed_whatever_the_names_are(self):
+        series = [("graft", "A & <B>", {1: 10.0, 2: 30.0}), ("vllm", "C", {2: 5.0})]
+        for text in [plots.line_plot("T <1>", "x & y", "v", series, [1, 2]),
+                     plots.distribution_plot("T", "s", [("graft", "A & B", [0.5, 1.0, 30.0])])]:
+            root = xml.fromstring(text)
+            self.assertTrue(root.tag.endswith("svg"))
+        self.assertIn("A &amp; &lt;B&gt;", plots.line_plot("T", "x", "v", series, [1, 2]))
+
+    def test_stay_inside_their_frame(self):
+        series = [("graft", "A", {1: 999.0, 2: 0.0})]
+        root = xml.fromstring(plots.line_plot("T", "x", "v", series, [1, 2]))
+        for dot in root.iter("{http://www.w3.org/2000/svg}circle"):
+            self.assertTrue(plots.TOP <= float(dot.get("cy")) <= plots.HEIGHT - plots.BOTTOM)
+            self.assertTrue(plots.LEFT <= float(dot.get("cx")) <= plots.WIDTH - plots.RIGHT)
+
+    def test_end_their_axis_at_a_round_number_above_the_values(self):
+        for value in [0.3, 1, 7, 96.5, 100, 101, 231.8, 5000]:
+            self.assertGreaterEqual(plots.nice_top(value), value)
+            self.assertLessEqual(plots.nice_top(value), 1.7 * value)
+
+    def test_move_names_apart(self):
+        moved = plots.apart([10, 12, 100, 11])
+        self.assertEqual(moved[0], 10)
+        gaps = sorted(moved)
+        self.assertTrue(all(b - a >= plots.LABEL_HEIGHT for a, b in zip(gaps, gaps[1:])))
