@@ -90,6 +90,7 @@ def measure(options, results):
             sys.exit(f"compare-peers: {results.path} was measured with {key} {known[key]}, now it is "
                      f"{machine[key]}: use --fresh or another --out")
     results.data["machine"] = machine
+    results.data["quick"] = options.quick
     rows = [row for row in all_rows(options.quick) if row.group in options.only]
     assets.ensure(say, with_large="large" in options.only)
     results.data["models"] = assets.describe()

@@ -5,6 +5,7 @@ import subprocess
 import time
 import urllib.request
 
+from .exchanges import ExchangeError
 from .places import PEERS
 
 # Seconds that a server may take until it answers, and that one run may take.
@@ -22,6 +23,10 @@ class Unsupported(Exception):
 
 class Failed(Exception):
     """The engine went wrong while it was measured."""
+
+
+# What measuring can end with when an engine or its answers are at fault.
+FAILURES = (Failed, ExchangeError, OSError, ValueError, KeyError)
 
 
 class Engine:
@@ -66,9 +71,13 @@ class Engine:
 
 def run(command, log=None, **options):
     """Runs a program to its end and gives its standard output; raises Failed with its last words."""
-    done = subprocess.run(
-        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        timeout=options.pop("timeout", RUN_SECONDS), **options)
+    limit = options.pop("timeout", RUN_SECONDS)
+    try:
+        done = subprocess.run(
+            [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, timeout=limit, **options)
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"{command[0]} had not ended after {limit} s") from error
     if log is not None:
         log.write_text(done.stdout + done.stderr, encoding="utf-8")
     if done.returncode != 0:
@@ -92,7 +101,7 @@ def python_environment(name, packages, say, after=()):
         run(["python3", "-m", "venv", "--clear", folder / "venv"], timeout=600)
         for arguments in [["install", *packages], *after]:
             run([python, "-m", "pip", *arguments], log=folder / "install.log", timeout=3600)
-    except (Failed, subprocess.TimeoutExpired) as error:
+    except Failed as error:
         raise Unavailable(f"pip could not install {packages[0]}: {error}") from error
     (folder / "ready").touch()
     return python

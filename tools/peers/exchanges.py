@@ -35,6 +35,8 @@ class GraftLines:
             if b'"event":"token"' in line:
                 count += 1
             elif b'"event":"done"' in line:
+                if json.loads(line)["usage"]["cached_tokens"]:
+                    raise ExchangeError("a prompt was found in the cache: its time means nothing")
                 return count, True
             else:
                 raise ExchangeError(line.decode(errors="replace"))

@@ -2,7 +2,7 @@
 
 from . import assets
 from .agreement import compare
-from .engine import Failed, Unsupported
+from .engine import FAILURES, Unsupported
 
 PROMPTS = 4
 TOKENS = 8
@@ -25,7 +25,7 @@ class Guard:
                 self.results.set("checks", key, self.check(engine, model, weights, adapter))
             except Unsupported as error:
                 return str(error)
-            except Failed as error:
+            except FAILURES as error:
                 return f"failed: {error}"
         found = self.results.data["checks"][key]
         if found["ok"]:

@@ -48,7 +48,7 @@ class LlamaCpp(Engine):
         try:
             self.download()
             self.build()
-        except (Failed, OSError, subprocess.TimeoutExpired) as error:
+        except (Failed, OSError) as error:
             raise Unavailable(f"llama.cpp could not be built: {error}") from error
 
     def download(self):

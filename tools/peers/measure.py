@@ -3,13 +3,10 @@
 import datetime
 
 from . import assets
-from .engine import RUN_SECONDS, Failed, Unsupported
-from .exchanges import ExchangeError
+from .engine import FAILURES, RUN_SECONDS, Failed, Unsupported
 from .hardware import load_average, measure_limits
 from .rows import sessions
 from .summary import summarize
-
-FAILURES = (Failed, ExchangeError, OSError, TimeoutError)
 
 
 class Measurement:

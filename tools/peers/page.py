@@ -70,6 +70,8 @@ def text_of(data, plots, plots_under):
         "second where nothing else is said, medians of runs in which the engines took turns (Graft, "
         "a peer, the next peer …). Before an engine was timed, its greedy answers were compared "
         "with Graft's on the same weights.",
+        "**A quick run**: shorter prompts and answers than this page says, one run of each."
+        if data.get("quick") else "",
         machine_text(data),
         "## One sequence, sixteen sequences",
         f"{models.get('small', '')}. Prefill: one prompt of 512 tokens. Decode: 128 tokens after a "

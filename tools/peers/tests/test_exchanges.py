@@ -22,7 +22,7 @@ def feed_in_pieces(exchange, data, size):
 class GraftStreams(unittest.TestCase):
     answer = (b'{"id":1,"event":"token","token":4,"text":"a"}\n'
               b'{"id":1,"event":"token","token":4,"text":""}\n'
-              b'{"id":1,"event":"done","finish_reason":"length"}\n')
+              b'{"id":1,"event":"done","usage":{"cached_tokens":0}}\n')
 
     def test_name_the_adapter(self):
         exchange = GraftLines(["law", "medicine"])
@@ -37,6 +37,10 @@ class GraftStreams(unittest.TestCase):
     def test_end_with_the_server_s_error(self):
         with self.assertRaisesRegex(ExchangeError, "adapter_not_found"):
             GraftLines([]).feed(b'{"event":"error","code":"adapter_not_found"}\n')
+
+    def test_refuse_answers_from_the_cache(self):
+        with self.assertRaisesRegex(ExchangeError, "found in the cache"):
+            GraftLines([]).feed(b'{"event":"done","usage":{"cached_tokens":16}}\n')
 
 
 class LlamaStreams(unittest.TestCase):

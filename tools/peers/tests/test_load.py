@@ -23,7 +23,7 @@ def answer_lines(connection, cut):
         for line in file:
             for _ in range(json.loads(line)["max_tokens"] - cut):
                 file.write('{"event":"token"}\n')
-            file.write('{"event":"done"}\n')
+            file.write('{"event":"done","usage":{"cached_tokens":0}}\n')
             file.flush()
 
 

@@ -36,6 +36,13 @@ class Rows(unittest.TestCase):
             self.assertEqual(len({row.identifier for row in rows}), len(rows))
             self.assertEqual({row.group for row in rows}, set(GROUPS))
 
+    def test_send_no_prompt_twice(self):
+        seeds = []
+        for row in all_rows(False):
+            if row.workload:
+                row.workload.jobs(lambda count, seed: seeds.append(seed))
+        self.assertEqual(len(set(seeds)), len(seeds))
+
     def test_share_a_server_where_group_and_kind_are_equal(self):
         loads = [row for row in all_rows(False) if row.group == "clients"]
         base, loras = sessions(loads)
