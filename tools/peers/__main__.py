@@ -3,6 +3,7 @@
 import argparse
 import os
 import pathlib
+import signal
 import sys
 
 from . import assets, page
@@ -104,6 +105,9 @@ def measure(options, results):
 
 
 def main():
+    # However it is stopped, the servers that it started are ended and the page is written.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     options = parse(sys.argv[1:])
     path = options.out / "results.json"
     if options.fresh:
