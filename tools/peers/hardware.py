@@ -47,7 +47,7 @@ def describe(threads):
         "cores": os.cpu_count(), "threads": threads, "memory_gb": round(memory / 1e9, 1),
         "flags": flags(), "virtual": "hypervisor" in information.get("flags", ""),
         "system": release.get("PRETTY_NAME", platform.platform()), "kernel": platform.release(),
-        "date": datetime.date.today().isoformat(),
+        "priority": os.nice(0), "date": datetime.date.today().isoformat(),
     }
 
 

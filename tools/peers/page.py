@@ -123,9 +123,14 @@ def machine_text(data):
         lines.append(
             f"**Noise.** Other work ran on the machine: its load average before the runs was "
             f"{median(loads):.1f} in the median and {max(loads):.1f} at most (an idle machine with "
-            f"this measurement alone shows about {machine['threads']}). Small differences mean nothing; "
-            "the tables give the number of runs and their range where there is room.")
+            f"this measurement alone shows about {machine['threads']}). {priority_text(machine)}Small "
+            "differences mean nothing; the tables give the range of the runs.")
     return "\n\n".join(lines)
+
+
+def priority_text(machine):
+    nice = machine.get("priority", 0)
+    return f"All engines ran at a scheduling priority of {nice}. " if nice else ""
 
 
 def repeat_text(data):
