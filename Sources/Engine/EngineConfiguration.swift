@@ -12,10 +12,13 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var keyValueByteCount: Int
     /// Tokens of a sequence, an adapter's prefix included; nil for the model's own limit.
     public var maximumContext: Int?
+    /// Whether keys and values of equal beginnings are found again.
+    public var usesPrefixCache: Bool
 
     public init(
         maximumRowCount: Int = 512, prefillChunk: Int = 256, maximumSequenceCount: Int = 64,
-        queueLimit: Int = 1024, keyValueByteCount: Int = 1 << 30, maximumContext: Int? = nil
+        queueLimit: Int = 1024, keyValueByteCount: Int = 1 << 30, maximumContext: Int? = nil,
+        usesPrefixCache: Bool = true
     ) {
         self.maximumRowCount = max(1, maximumRowCount, maximumSequenceCount)
         self.prefillChunk = max(1, prefillChunk)
@@ -23,6 +26,7 @@ public struct EngineConfiguration: Sendable, Equatable {
         self.queueLimit = max(0, queueLimit)
         self.keyValueByteCount = max(0, keyValueByteCount)
         self.maximumContext = maximumContext
+        self.usesPrefixCache = usesPrefixCache
     }
 
     /// Rows of one step that get logits: one for every sequence, and some for prompts that are

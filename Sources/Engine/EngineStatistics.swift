@@ -4,8 +4,17 @@ public struct EngineStatistics: Sendable, Equatable {
     public var runningCount = 0
     /// Accepted requests that no step computes now.
     public var waitingCount = 0
+    /// Pages that running sequences hold.
     public var usedPageCount = 0
     public var totalPageCount = 0
+    /// Pages that can be found again, those that running sequences hold among them.
+    public var cachedPageCount = 0
+    /// Pages that were given up for others and can't be found any more.
+    public var evictedPageCount = 0
+    /// Prompt tokens whose keys and values were found.
+    public var cachedTokenCount = 0
+    /// Prompt tokens that had to be computed; again after a preemption not counted.
+    public var computedPromptTokenCount = 0
     public var stepCount = 0
     /// Rows of all steps together.
     public var rowCount = 0

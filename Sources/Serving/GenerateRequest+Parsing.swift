@@ -8,6 +8,7 @@ extension GenerateRequest {
         "op", "id", "prompt", "messages", "tokens", "adapter", "max_tokens", "temperature", "top_k",
         "top_p", "min_p", "seed", "repetition_penalty", "presence_penalty", "frequency_penalty",
         "logit_bias", "stop", "ignore_eos", "logprobs", "prompt_logprobs", "stream", "timeout_ms",
+        "priority",
     ]
     static let maximumStopCount = 16
     static let maximumStopByteCount = 1024
@@ -25,6 +26,7 @@ extension GenerateRequest {
         promptLogprobCount = try fields.integer("prompt_logprobs", in: 0...100)
         streams = try fields.flag("stream") ?? true
         timeout = try fields.integer("timeout_ms", in: 1...(1 << 40)).map { .milliseconds($0) }
+        priority = try fields.integer("priority", in: -100...100) ?? 0
     }
 
     private static func prompt(_ fields: FieldReader) throws(ServingError) -> Prompt {

@@ -34,6 +34,8 @@ public struct GenerateRequest: Sendable, Equatable {
     public var promptLogprobCount: Int?
     public var streams = true
     public var timeout: Duration?
+    /// Higher ones leave the queue first.
+    public var priority = 0
 
     public init(prompt: Prompt, sampling: SamplingParameters) {
         self.prompt = prompt

@@ -1,37 +1,43 @@
+internal import Adapters
 internal import Engine
 internal import Tokenization
 
 extension LineSession {
-    /// Starts a request; whatever goes wrong is its last event.
+    /// Starts a request; whatever goes wrong is its last event. Where its adapters must be read first,
+    /// it starts when they are, and later lines don't wait for it.
     func generate(_ request: GenerateRequest, id: RequestID) throws(ServingError) {
         try beginRequest(id)
         do throws(ServingError) {
-            let cancel = try start(request, id: id)
-            requestDidStart(id, cancel: cancel)
+            // The queue's limit comes first, so that a refused request costs no tokenizing.
+            do { try context.generator.checkCapacity() } catch { throw ServingError(error) }
+            let tokens = try promptTokens(request.prompt)
+            service.beginStart()
+            context.adapters.select(request.adapter) { outcome in
+                self.start(request, id: id, tokens: tokens, outcome)
+                self.service.endStart()
+            }
         } catch {
             endRequest(id, .failed(error))
         }
     }
 
-    /// The queue's limit comes first, so that a refused request costs no tokenizing.
     private func start(
-        _ request: GenerateRequest, id: RequestID
-    ) throws(ServingError) -> @Sendable () -> Void {
-        do { try context.generator.checkCapacity() } catch { throw ServingError(error) }
-        let selection: AdapterSelection
-        do { selection = try context.adapters.select(request.adapter) } catch {
-            throw ServingError(error, field: "adapter")
-        }
-        let tokens: [Int32]
-        do throws(ServingError) { tokens = try promptTokens(request.prompt) } catch {
-            selection.lease.release()
-            throw error
-        }
-        do {
-            return try context.generator.start(
-                generationRequest(request, id: id, tokens: tokens, selection: selection))
+        _ request: GenerateRequest, id: RequestID, tokens: [Int32],
+        _ outcome: Result<AdapterSelection, AdapterError>
+    ) {
+        do throws(ServingError) {
+            let selection: AdapterSelection
+            do { selection = try outcome.get() } catch {
+                throw ServingError(error, field: "adapter")
+            }
+            let cancel: @Sendable () -> Void
+            do {
+                cancel = try context.generator.start(
+                    generationRequest(request, id: id, tokens: tokens, selection: selection))
+            } catch { throw ServingError(error, promptField: request.prompt.field) }
+            requestDidStart(id, cancel: cancel)
         } catch {
-            throw ServingError(error, promptField: request.prompt.field)
+            endRequest(id, .failed(error))
         }
     }
 
@@ -50,7 +56,7 @@ extension LineSession {
             maximumNewTokenCount: request.maximumNewTokenCount,
             endTokens: request.ignoresEndTokens ? [] : context.endTokens,
             logprobCount: request.logprobCount, promptLogprobCount: request.promptLogprobCount,
-            timeout: request.timeout, sink: responder)
+            timeout: request.timeout, priority: request.priority, sink: responder)
     }
 
     private func promptTokens(_ prompt: GenerateRequest.Prompt) throws(ServingError) -> [Int32] {

@@ -9,6 +9,7 @@ extension Service {
             "uptime_ms": uptime.json,
             "connections": number(connectionCount),
             "adapters": number(context.adapters.descriptions().count),
+            "adapter_memory": .object(adapterMemory),
             "requests": .object(requests(engine)),
             "prompt_tokens": number(engine.promptTokenCount),
             "completion_tokens": number(engine.generatedTokenCount),
@@ -22,7 +23,23 @@ extension Service {
             ]),
             "pages": .object([
                 "used": number(engine.usedPageCount), "total": number(engine.totalPageCount),
+                "cached": number(engine.cachedPageCount),
             ]),
+            "cache": .object([
+                "hit_tokens": number(engine.cachedTokenCount),
+                "miss_tokens": number(engine.computedPromptTokenCount),
+                "evicted_pages": number(engine.evictedPageCount),
+            ]),
+        ]
+    }
+
+    private var adapterMemory: JSONObject {
+        let memory = context.adapters.memory
+        return [
+            "bytes": number(memory.byteCount),
+            "limit": memory.byteCountLimit.map { number($0) } ?? .null,
+            "resident": number(memory.residentCount), "idle": number(memory.idleCount),
+            "loads": number(memory.loadCount), "drops": number(memory.dropCount),
         ]
     }
 

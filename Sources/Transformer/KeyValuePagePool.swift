@@ -54,6 +54,9 @@ public final class KeyValuePagePool {
         referenceCounts[Int(page)] += 1
     }
 
+    /// References to a page; 0 for a free one.
+    public func referenceCount(of page: Int32) -> Int { Int(referenceCounts[Int(page)]) }
+
     /// Gives a reference back; the last one frees the page.
     public func release(_ page: Int32) {
         precondition(referenceCounts[Int(page)] > 0, "release of a free page")

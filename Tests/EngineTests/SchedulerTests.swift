@@ -7,8 +7,8 @@ import Testing
 
     private func scheduler(
         rows: Int = 64, chunk: Int = 16, sequences: Int = 4, pages: Int = 64, logits: Int = 64
-    ) -> Scheduler {
-        Scheduler(
+    ) -> PagedScheduler {
+        PagedScheduler(
             limits: SchedulerLimits(
                 rowCount: rows, logitsRowCount: logits, prefillChunk: chunk,
                 sequenceCount: sequences, pageCount: pages, pageTokenCount: 16))
@@ -16,11 +16,12 @@ import Testing
 
     private func sequence(
         _ number: Int, lane: Int = 0, tokens: Int = 4, firstLogits: Int? = nil,
-        deadline: ContinuousClock.Instant? = nil
+        priority: Int = 0, deadline: ContinuousClock.Instant? = nil
     ) -> ScheduledSequence {
         ScheduledSequence(
             number: number, selection: ObjectIdentifier(marks[lane]), tokenCount: tokens,
-            firstLogitsToken: firstLogits ?? tokens - 1, deadline: deadline)
+            firstLogitsToken: firstLogits ?? tokens - 1, priority: priority,
+            deadline: deadline)
     }
 
     @Test func aPromptGoesInChunksAndGetsLogitsForItsLastTokenOnly() {
@@ -111,5 +112,154 @@ import Testing
         #expect(scheduler.expired(at: start).isEmpty)
         #expect(scheduler.expired(at: start + .seconds(1)) == [1])
         #expect(scheduler.expired(at: start + .seconds(9)) == [0, 1])
+    }
+
+    /// Sixty-four places are taken by a burst of 200 on one selection; a request on another one
+    /// that arrives then has the next place that gets free.
+    @Test func theNextFreePlaceGoesToASelectionThatHasNone() {
+        var scheduler = scheduler(rows: 512, sequences: 64, pages: 1024, logits: 128)
+        for number in 0..<200 { scheduler.add(sequence(number, lane: 0)) }
+        #expect(scheduler.nextStep().admitted == Array(0..<64))
+        scheduler.add(sequence(200, lane: 1))
+        #expect(scheduler.nextStep().admitted.isEmpty)
+        scheduler.remove(7)
+        #expect(scheduler.nextStep().admitted == [200])
+        for number in 0..<7 { scheduler.remove(number) }
+        scheduler.add(sequence(201, lane: 1))
+        scheduler.add(sequence(202, lane: 2))
+        #expect(scheduler.nextStep().admitted == [202, 201, 64, 65, 66, 67, 68])
+    }
+
+    @Test func longPromptsOfOneSelectionStarveNeitherDecodingNorOtherPrompts() {
+        var scheduler = scheduler(rows: 32, chunk: 16, sequences: 16, pages: 4096)
+        scheduler.add(sequence(0, lane: 2))
+        _ = scheduler.nextStep()
+        for number in 1..<9 { scheduler.add(sequence(number, lane: 0, tokens: 1000)) }
+        scheduler.add(sequence(9, lane: 1, tokens: 40))
+        for _ in 0..<3 {
+            scheduler.appendToken(to: 0)
+            let numbers = scheduler.nextStep().slices.map(\.number)
+            #expect(numbers.contains(0))
+            #expect(numbers.contains(9))
+        }
+    }
+
+    @Test func higherPrioritiesLeaveTheQueueFirst() {
+        var scheduler = scheduler(sequences: 1)
+        scheduler.add(sequence(0, priority: -1))
+        scheduler.add(sequence(1, priority: 0))
+        scheduler.add(sequence(2, lane: 1, priority: 5))
+        scheduler.add(sequence(3, priority: 5))
+        var order: [Int] = []
+        for _ in 0..<4 {
+            order += scheduler.nextStep().admitted
+            scheduler.remove(order.last ?? 0)
+        }
+        #expect(order == [2, 3, 1, 0])
+    }
+
+    @Test func aLowPriorityGetsEveryEighthPlace() {
+        var scheduler = scheduler(sequences: 1)
+        scheduler.add(sequence(0, priority: -100))
+        var order: [Int] = []
+        for number in 1..<20 {
+            scheduler.add(sequence(number, lane: 1, priority: 100))
+            order += scheduler.nextStep().admitted
+            scheduler.remove(order.last ?? 0)
+        }
+        #expect(order.prefix(9) == [1, 2, 3, 4, 5, 6, 7, 0, 8])
+    }
+
+    @Test func theLowestPriorityGivesItsPagesUpBeforeTheYoungest() {
+        var scheduler = scheduler(pages: 6)
+        scheduler.add(sequence(0, tokens: 16, priority: -1))
+        scheduler.add(sequence(1, tokens: 16))
+        scheduler.add(sequence(2, tokens: 16))
+        #expect(scheduler.nextStep().admitted == [1, 2, 0])
+        for number in 0..<3 { scheduler.appendToken(to: number) }
+        #expect(scheduler.nextStep().slices.map(\.number) == [1, 2, 0])
+        for _ in 0..<15 {
+            for number in 0..<3 { scheduler.appendToken(to: number) }
+            #expect(scheduler.nextStep().preempted.isEmpty)
+        }
+        for number in 0..<3 { scheduler.appendToken(to: number) }
+        let step = scheduler.nextStep()
+        #expect(step.preempted == [0])
+        #expect(step.slices.map(\.number) == [1, 2])
+    }
+
+    /// Any mix of arrivals, tokens and departures keeps to the pages there are.
+    @Test(arguments: 0..<20) func randomTrafficNeverHandsOutTooMuch(seed: UInt64) {
+        var random = RandomSource(seed: seed)
+        var scheduler = scheduler(rows: 24, sequences: 6, pages: 8)
+        var live: Set<Int> = []
+        for number in 0..<400 {
+            if random.next() % 2 == 0 {
+                live.insert(number)
+                scheduler.add(
+                    sequence(
+                        number, lane: Int(random.next() % 3), tokens: 1 + Int(random.next() % 60),
+                        priority: Int(random.next() % 3)))
+            }
+            let step = scheduler.nextStep()
+            #expect(step.rowCount <= 24 && scheduler.runningCount <= 6)
+            #expect(scheduler.freePageCount >= 0)
+            for slice in step.slices where slice.firstLogitsToken < slice.tokens.upperBound {
+                if random.next() % 4 == 0 {
+                    live.remove(slice.number)
+                    scheduler.remove(slice.number)
+                } else if slice.tokens.upperBound < 128 {
+                    scheduler.appendToken(to: slice.number)
+                } else {
+                    live.remove(slice.number)
+                    scheduler.remove(slice.number)
+                }
+            }
+        }
+        for number in live { scheduler.remove(number) }
+        #expect(scheduler.freePageCount == 8)
+        #expect(scheduler.runningCount == 0 && scheduler.waitingCount == 0)
+    }
+}
+
+/// Pages as counts; nothing is shared.
+private final class CountedPages: PageLedger {
+    private(set) var availablePageCount: Int
+    private var held: [Int: Int] = [:]
+
+    init(pageCount: Int) { availablePageCount = pageCount }
+
+    func adoptCached(_ number: Int, tokenLimit: Int) -> Int { 0 }
+
+    func grow(_ number: Int, to pageCount: Int) {
+        availablePageCount -= pageCount - (held[number] ?? 0)
+        held[number] = pageCount
+    }
+
+    func release(_ number: Int) { availablePageCount += held.removeValue(forKey: number) ?? 0 }
+}
+
+/// A scheduler with its pages.
+private struct PagedScheduler {
+    private var scheduler: Scheduler
+    private let pages: CountedPages
+
+    init(limits: SchedulerLimits) {
+        scheduler = Scheduler(limits: limits)
+        pages = CountedPages(pageCount: limits.pageCount)
+    }
+
+    var freePageCount: Int { pages.availablePageCount }
+    var runningCount: Int { scheduler.runningCount }
+    var waitingCount: Int { scheduler.waitingCount }
+
+    mutating func add(_ sequence: ScheduledSequence) { scheduler.add(sequence) }
+    mutating func appendToken(to number: Int) { scheduler.appendToken(to: number) }
+    mutating func nextStep() -> StepDecision { scheduler.nextStep(pages) }
+    func expired(at now: ContinuousClock.Instant) -> [Int] { scheduler.expired(at: now) }
+
+    mutating func remove(_ number: Int) {
+        scheduler.remove(number)
+        pages.release(number)
     }
 }

@@ -145,10 +145,15 @@ enum TinyBase {
 /// Counts how often it is released.
 final class CountingLease: PlanLease {
     let plan: AdapterPlan
+    let key: String
     let releaseCount = Atomic(0)
     let tokenCount = Atomic(0)
 
-    init(_ plan: AdapterPlan) { self.plan = plan }
+    /// - Parameter key: nil for one that stands for the plan.
+    init(_ plan: AdapterPlan, key: String? = nil) {
+        self.plan = plan
+        self.key = key ?? "\(ObjectIdentifier(plan))"
+    }
 
     func release() { releaseCount.wrappingAdd(1, ordering: .relaxed) }
     func addTokens(_ count: Int) { tokenCount.wrappingAdd(count, ordering: .relaxed) }

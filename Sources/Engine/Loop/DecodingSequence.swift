@@ -1,36 +1,42 @@
 internal import Transformer
 
-/// A request on its way through the engine: tokens, pages and times.
-struct DecodingSequence {
+/// A request on its way through the engine: tokens, sampler and times.
+///
+/// Confined to the engine's thread. A class, so that a new token copies nothing.
+final class DecodingSequence {
     let number: Int
     let request: GenerationRequest
     /// New tokens at most, as far as the context has room.
     let newTokenLimit: Int
-    /// Prompt, then output.
-    private(set) var tokens: [Int32]
-    /// Held now, in token order.
-    var pages: [Int32] = []
+    /// Tokens and pages.
+    let paged: PagedSequence
     var sampler: Sampler
     /// Entries for the prompt's tokens so far; nil once they are out, or not wanted.
     var promptLogprobs: [TokenLogprobs?]?
     let submitted: ContinuousClock.Instant
     var started: ContinuousClock.Instant?
-    var firstTokenAt: ContinuousClock.Instant?
+    private var firstTokenAt: ContinuousClock.Instant?
+    /// Prompt tokens that were found in the cache rather than computed.
+    private(set) var cachedTokenCount = 0
+    /// Prompt tokens that have been found or computed.
+    private var knownTokenCount = 0
 
     init(
-        number: Int, request: GenerationRequest, room: Int, submitted: ContinuousClock.Instant
+        number: Int, request: GenerationRequest, room: Int, paged: PagedSequence,
+        submitted: ContinuousClock.Instant
     ) {
         self.number = number
         self.request = request
+        self.paged = paged
         self.submitted = submitted
-        tokens = request.tokens
         newTokenLimit = min(request.maximumNewTokenCount, room - request.tokens.count)
         sampler = Sampler(request.sampling, prompt: request.tokens)
         if request.promptLogprobCount != nil { promptLogprobs = [nil] }
     }
 
+    var tokens: [Int32] { paged.tokens }
     var promptTokenCount: Int { request.tokens.count }
-    var newTokenCount: Int { tokens.count - promptTokenCount }
+    var newTokenCount: Int { paged.tokens.count - promptTokenCount }
 
     /// How the scheduler sees it.
     var scheduled: ScheduledSequence {
@@ -38,19 +44,31 @@ struct DecodingSequence {
         return ScheduledSequence(
             number: number, selection: ObjectIdentifier(request.lease.plan),
             tokenCount: promptTokenCount, firstLogitsToken: promptLogprobs == nil ? lastToken : 0,
-            deadline: request.timeout.map { submitted + $0 })
+            priority: request.priority, deadline: request.timeout.map { submitted + $0 })
     }
 
-    mutating func append(_ token: Int32, at now: ContinuousClock.Instant) {
-        tokens.append(token)
-        if firstTokenAt == nil { firstTokenAt = now }
+    func append(_ token: Int32, at now: @Sendable () -> ContinuousClock.Instant) {
+        paged.append(token)
+        if firstTokenAt == nil { firstTokenAt = now() }
+    }
+
+    /// Accounts for a step's tokens; what it skips for the first time was found in the cache.
+    ///
+    /// - Returns: how many prompt tokens were found, and how many are computed for the first time.
+    func note(_ tokens: Range<Int>) -> (foundCount: Int, computedCount: Int) {
+        let foundCount = max(0, min(tokens.lowerBound, promptTokenCount) - knownTokenCount)
+        knownTokenCount += foundCount
+        cachedTokenCount += foundCount
+        let computedCount = max(0, min(tokens.upperBound, promptTokenCount) - knownTokenCount)
+        knownTokenCount += computedCount
+        return (foundCount, computedCount)
     }
 
     /// The account up to now.
     func summary(_ reason: FinishReason, at now: ContinuousClock.Instant) -> GenerationSummary {
         let prefillEnd = firstTokenAt ?? now
         return GenerationSummary(
-            reason: reason, promptTokenCount: promptTokenCount, cachedTokenCount: 0,
+            reason: reason, promptTokenCount: promptTokenCount, cachedTokenCount: cachedTokenCount,
             completionTokenCount: newTokenCount, queueDuration: (started ?? now) - submitted,
             prefillDuration: started.map { prefillEnd - $0 } ?? .zero,
             decodeDuration: now - prefillEnd)

@@ -31,7 +31,7 @@ extension EngineLoop {
         else { return }
         let logprobs = LogprobTable(row, topCount: topCount).logprobs(
             of: sequence.tokens[place])
-        sequences[number]?.promptLogprobs?.append(logprobs)
+        sequence.promptLogprobs?.append(logprobs)
     }
 
     /// - Returns: false when the request ended with it.
@@ -39,14 +39,14 @@ extension EngineLoop {
         guard let sequence = sequences[number], let logprobs = sequence.promptLogprobs else {
             return true
         }
-        sequences[number]?.promptLogprobs = nil
+        sequence.promptLogprobs = nil
         guard sequence.request.sink.receive(.promptLogprobs(logprobs)) == .stop else { return true }
         finish(number, .stop)
         return false
     }
 
     private func generate(_ number: Int, _ row: UnsafeMutableBufferPointer<Float>) {
-        guard var sequence = sequences[number] else { return }
+        guard let sequence = sequences[number] else { return }
         let model = sequence.request.logprobCount.map { topCount in
             // Before the sampler overwrites the row; its choice is looked up afterwards.
             LogprobTable(row, topCount: topCount)
@@ -54,8 +54,7 @@ extension EngineLoop {
         guard let token = sequence.sampler.next(row) else {
             return fail(number, .nonFiniteLogits(position: sequence.tokens.count - 1))
         }
-        sequence.append(token, at: now())
-        sequences[number] = sequence
+        sequence.append(token, at: now)
         scheduler.appendToken(to: number)
         statistics.generatedTokenCount += 1
         let isEndToken = sequence.request.endTokens.contains(token)
@@ -71,20 +70,22 @@ extension EngineLoop {
     }
 
     /// Accounts for a step that is about to run.
-    func count(_ decision: StepDecision, _ slices: [StepSlice]) {
+    func count(_ decision: StepDecision) {
         let rowCount = decision.rowCount
         statistics.stepCount += 1
         statistics.rowCount += rowCount
         statistics.lastStepRowCount = rowCount
         statistics.maximumStepRowCount = max(statistics.maximumStepRowCount, rowCount)
-        let plans = Set(slices.map { ObjectIdentifier($0.plan) })
-        statistics.maximumPlanCount = max(statistics.maximumPlanCount, plans.count)
+        statistics.maximumPlanCount = max(
+            statistics.maximumPlanCount, decision.selectionCount)
     }
 
     /// Makes the statistics visible to other threads.
     func publish() {
         statistics.runningCount = scheduler.runningCount
-        statistics.usedPageCount = pages.pageCount - pages.freePageCount
+        statistics.usedPageCount = pages.heldPageCount
+        statistics.cachedPageCount = pages.cachedPageCount
+        statistics.evictedPageCount = pages.evictionCount
         published.current = statistics
     }
 }

@@ -7,13 +7,15 @@ internal import Transformer
 final class EngineLoop {
     let bounds: RequestBounds
     let runner: any StepRunner
-    let pages: KeyValuePagePool
+    let pages: SequencePages
     let inbox: Inbox
     let published: PublishedStatistics
     let now: @Sendable () -> ContinuousClock.Instant
     var scheduler: Scheduler
     var sequences: [Int: DecodingSequence] = [:]
     var statistics: EngineStatistics
+    /// The rows of the step; kept for their memory.
+    private var slices: [StepSlice] = []
 
     init(
         configuration: EngineConfiguration, bounds: RequestBounds, runner: any StepRunner,
@@ -22,7 +24,7 @@ final class EngineLoop {
     ) {
         self.bounds = bounds
         self.runner = runner
-        self.pages = pages
+        self.pages = SequencePages(pool: pages, isCaching: configuration.usesPrefixCache)
         self.inbox = inbox
         self.published = published
         self.now = now
@@ -56,6 +58,7 @@ final class EngineLoop {
         case .submit(let request, let number, let submitted):
             let sequence = DecodingSequence(
                 number: number, request: request, room: bounds.room(for: request.lease.plan),
+                paged: pages.open(number, key: request.lease.key, tokens: request.tokens),
                 submitted: submitted)
             sequences[number] = sequence
             scheduler.add(sequence.scheduled)
@@ -66,40 +69,41 @@ final class EngineLoop {
     }
 
     private func step() {
-        let decision = scheduler.nextStep()
-        for number in decision.preempted { releasePages(of: number) }
+        let decision = scheduler.nextStep(pages)
         statistics.preemptionCount += decision.preempted.count
         guard !decision.slices.isEmpty else { return }
-        let started = now()
-        let slices = decision.slices.map { stepSlice($0, startedAt: started) }
-        count(decision, slices)
+        prepareSlices(decision)
+        count(decision)
         var row = 0
         let logits = runner.step(slices)
         for slice in decision.slices {
-            let logitsRowCount = slice.tokens.upperBound - slice.firstLogitsToken
+            pages.publish(slice.number, tokenCount: slice.tokens.upperBound)
             process(slice, logits, firstRow: row)
-            row += logitsRowCount
+            row += slice.tokens.upperBound - slice.firstLogitsToken
         }
     }
 
-    private func stepSlice(
-        _ slice: StepDecision.Slice, startedAt instant: ContinuousClock.Instant
-    ) -> StepSlice {
-        guard var sequence = sequences[slice.number] else {
-            preconditionFailure("the scheduler names a sequence that has ended")
+    private func prepareSlices(_ decision: StepDecision) {
+        let started = now()
+        if slices.count > decision.slices.count {
+            slices.removeSubrange(decision.slices.count...)
         }
-        if sequence.started == nil { sequence.started = instant }
-        while sequence.pages.count < slice.pageCount {
-            guard let page = pages.allocate() else {
-                preconditionFailure("the scheduler hands out more pages than there are")
+        for (place, slice) in decision.slices.enumerated() {
+            guard let sequence = sequences[slice.number] else {
+                preconditionFailure("the scheduler names a sequence that has ended")
             }
-            sequence.pages.append(page)
+            if sequence.started == nil { sequence.started = started }
+            if place == slices.count {
+                slices.append(
+                    StepSlice(
+                        plan: sequence.request.lease.plan, tokens: [], cachedTokenCount: 0,
+                        pages: [], firstLogitsRow: 0))
+            }
+            slices[place].fill(with: slice, of: sequence)
+            let (foundCount, computedCount) = sequence.note(slice.tokens)
+            statistics.cachedTokenCount += foundCount
+            statistics.computedPromptTokenCount += computedCount
         }
-        sequences[slice.number] = sequence
-        return StepSlice(
-            plan: sequence.request.lease.plan, tokens: Array(sequence.tokens[slice.tokens]),
-            cachedTokenCount: slice.tokens.lowerBound, pages: sequence.pages,
-            firstLogitsRow: slice.firstLogitsToken - slice.tokens.lowerBound)
     }
 
     /// Ends an answered request; does nothing when it has ended already.
@@ -120,7 +124,7 @@ final class EngineLoop {
 
     /// Everything that a request holds goes back, before its last event tells anyone.
     private func close(_ number: Int) -> DecodingSequence? {
-        releasePages(of: number)
+        pages.close(number)
         guard let sequence = sequences.removeValue(forKey: number) else { return nil }
         scheduler.remove(number)
         sequence.request.lease.addTokens(sequence.newTokenCount)
@@ -128,9 +132,21 @@ final class EngineLoop {
         inbox.didFinish()
         return sequence
     }
+}
 
-    private func releasePages(of number: Int) {
-        for page in sequences[number]?.pages ?? [] { pages.release(page) }
-        sequences[number]?.pages = []
+extension StepSlice {
+    /// Takes a sequence's rows over in place, so that decoding allocates nothing.
+    fileprivate mutating func fill(with slice: StepDecision.Slice, of sequence: DecodingSequence) {
+        precondition(
+            slice.tokens.lowerBound
+                >= sequence.paged.sharedPageCount * PrefixCache.pageTokenCount,
+            "a shared page would be written to")
+        plan = sequence.request.lease.plan
+        tokens.removeAll(keepingCapacity: true)
+        tokens.append(contentsOf: sequence.paged.tokens[slice.tokens])
+        cachedTokenCount = slice.tokens.lowerBound
+        pages.removeAll(keepingCapacity: true)
+        pages.append(contentsOf: sequence.paged.pages)
+        firstLogitsRow = slice.firstLogitsToken - slice.tokens.lowerBound
     }
 }

@@ -17,13 +17,16 @@ public struct GenerationRequest: Sendable {
     public var promptLogprobCount: Int?
     /// From submission on; then the request ends with `FinishReason.timeout`.
     public var timeout: Duration?
+    /// Requests with a higher one leave the queue first, and give their pages up last; -100…100.
+    public var priority: Int
     /// Where events go.
     public var sink: any GenerationSink
 
     public init(
         tokens: [Int32], lease: any PlanLease, sampling: SamplingParameters = .greedy,
         maximumNewTokenCount: Int = 256, endTokens: Set<Int32> = [], logprobCount: Int? = nil,
-        promptLogprobCount: Int? = nil, timeout: Duration? = nil, sink: any GenerationSink
+        promptLogprobCount: Int? = nil, timeout: Duration? = nil, priority: Int = 0,
+        sink: any GenerationSink
     ) {
         self.tokens = tokens
         self.lease = lease
@@ -33,6 +36,7 @@ public struct GenerationRequest: Sendable {
         self.logprobCount = logprobCount
         self.promptLogprobCount = promptLogprobCount
         self.timeout = timeout
+        self.priority = priority
         self.sink = sink
     }
 }

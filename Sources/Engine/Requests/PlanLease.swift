@@ -6,6 +6,10 @@ public protocol PlanLease: Sendable {
     /// What acts on the request's rows. Requests with the same instance share adapter products.
     var plan: AdapterPlan { get }
 
+    /// Identity of what `plan` computes, from its content. Requests with equal keys share keys and values
+    /// of equal beginnings, so equal keys must mean equal bits.
+    var key: String { get }
+
     /// Gives the adapters back; called exactly once, whatever becomes of the request.
     func release()
 

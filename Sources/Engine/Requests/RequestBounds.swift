@@ -53,6 +53,7 @@ package struct RequestBounds: Sendable {
         try check(request.maximumNewTokenCount, in: 0...Int.max, "0 or more", field: "max_tokens")
         try check(request.logprobCount ?? 0, in: 0...100, "0…100", field: "logprobs")
         try check(request.promptLogprobCount ?? 0, in: 0...100, "0…100", field: "prompt_logprobs")
+        try check(request.priority, in: -100...100, "-100…100", field: "priority")
     }
 
     private func check(_ tokens: some Sequence<Int>, field: String) throws(EngineError) {

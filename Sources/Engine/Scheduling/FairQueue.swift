@@ -8,32 +8,37 @@ package typealias SelectionID = ObjectIdentifier
 /// A burst on one selection delays its own lane only: whichever lane was served goes to the back.
 struct FairQueue {
     private var lanes: [SelectionID: Deque<Int>] = [:]
-    /// Lanes that are not empty; the next one to be served is the first.
+    /// Lanes that are not empty; the one that was served last is the last.
     private var rotation: Deque<SelectionID> = []
     private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
 
-    /// The sequence that `popNext` takes.
-    var next: Int? { rotation.first.flatMap { lanes[$0]?.first } }
+    /// The smallest number of all.
+    var oldest: Int { lanes.values.reduce(.max) { min($0, $1.first ?? .max) } }
 
     /// Puts a sequence into its lane by its number, which tells the order of arrival; a new lane
     /// stands behind the others.
     mutating func insert(_ number: Int, lane: SelectionID) {
-        var sequences = lanes[lane] ?? []
-        if sequences.isEmpty { rotation.append(lane) }
-        var place = sequences.endIndex
-        while place > 0, sequences[place - 1] > number { place -= 1 }
-        sequences.insert(number, at: place)
-        lanes[lane] = sequences
+        if lanes[lane] == nil { rotation.append(lane) }
+        lanes[lane, default: []].insertInOrder(number)
         count += 1
     }
 
     /// Takes the first sequence of the lane whose turn it is.
-    mutating func popNext() -> Int? {
-        guard let lane = rotation.popFirst(), let number = lanes[lane]?.popFirst() else {
-            return nil
-        }
+    mutating func popNext() -> Int? { popNext { _ in 0 } }
+
+    /// The sequence that `popNext` takes with the same counts.
+    func next(_ runningCount: (SelectionID) -> Int) -> Int? {
+        nextPlace(runningCount).flatMap { lanes[rotation[$0]]?.first }
+    }
+
+    /// Takes the first sequence of the lane that has the fewest running, of equal ones the lane
+    /// whose turn it is.
+    mutating func popNext(_ runningCount: (SelectionID) -> Int) -> Int? {
+        guard let place = nextPlace(runningCount) else { return nil }
+        let lane = rotation.remove(at: place)
+        let number = lanes[lane]?.popFirst()
         count -= 1
         if lanes[lane]?.isEmpty == true { lanes[lane] = nil } else { rotation.append(lane) }
         return number
@@ -47,5 +52,23 @@ struct FairQueue {
             lanes[lane] = nil
             rotation.removeAll { $0 == lane }
         }
+    }
+
+    private func nextPlace(_ runningCount: (SelectionID) -> Int) -> Int? {
+        var best: (place: Int, count: Int)?
+        for (place, lane) in rotation.enumerated() {
+            let count = runningCount(lane)
+            if count < best?.count ?? .max { best = (place, count) }
+            if count == 0 { break }
+        }
+        return best?.place
+    }
+}
+
+extension Deque<Int> {
+    fileprivate mutating func insertInOrder(_ number: Int) {
+        var place = endIndex
+        while place > 0, self[place - 1] > number { place -= 1 }
+        insert(number, at: place)
     }
 }

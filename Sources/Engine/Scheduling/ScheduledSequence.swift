@@ -3,6 +3,8 @@ package struct ScheduledSequence: Equatable, Sendable {
     /// Tells the order of arrival: the larger, the younger.
     package let number: Int
     package let selection: SelectionID
+    /// Higher ones leave the queue first, and give their pages up last.
+    package let priority: Int
     /// Known tokens, prompt and new ones.
     package var tokenCount: Int
     /// The first token whose logits have not been computed yet, and are wanted.
@@ -18,14 +20,24 @@ package struct ScheduledSequence: Equatable, Sendable {
     ///   `tokenCount` for neither.
     package init(
         number: Int, selection: SelectionID, tokenCount: Int, firstLogitsToken: Int,
-        deadline: ContinuousClock.Instant? = nil
+        priority: Int = 0, deadline: ContinuousClock.Instant? = nil
     ) {
         self.number = number
         self.selection = selection
+        self.priority = priority
         self.tokenCount = tokenCount
         self.firstLogitsToken = firstLogitsToken
         self.deadline = deadline
     }
+
+    /// Whether it keeps its pages when this one or the other must give way.
+    func outranks(_ other: ScheduledSequence) -> Bool {
+        priority != other.priority ? priority > other.priority : number < other.number
+    }
+
+    /// Tokens whose keys and values may come from the cache: the newest must be computed, and so
+    /// must those whose logits are wanted.
+    var shareableTokenCount: Int { min(firstLogitsToken, tokenCount - 1) }
 
     /// Tokens that have yet to go through the model.
     var pendingTokenCount: Int { tokenCount - cachedTokenCount }

@@ -1,18 +1,23 @@
 /// Decides what each step computes; pure: no clock, no memory, no model.
 ///
 /// Sequences that decode come first, one row each; then prompts get chunks up to the step's budget
-/// of rows, selections taking turns. Pages are reserved for the whole prompt at admission and grow
-/// with the output; when none is left, the youngest sequence gives all of its own back, waits again
-/// and is computed anew later, so that the oldest always gets through.
+/// of rows, selections taking turns. A free place goes to the highest priority that waits, there to
+/// the selection that has the fewest running sequences; see `WaitingQueue` for what ages.
+///
+/// Pages are reserved for the whole prompt at admission and grow with the output; when none is
+/// left, the youngest sequence of the lowest priority gives all of its own back, waits again and is
+/// computed anew later, so that the oldest of the highest priority always gets through.
 package struct Scheduler {
     package let limits: SchedulerLimits
     private var sequences: [Int: ScheduledSequence] = [:]
-    private var waiting = FairQueue()
+    private var waiting = WaitingQueue()
     /// Running sequences with more than their newest token to compute.
     private var prefilling = FairQueue()
-    /// Running sequences with one token to compute, by age.
+    /// Running sequences with one token to compute, those that outrank others first.
     private var decoding: [Int] = []
-    private var usedPageCount = 0
+    /// Running sequences of each selection that has any.
+    private var runningCounts: [SelectionID: Int] = [:]
+    private var decision = StepDecision()
 
     package init(limits: SchedulerLimits) {
         self.limits = limits
@@ -20,19 +25,18 @@ package struct Scheduler {
 
     package var runningCount: Int { prefilling.count + decoding.count }
     package var waitingCount: Int { waiting.count }
-    package var freePageCount: Int { limits.pageCount - usedPageCount }
 
     /// Queues a sequence. Its tokens must fit the cache when it is alone.
     package mutating func add(_ sequence: ScheduledSequence) {
         sequences[sequence.number] = sequence
-        waiting.insert(sequence.number, lane: sequence.selection)
+        waiting.insert(
+            sequence.number, lane: sequence.selection, priority: sequence.priority)
     }
 
-    /// Forgets a sequence, whatever it was doing; its pages count as free.
+    /// Forgets a sequence, whatever it was doing; its pages are the caller's to release.
     package mutating func remove(_ number: Int) {
         guard let sequence = sequences.removeValue(forKey: number) else { return }
         leaveQueues(sequence)
-        usedPageCount -= sequence.heldPageCount
     }
 
     /// Notes that a decoding sequence has one more token.
@@ -46,110 +50,133 @@ package struct Scheduler {
     }
 
     /// Decides the next step and counts on it being done.
-    package mutating func nextStep() -> StepDecision {
-        var decision = StepDecision()
+    ///
+    /// - Parameter pages: hands out and takes back what the step needs.
+    package mutating func nextStep(_ pages: some PageLedger) -> StepDecision {
+        decision.removeAll()
         var budget = StepBudget(rowCount: limits.rowCount, logitsRowCount: limits.logitsRowCount)
-        scheduleDecoding(&decision, &budget)
-        admit(&decision)
-        schedulePrefill(&decision, &budget)
-        decision.slices = groupedBySelection(decision.slices)
+        scheduleDecoding(&budget, pages)
+        admit(pages)
+        schedulePrefill(&budget, pages)
+        decision.groupBySelection()
         return decision
     }
 
-    private mutating func scheduleDecoding(
-        _ decision: inout StepDecision, _ budget: inout StepBudget
-    ) {
-        for number in decoding where sequences[number]?.isRunning == true {
-            guard budget.rowCount > 0, reservePages(number, &decision) else { continue }
-            addSlice(of: number, rowCount: 1, &decision, &budget)
+    private mutating func scheduleDecoding(_ budget: inout StepBudget, _ pages: some PageLedger) {
+        var place = 0
+        while place < decoding.count, budget.rowCount > 0 {
+            let number = decoding[place]
+            // Those that gave way stood behind, or it was this one.
+            guard reservePages(number, pages) else { continue }
+            addSlice(of: number, rowCount: 1, &budget)
+            place += 1
         }
     }
 
-    /// Makes room for the sequence's newest token, at the cost of younger ones.
+    /// Makes room for the sequence's newest token, at the cost of those that it outranks.
     ///
     /// - Returns: false when the sequence itself had to give way.
-    private mutating func reservePages(_ number: Int, _ decision: inout StepDecision) -> Bool {
-        guard var sequence = sequences[number] else { return false }
-        let needed = limits.pageCount(forTokens: sequence.tokenCount) - sequence.heldPageCount
-        guard needed > 0 else { return true }
-        while freePageCount < needed {
-            let youngest = youngestRunning
-            preempt(youngest)
-            decision.preempted.append(youngest)
-            if youngest == number { return false }
+    private mutating func reservePages(_ number: Int, _ pages: some PageLedger) -> Bool {
+        guard let sequence = sequences[number] else { return false }
+        let wanted = limits.pageCount(forTokens: sequence.tokenCount)
+        guard wanted > sequence.heldPageCount else { return true }
+        while pages.availablePageCount < wanted - sequence.heldPageCount {
+            guard let victim = lowestRunning else { return false }
+            preempt(victim, pages)
+            if victim.number == number { return false }
         }
-        sequence.heldPageCount += needed
-        sequences[number] = sequence
-        usedPageCount += needed
+        pages.grow(number, to: wanted)
+        sequences[number]?.heldPageCount = wanted
         return true
     }
 
-    private var youngestRunning: Int {
-        sequences.values.reduce(-1) { $1.isRunning ? max($0, $1.number) : $0 }
+    /// The running sequence that all others outrank.
+    private var lowestRunning: ScheduledSequence? {
+        sequences.values.lazy.filter(\.isRunning).max { $0.outranks($1) }
     }
 
-    private mutating func preempt(_ number: Int) {
-        guard var sequence = sequences[number] else { return }
+    private mutating func preempt(_ victim: ScheduledSequence, _ pages: some PageLedger) {
+        var sequence = victim
         leaveQueues(sequence)
-        usedPageCount -= sequence.heldPageCount
+        pages.release(sequence.number)
         sequence.heldPageCount = 0
         sequence.cachedTokenCount = 0
         sequence.isRunning = false
-        sequences[number] = sequence
-        waiting.insert(number, lane: sequence.selection)
+        sequences[sequence.number] = sequence
+        waiting.insert(
+            sequence.number, lane: sequence.selection, priority: sequence.priority)
+        decision.preempted.append(sequence.number)
     }
 
     /// Lets sequences in while there is room for all of their known tokens, and for every running
     /// one to grow by a page. The one whose turn it is is never passed over, however long.
-    private mutating func admit(_ decision: inout StepDecision) {
+    private mutating func admit(_ pages: some PageLedger) {
         while runningCount < limits.sequenceCount, decision.preempted.isEmpty,
-            let number = waiting.next, var sequence = sequences[number]
+            let number = waiting.next({ runningCounts[$0] ?? 0 }), var sequence = sequences[number]
         {
-            let needed = limits.pageCount(forTokens: sequence.tokenCount)
-            guard needed + runningCount <= freePageCount || runningCount == 0 else { return }
-            _ = waiting.popNext()
-            sequence.heldPageCount = needed
+            let wanted = limits.pageCount(forTokens: sequence.tokenCount)
+            let shared = pages.adoptCached(number, tokenLimit: sequence.shareableTokenCount)
+            let needed = wanted - shared / limits.pageTokenCount
+            guard needed + runningCount <= pages.availablePageCount || runningCount == 0 else {
+                return pages.release(number)
+            }
+            _ = waiting.popNext { runningCounts[$0] ?? 0 }
+            pages.grow(number, to: wanted)
+            sequence.cachedTokenCount = shared
+            sequence.heldPageCount = wanted
             sequence.isRunning = true
-            usedPageCount += needed
             sequences[number] = sequence
+            runningCounts[sequence.selection, default: 0] += 1
             prefilling.insert(number, lane: sequence.selection)
             decision.admitted.append(number)
         }
     }
 
-    private mutating func schedulePrefill(
-        _ decision: inout StepDecision, _ budget: inout StepBudget
-    ) {
+    private mutating func schedulePrefill(_ budget: inout StepBudget, _ pages: some PageLedger) {
+        guard !prefilling.isEmpty else { return }
         var unfinished: [Int] = []
-        while budget.rowCount > 0, let number = prefilling.popNext(),
-            let sequence = sequences[number]
-        {
+        while budget.rowCount > 0, let number = prefilling.popNext() {
+            adoptCached(number, pages)
+            guard let sequence = sequences[number] else { continue }
             let rowCount = budget.rowCount(for: sequence, atMost: limits.prefillChunk)
-            if rowCount > 0 { addSlice(of: number, rowCount: rowCount, &decision, &budget) }
+            if rowCount > 0 { addSlice(of: number, rowCount: rowCount, &budget) }
             if rowCount == sequence.pendingTokenCount {
                 decoding.append(number)
             } else {
                 unfinished.append(number)
             }
         }
-        decoding.sort()
+        sortDecoding()
         for number in unfinished {
             guard let sequence = sequences[number] else { continue }
             prefilling.insert(number, lane: sequence.selection)
         }
     }
 
-    private mutating func addSlice(
-        of number: Int, rowCount: Int, _ decision: inout StepDecision, _ budget: inout StepBudget
-    ) {
+    /// Skips what another sequence has computed since the last chunk.
+    private mutating func adoptCached(_ number: Int, _ pages: some PageLedger) {
+        guard let sequence = sequences[number] else { return }
+        let shared = pages.adoptCached(number, tokenLimit: sequence.shareableTokenCount)
+        sequences[number]?.cachedTokenCount = max(sequence.cachedTokenCount, shared)
+    }
+
+    private mutating func sortDecoding() {
+        let sequences = sequences
+        decoding.sort { left, right in
+            guard let left = sequences[left], let right = sequences[right] else { return false }
+            return left.outranks(right)
+        }
+    }
+
+    private mutating func addSlice(of number: Int, rowCount: Int, _ budget: inout StepBudget) {
         guard var sequence = sequences[number] else { return }
         let tokens = sequence.cachedTokenCount..<sequence.cachedTokenCount + rowCount
         let firstLogitsToken = min(
             max(sequence.firstLogitsToken, tokens.lowerBound), tokens.upperBound)
         decision.slices.append(
             StepDecision.Slice(
-                number: number, tokens: tokens, firstLogitsToken: firstLogitsToken,
-                pageCount: sequence.heldPageCount))
+                number: number, selection: sequence.selection, tokens: tokens,
+                firstLogitsToken: firstLogitsToken, pageCount: sequence.heldPageCount))
         budget.rowCount -= rowCount
         budget.logitsRowCount -= tokens.upperBound - firstLogitsToken
         sequence.cachedTokenCount = tokens.upperBound
@@ -158,24 +185,14 @@ package struct Scheduler {
     }
 
     private mutating func leaveQueues(_ sequence: ScheduledSequence) {
-        waiting.remove(sequence.number, lane: sequence.selection)
+        guard sequence.isRunning else {
+            waiting.remove(
+                sequence.number, lane: sequence.selection, priority: sequence.priority)
+            return
+        }
         prefilling.remove(sequence.number, lane: sequence.selection)
         decoding.removeAll { $0 == sequence.number }
-    }
-
-    /// Selections in the order in which they first appear.
-    private func groupedBySelection(_ slices: [StepDecision.Slice]) -> [StepDecision.Slice] {
-        var places: [SelectionID: Int] = [:]
-        var groups: [[StepDecision.Slice]] = []
-        for slice in slices {
-            guard let selection = sequences[slice.number]?.selection else { continue }
-            if let place = places[selection] {
-                groups[place].append(slice)
-            } else {
-                places[selection] = groups.count
-                groups.append([slice])
-            }
-        }
-        return groups.flatMap(\.self)
+        let left = (runningCounts[sequence.selection] ?? 1) - 1
+        runningCounts[sequence.selection] = left > 0 ? left : nil
     }
 }

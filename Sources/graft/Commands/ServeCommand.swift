@@ -21,10 +21,7 @@ struct ServeCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var options: BaseOptions
-    @Option(name: .customLong("adapter"), help: AdapterOption.help)
-    var adapters: [AdapterOption] = []
-    @Flag(help: "Refuse adapters with settings that are not known, instead of warning.")
-    var strictAdapters = false
+    @OptionGroup var registry: RegistryOptions
     @Flag(help: "Serve standard input and output, beside sockets.") var stdio = false
     @Option(help: ArgumentHelp("A Unix socket to listen on; repeatable.", valueName: "path"))
     var socket: [String] = []
@@ -39,6 +36,8 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Requests that may wait beyond those.") var queue = 1024
     @Option(help: "Tokens of a sequence (default: what the model was made for).") var context: Int?
     @Option(help: "Prompt tokens of one sequence in one step.") var prefillChunk = 256
+    @Option(help: "Whether equal beginnings of prompts are computed once.")
+    var prefixCache = OnOff.on
     @Option(help: "What is logged: debug, info, warning or error.") var logLevel = "info"
 
     func validate() throws {
@@ -60,12 +59,16 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = makeLogger()
+        let adapters = try registry.adapters()
         let session = try LocalSession(
             options: options, adapters: adapters,
-            adapterOptions: AdapterOptions(strict: strictAdapters),
+            adapterOptions: AdapterOptions(strict: registry.strictAdapters),
+            registrySettings: registry.settings,
+            onBadAdapter: registry.skipBadAdapters ? { logger.error("left out: \($0)") } : nil,
             configuration: EngineConfiguration(
                 prefillChunk: prefillChunk, maximumSequenceCount: maxSequences, queueLimit: queue,
-                keyValueByteCount: ByteCount(kvMemory)?.value ?? 1 << 30, maximumContext: context))
+                keyValueByteCount: ByteCount(kvMemory)?.value ?? 1 << 30, maximumContext: context,
+                usesPrefixCache: prefixCache == .on))
         for adapter in session.registry.list() {
             for warning in adapter.warnings { logger.warning("\(adapter.name): \(warning)") }
         }
@@ -76,7 +79,7 @@ struct ServeCommand: AsyncParsableCommand {
         let signals = ShutdownSignals(service: service)
         let server = Server(service: service, endpoints: try endpoints(), logger: logger)
         logger.info(
-            "serving \(options.base) with \(adapters.count) adapter(s) on \(options.threadCount) thread(s)"
+            "serving \(options.base) with \(session.registry.memory.totalCount) adapter(s) on \(options.threadCount) thread(s)"
         )
         try await server.run()
         withExtendedLifetime(signals) {}

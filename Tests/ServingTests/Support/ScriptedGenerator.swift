@@ -84,6 +84,7 @@ final class CountedLease: PlanLease {
 
     var releaseCount: Int { releaseCounter.load(ordering: .relaxed) }
     var plan: AdapterPlan { preconditionFailure("the scripted generator computes nothing") }
+    var key: String { "" }
 
     func release() { releaseCounter.add(1, ordering: .relaxed) }
     func addTokens(_ count: Int) {}
