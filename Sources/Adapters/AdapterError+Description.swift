@@ -103,6 +103,9 @@ extension AdapterError {
             "adapter '\(name)' is not merged: merge it first"
         case .replacedMeanwhile(let name):
             "adapter '\(name)' was loaded anew or unloaded while it was being merged: merge it again"
+        case .changedSinceRegistered(let name, let path):
+            "\(path): is not what it was when adapter '\(name)' was given to it: put the file back, "
+                + "or load the adapter again"
         case .outputExists(let path):
             "\(path): exists and is not empty: name a new directory"
         case .unwritable(let path, let reason):

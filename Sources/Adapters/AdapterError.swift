@@ -42,6 +42,8 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     case merge(MergeError)
     case notMerged(String)
     case replacedMeanwhile(String)
+    /// An idle adapter can't come back: its files are not what they were.
+    case changedSinceRegistered(name: String, path: String)
 
     // Writing
     case outputExists(path: String)

@@ -21,23 +21,57 @@ struct AdapterFile: Sendable {
     /// Sorted by name.
     let tensors: [AdapterTensor]
     let peftType: String
-    /// SHA-256 of the content, in hexadecimal.
+    /// SHA-256 of the content, in hexadecimal; empty where only the header was read.
     let contentHash: String
 
     /// - Throws: `AdapterError`: what is no adapter, no regular file, outside `options.root`, damaged
     ///   or changed while it was read.
-    static func open(_ path: String, options: AdapterOptions) throws(AdapterError) -> AdapterFile {
+    static func open(
+        _ path: String, options: AdapterOptions, extent: Extent = .whole
+    ) throws(AdapterError) -> AdapterFile {
         let reader = FileReader(root: options.root)
         switch try reader.kind(of: path) {
-        case .directory: return try openDirectory(path, reader)
-        case .regular: return try openSingleFile(path, reader)
+        case .directory: return try openDirectory(path, reader, extent)
+        case .regular: return try openSingleFile(path, reader, extent)
         case .other(let found): throw .notRegularFile(path: path, found: found)
         case .missing: throw .notFound(path: path)
         }
     }
 
+    /// How much is read.
+    enum Extent {
+        /// Everything.
+        case whole
+        /// The configuration and what tensors there are: their values read as zeros.
+        case header
+
+        func content(_ path: String, _ reader: FileReader) throws(AdapterError)
+            -> SafetensorsContent
+        {
+            switch self {
+            case .whole: try SafetensorsContent(reading: path, reader)
+            case .header: try SafetensorsContent(checkingHeaderOf: path, reader)
+            }
+        }
+    }
+
+    /// How the adapter's files look from outside.
+    ///
+    /// - Throws: `AdapterError.outsideRoot`.
+    static func stamps(
+        of path: String, options: AdapterOptions
+    ) throws(AdapterError) -> [FileStamp] {
+        let reader = FileReader(root: options.root)
+        var stamps: [FileStamp] = []
+        let isDirectory = try reader.kind(of: path) == .directory
+        for file in isDirectory ? ["/" + configurationName, "/" + tensorName] : [""] {
+            if let stamp = try reader.stamp(of: path + file) { stamps.append(stamp) }
+        }
+        return stamps
+    }
+
     private static func openDirectory(
-        _ path: String, _ reader: FileReader
+        _ path: String, _ reader: FileReader, _ extent: Extent
     ) throws(AdapterError) -> AdapterFile {
         let directory = path.hasSuffix("/") ? path : path + "/"
         guard try reader.kind(of: directory + configurationName) != .missing else {
@@ -53,14 +87,14 @@ struct AdapterFile: Sendable {
             of: directory + configurationName, limit: AdapterConfiguration.byteCountLimit)
         return try AdapterFile(
             configurationText: text, configurationFile: directory + configurationName,
-            content: try SafetensorsContent(reading: directory + tensorName, reader))
+            content: try extent.content(directory + tensorName, reader), extent: extent)
     }
 
     private static func openSingleFile(
-        _ path: String, _ reader: FileReader
+        _ path: String, _ reader: FileReader, _ extent: Extent
     ) throws(AdapterError) -> AdapterFile {
         if try reader.isPickle(path) { throw .pickle(path: path) }
-        let content = try SafetensorsContent(reading: path, reader)
+        let content = try extent.content(path, reader)
         guard let text = content.metadata[configurationKey] else {
             throw .notAnAdapter(
                 path: path,
@@ -73,11 +107,12 @@ struct AdapterFile: Sendable {
         }
         return try AdapterFile(
             configurationText: Array(text.utf8), configurationFile: path + " (\(configurationKey))",
-            content: content)
+            content: content, extent: extent)
     }
 
     private init(
-        configurationText: [UInt8], configurationFile: String, content: SafetensorsContent
+        configurationText: [UInt8], configurationFile: String, content: SafetensorsContent,
+        extent: Extent
     ) throws(AdapterError) {
         var configuration = try AdapterConfiguration(
             parsing: configurationText, file: configurationFile)
@@ -89,7 +124,7 @@ struct AdapterFile: Sendable {
         self.peftType = peftType
         tensorFile = content.path
         tensors = content.tensors.sorted { $0.name < $1.name }
-        contentHash = Self.hash(configuration, tensors)
+        contentHash = extent == .whole ? Self.hash(configuration, tensors) : ""
     }
 
     /// Every part goes in with its length in front, so that no two contents run together.

@@ -21,4 +21,22 @@ public enum AdapterReader {
             operators: compiled.operators, parameterCount: compiled.parameterCount,
             warnings: compiled.warnings, targets: compiled.targets)
     }
+
+    /// Checks an adapter without its values: the configuration, and name, type and shape of every
+    /// tensor.
+    ///
+    /// - Returns: nil where the check needs values, so that the adapter must be read whole.
+    /// - Throws: `AdapterError`, as `read` would.
+    static func check(
+        path: String, base: BaseModel, options: AdapterOptions, pool: WorkerPool
+    ) throws(AdapterError) -> AdapterFacts? {
+        let file = try AdapterFile.open(path, options: options, extent: .header)
+        guard file.peftType == "LORA", LoRA.holdsFactorsOnly(file) else { return nil }
+        let compiled = try LoRA.read(
+            file,
+            in: Methods.Context(base: base, options: options, pool: pool, readsValues: false))
+        return AdapterFacts(
+            hash: "", peftType: file.peftType, parameterCount: compiled.parameterCount,
+            rank: compiled.checkedRank, warnings: compiled.warnings, targets: compiled.targets)
+    }
 }

@@ -32,6 +32,14 @@ struct AdapterTensor: Sendable {
         return values
     }
 
+    /// - Throws: `AdapterError.unsupportedType` where the values couldn't be widened.
+    func checkType(file: String) throws(AdapterError) {
+        switch elementType {
+        case .f64, .f32, .f16, .bf16: break
+        default: throw unsupportedType(elementType.rawValue, file: file)
+        }
+    }
+
     /// - Throws: `AdapterError.notFinite`.
     func checkFinite(file: String) throws(AdapterError) {
         guard let summary = view.nonFiniteSummary() else { return }

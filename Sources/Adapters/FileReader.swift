@@ -53,6 +53,41 @@ struct FileReader {
         return bytes
     }
 
+    /// The bytes of a safetensors header, with the length in front, and how long the whole file is.
+    ///
+    /// - Throws: as `bytes(of:limit:)`.
+    func safetensorsHeader(
+        of path: String, limit: Int
+    ) throws(AdapterError) -> (bytes: [UInt8], fileByteCount: Int) {
+        try checkInsideRoot(path)
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unreadable(path: path, reason: Self.errorText()) }
+        defer { close(descriptor) }
+        let status = try status(descriptor, path)
+        let kind = Self.kind(status)
+        guard kind == .regular else {
+            throw .notRegularFile(path: path, found: kind.description)
+        }
+        var bytes = try read(descriptor, min(8, Int(status.st_size)), path)
+        guard bytes.count == 8 else { return (bytes, Int(status.st_size)) }
+        let length = bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        let rest = Int(clamping: min(length, UInt64(limit)))
+        bytes += try read(descriptor, min(rest, Int(status.st_size) - 8), path)
+        return (bytes, Int(status.st_size))
+    }
+
+    /// How a file looks from outside; nil where there is none.
+    ///
+    /// - Throws: `AdapterError.outsideRoot`.
+    func stamp(of path: String) throws(AdapterError) -> FileStamp? {
+        try checkInsideRoot(path)
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return FileStamp(
+            byteCount: Int(status.st_size), seconds: Int(status.st_mtim.tv_sec),
+            nanoseconds: Int(status.st_mtim.tv_nsec))
+    }
+
     /// True where a file begins as `torch.save` and Python's pickle begin.
     func isPickle(_ path: String) throws(AdapterError) -> Bool {
         let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
@@ -125,6 +160,13 @@ struct FileReader {
     }
 
     private static func errorText() -> String { String(cString: strerror(errno)) }
+}
+
+/// Length and time of the last change: another one means that a file isn't what it was.
+struct FileStamp: Sendable, Equatable {
+    let byteCount: Int
+    let seconds: Int
+    let nanoseconds: Int
 }
 
 extension FileReader.Kind {

@@ -59,6 +59,30 @@ public final class MappedFile: @unchecked Sendable {
         self.bytes = UnsafeRawBufferPointer(copy)
     }
 
+    /// A file of which only the beginning was read; the rest reads as zeros and takes no memory. For
+    /// checks of a header against the file's length.
+    ///
+    /// - Throws: `CheckpointError.unreadable` when there are no addresses for it.
+    package init(
+        beginning: [UInt8], byteCount: Int, path: String
+    ) throws(CheckpointError) {
+        precondition(beginning.count <= byteCount)
+        self.path = path
+        guard byteCount > 0 else {
+            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            return
+        }
+        guard
+            let start = mmap(
+                nil, byteCount, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), start != MAP_FAILED
+        else { throw .unreadable(path: path, reason: SystemCall.errorText()) }
+        let copy = UnsafeMutableRawBufferPointer(start: start, count: byteCount)
+        copy.copyBytes(from: beginning)
+        mprotect(start, byteCount, PROT_READ)
+        bytes = UnsafeRawBufferPointer(copy)
+    }
+
     /// Calls `body` with the bytes, and keeps the file mapped meanwhile.
     func withBytes<Result>(
         _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> Result

@@ -1,7 +1,5 @@
 public import Adapters
-internal import Dispatch
 public import Engine
-internal import Synchronization
 
 /// What serving needs of the adapter registry. Loading and merging may take seconds, on the caller's
 /// thread.
@@ -17,7 +15,16 @@ public protocol AdapterCatalog: Sendable {
     func merge(name: String, weight: Float) throws(AdapterError) -> AdapterDescription
     func unmerge(name: String) throws(AdapterError) -> AdapterDescription
     func descriptions() -> [AdapterDescription]
-    func select(_ selection: [SelectionEntry]) throws(AdapterError) -> AdapterSelection
+    /// What adapters hold in memory now.
+    var memory: AdapterMemory { get }
+
+    /// Holds the adapters that a request names, from before this returns; never waits.
+    ///
+    /// - Parameter completion: called once, before this returns or, when adapters must be read first,
+    ///   later on another thread.
+    func select(
+        _ selection: [SelectionEntry],
+        completion: @escaping @Sendable (Result<AdapterSelection, AdapterError>) -> Void)
 }
 
 /// The adapters that answer one request, held until `lease` is released.
@@ -67,51 +74,23 @@ extension AdapterRegistry: AdapterCatalog {
         list().map { AdapterDescription($0) }
     }
 
-    public func select(_ selection: [SelectionEntry]) throws(AdapterError) -> AdapterSelection {
-        let lease = try lease(selection)
-        return AdapterSelection(
+    public func select(
+        _ selection: [SelectionEntry],
+        completion: @escaping @Sendable (Result<AdapterSelection, AdapterError>) -> Void
+    ) {
+        lease(selection) { outcome in
+            completion(outcome.map { AdapterSelection($0) })
+        }
+    }
+}
+
+extension AdapterSelection {
+    init(_ lease: SelectionLease) {
+        self.init(
             lease: lease,
             adapters: lease.entries.map {
                 AnsweringAdapter(
                     name: $0.name, weight: $0.weight, hash: $0.hash, isMerged: $0.merged)
             })
-    }
-
-    public func unload(
-        name: String, completion: @escaping @Sendable (Result<Void, AdapterError>) -> Void
-    ) {
-        let hasEnded = Flag()
-        Task {
-            let result: Result<Void, AdapterError>
-            do throws(AdapterError) {
-                try await unload(name: name)
-                result = .success(())
-            } catch {
-                result = .failure(error)
-            }
-            hasEnded.raise()
-            completion(result)
-        }
-        // The task takes the name out of the registry before it waits for requests in flight.
-        while !hasEnded.isRaised, list().contains(where: { $0.name == name }) {
-            hasEnded.wait(milliseconds: 1)
-        }
-    }
-}
-
-/// Raised once, by one thread, for another that waits.
-private final class Flag: Sendable {
-    private let raised = Atomic(false)
-    private let semaphore = DispatchSemaphore(value: 0)
-
-    var isRaised: Bool { raised.load(ordering: .acquiring) }
-
-    func raise() {
-        raised.store(true, ordering: .releasing)
-        semaphore.signal()
-    }
-
-    func wait(milliseconds: Int) {
-        _ = semaphore.wait(timeout: .now() + .milliseconds(milliseconds))
     }
 }

@@ -3,7 +3,7 @@ public import Adapters
 /// One row of the answer to `list_adapters`.
 public struct AdapterDescription: Sendable, Equatable {
     public var name: String
-    /// SHA-256 of the content.
+    /// SHA-256 of the content; empty until the content was first read.
     public var hash: String
     public var peftType: String
     public var parameterCount = 0
@@ -11,6 +11,8 @@ public struct AdapterDescription: Sendable, Equatable {
     public var rank: Int?
     /// The weight at which it is merged; nil while it is only attached.
     public var mergedWeight: Float?
+    /// Whether its operators are out of memory, to be read when a request asks for them.
+    public var isIdle = false
     public var inUseCount = 0
     public var requestCount = 0
     public var tokenCount = 0
@@ -28,6 +30,7 @@ public struct AdapterDescription: Sendable, Equatable {
         byteCount = listing.byteCount
         rank = listing.rank
         if case .merged(let weight) = listing.state { mergedWeight = weight }
+        isIdle = listing.state == .idle
         inUseCount = listing.inUseCount
         requestCount = listing.requestCount
         tokenCount = listing.tokenCount

@@ -8,7 +8,8 @@ internal import Synchronization
 public final class LineSession: Sendable {
     /// A request whose last event is still to come.
     private enum InFlight {
-        case starting
+        /// Its adapters are being read.
+        case starting(isCancelled: Bool)
         case running(cancel: @Sendable () -> Void)
     }
 
@@ -132,13 +133,18 @@ public final class LineSession: Sendable {
     }
 
     private func cancel(_ id: RequestID) throws(ServingError) {
-        let request = state.withLock { $0.inFlight[id] }
-        guard case .running(let cancel) = request else {
+        let request = state.withLock { state in
+            if case .starting? = state.inFlight[id] {
+                state.inFlight[id] = .starting(isCancelled: true)
+            }
+            return state.inFlight[id]
+        }
+        guard let request else {
             throw ServingError(
                 .badRequest, "no request with this id is in flight: there is nothing to cancel",
                 field: "id")
         }
-        cancel()
+        if case .running(let cancel) = request { cancel() }
     }
 }
 
@@ -172,7 +178,7 @@ extension LineSession {
     func beginRequest(_ id: RequestID) throws(ServingError) {
         let isNew = state.withLock { state in
             guard state.inFlight[id] == nil else { return false }
-            state.inFlight[id] = .starting
+            state.inFlight[id] = .starting(isCancelled: false)
             state.outstandingCount += 1
             return true
         }
@@ -185,11 +191,13 @@ extension LineSession {
 
     /// The request runs, unless it has ended already.
     func requestDidStart(_ id: RequestID, cancel: @escaping @Sendable () -> Void) {
-        let isClosed = state.withLock { state in
+        let isUnwanted = state.withLock { state in
+            let isCancelled =
+                if case .starting(true)? = state.inFlight[id] { true } else { false }
             if state.inFlight[id] != nil { state.inFlight[id] = .running(cancel: cancel) }
-            return state.isClosed
+            return isCancelled || state.isClosed
         }
-        if isClosed { cancel() }
+        if isUnwanted { cancel() }
     }
 
     /// Writes a request's last event; its id is free again before the client can read that.

@@ -34,10 +34,11 @@ extension AnsweringAdapter {
 extension AdapterDescription {
     var json: JSONValue {
         var object: JSONObject = [
-            "name": .string(name), "hash": .string(hash), "peft_type": .string(peftType),
+            "name": .string(name), "hash": hash.isEmpty ? .null : .string(hash),
+            "peft_type": .string(peftType),
             "parameters": .integer(Int64(parameterCount)), "bytes": .integer(Int64(byteCount)),
             "rank": rank.map { .integer(Int64($0)) } ?? .null,
-            "state": .string(mergedWeight == nil ? "attached" : "merged"),
+            "state": .string(state),
         ]
         object["weight"] = mergedWeight?.json
         object["in_use"] = .integer(Int64(inUseCount))
@@ -45,6 +46,11 @@ extension AdapterDescription {
         object["tokens"] = .integer(Int64(tokenCount))
         object["warnings"] = .array(warnings.map { .string($0) })
         return .object(object)
+    }
+
+    private var state: String {
+        if mergedWeight != nil { return "merged" }
+        return isIdle ? "idle" : "attached"
     }
 }
 

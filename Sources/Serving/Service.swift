@@ -9,6 +9,9 @@ public final class Service: Sendable {
         var isShuttingDown = false
         var isAborted = false
         var waiters: [CheckedContinuation<Void, Never>] = []
+        /// Accepted requests that wait for their adapters.
+        var startingCount = 0
+        var startWaiters: [CheckedContinuation<Void, Never>] = []
     }
 
     public let context: ServerContext
@@ -63,6 +66,7 @@ public final class Service: Sendable {
     /// Returns when every accepted request has had its last event; new ones are refused.
     public func drain() async {
         requestShutdown()
+        await startsEnded()
         await context.generator.drain()
     }
 
@@ -71,6 +75,32 @@ public final class Service: Sendable {
         state.withLock { $0.isAborted = true }
         requestShutdown()
         context.generator.abort()
+    }
+
+    /// A request was accepted, and will be the generator's when its adapters are there.
+    func beginStart() {
+        state.withLock { $0.startingCount += 1 }
+    }
+
+    /// It is the generator's now, or has failed.
+    func endStart() {
+        let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            state.startingCount -= 1
+            guard state.startingCount == 0 else { return [] }
+            defer { state.startWaiters = [] }
+            return state.startWaiters
+        }
+        waiters.forEach { $0.resume() }
+    }
+
+    private func startsEnded() async {
+        await withCheckedContinuation { continuation in
+            let isOver = state.withLock { state in
+                if state.startingCount > 0 { state.startWaiters.append(continuation) }
+                return state.startingCount == 0
+            }
+            if isOver { continuation.resume() }
+        }
     }
 
     var uptime: Duration { started.duration(to: .now) }

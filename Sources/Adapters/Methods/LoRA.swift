@@ -21,12 +21,23 @@ enum LoRA {
             configuration, trainingOnly: LoRASettings.trainingOnly, strict: context.options.strict)
         var compiler = LoRACompiler(
             settings: settings, tensors: try LoRATensors(file, slots: context.base.slots),
-            base: context.base, pool: context.pool, configurationFile: configuration.file)
+            base: context.base, pool: context.pool, configurationFile: configuration.file,
+            readsValues: context.readsValues)
         try compiler.compile()
         return CompiledAdapter(
             operators: compiler.operators, parameterCount: compiler.parameterCount,
             warnings: warnings + compiler.warnings,
-            targets: TargetSummary.text(compiler.operators, slots: context.base.slots))
+            targets: TargetSummary.text(compiler.operators, slots: context.base.slots),
+            checkedRank: compiler.checkedRank)
+    }
+
+    /// True when no tensor but the factors of linear layers is there: all that is to be said about
+    /// those, but for their values being finite, their header says.
+    static func holdsFactorsOnly(_ file: AdapterFile) -> Bool {
+        file.tensors.allSatisfy {
+            $0.name.hasSuffix(LoRATensors.Part.factorA.rawValue)
+                || $0.name.hasSuffix(LoRATensors.Part.factorB.rawValue)
+        }
     }
 }
 
@@ -37,19 +48,25 @@ struct LoRACompiler {
     let base: BaseModel
     let pool: WorkerPool
     let configurationFile: String
+    /// False: only names, types and shapes are checked, and `operators` are no more than which slots
+    /// are changed.
+    let readsValues: Bool
+    /// The largest rank that was checked without reading values.
+    var checkedRank: Int?
     var operators = AdapterOperators()
     var parameterCount = 0
     var warnings: [String] = []
 
     init(
         settings: LoRASettings, tensors: LoRATensors, base: BaseModel, pool: WorkerPool,
-        configurationFile: String
+        configurationFile: String, readsValues: Bool
     ) {
         self.settings = settings
         self.tensors = tensors
         self.base = base
         self.pool = pool
         self.configurationFile = configurationFile
+        self.readsValues = readsValues
     }
 
     var slots: SlotTable { base.slots }

@@ -24,12 +24,29 @@ extension LoRACompiler {
         try check(
             b, .factor(width: shape.outputCount, of: module, what: "outputs"), rank, isA: false)
         let scaling = try settings.scaling(of: module)
+        guard readsValues else { return try addChecked(linear, a, b, rank) }
         operators.linear[linear, default: []].append(
             .lowRank(
                 LowRankOperator(
                     a: try withMatrix(a, rank, shape.inputCount) { RowMatrix(copying: $0) },
                     b: try packed(b, shape.outputCount, rank), scaling: scaling)))
         try addBiasOfB(linear, module: module, outputCount: shape.outputCount, scaling: scaling)
+    }
+
+    /// Stands for factors whose values aren't read.
+    private mutating func addChecked(
+        _ linear: LinearSlot, _ a: AdapterTensor, _ b: AdapterTensor, _ rank: Int
+    ) throws(AdapterError) {
+        for tensor in [a, b] {
+            try tensor.checkType(file: file)
+            parameterCount += tensor.shape.reduce(1, *)
+        }
+        checkedRank = max(checkedRank ?? 0, rank)
+        operators.linear[linear] = []
+        if settings.hasBiasOfB {
+            _ = try tensors.require(
+                .biasOfB, at: .linear(linear), reason: "the configuration sets 'lora_bias'")
+        }
     }
 
     private mutating func addBiasOfB(

@@ -8,6 +8,8 @@ struct CompiledAdapter {
     var parameterCount: Int
     var warnings: [String]
     var targets: String
+    /// The largest rank, where no values were read.
+    var checkedRank: Int?
 }
 
 /// From `peft_type` to the reader of the method.
@@ -17,6 +19,8 @@ enum Methods {
         let base: BaseModel
         let options: AdapterOptions
         let pool: WorkerPool
+        /// False: only configuration, names, types and shapes are checked.
+        var readsValues = true
     }
 
     typealias Reader = (AdapterFile, Context) throws(AdapterError) -> CompiledAdapter

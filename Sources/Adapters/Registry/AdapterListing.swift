@@ -4,6 +4,8 @@ public struct AdapterListing: Sendable, Equatable {
     public enum State: Sendable, Equatable {
         /// Operators beside the frozen base.
         case attached
+        /// Known and checked; read into memory when a request asks for it.
+        case idle
         /// Merged matrices for requests at exactly this weight; attached for all others.
         case merged(weight: Float)
 
@@ -11,17 +13,18 @@ public struct AdapterListing: Sendable, Equatable {
         public var name: String {
             switch self {
             case .attached: "attached"
+            case .idle: "idle"
             case .merged: "merged"
             }
         }
     }
 
     public let name: String
-    /// SHA-256 of the content, in hexadecimal.
+    /// SHA-256 of the content, in hexadecimal; empty until the content was first read.
     public let hash: String
     public let peftType: String
     public let parameterCount: Int
-    /// Bytes in memory; merged matrices included.
+    /// Bytes in memory; merged matrices included; 0 while it is idle.
     public let byteCount: Int
     public let rank: Int?
     public let state: State

@@ -7,21 +7,47 @@ public import Transformer
 /// All state is behind one lock, which is never held while files are read or weights are merged.
 /// An adapter's identity is its content: loading a name again re-points it, so that new leases get
 /// the new content while leases in flight keep the old.
+///
+/// An adapter is resident, its operators packed in memory, or idle: then its path and identity are
+/// all that is kept, and the next lease brings the same content back or is refused.
 public final class AdapterRegistry: Sendable {
+    /// How much memory adapters may take, and whether traffic merges them.
+    public struct Settings: Sendable {
+        /// Bytes of packed adapters beyond which idle ones are dropped, the least recently used
+        /// first; nil: no bound. Adapters in use are never dropped, so that one that is larger than
+        /// the bound is served, and dropped when its last request ends.
+        public var memoryByteCountLimit: Int?
+        /// The share of recent requests, above 0 up to 1, from which on an adapter is merged by
+        /// itself; nil: never.
+        public var mergeShare: Double?
+
+        public init(memoryByteCountLimit: Int? = nil, mergeShare: Double? = nil) {
+            self.memoryByteCountLimit = memoryByteCountLimit
+            self.mergeShare = mergeShare
+        }
+    }
+
     public let base: BaseModel
     public let options: AdapterOptions
-    private let pool: WorkerPool
+    let pool: WorkerPool
+    let loads = AdapterLoads()
+    let mergePolicy: LockedMergePolicy?
     private let state: Mutex<RegistryState>
 
     /// - Parameter pool: used for reading and merging, on the caller's thread; not to be shared with
     ///   a running forward pass. Nil: one thread.
     public init(
-        base: BaseModel, options: AdapterOptions = AdapterOptions(), pool: WorkerPool? = nil
+        base: BaseModel, options: AdapterOptions = AdapterOptions(), pool: WorkerPool? = nil,
+        settings: Settings = Settings()
     ) {
         self.base = base
         self.options = options
         self.pool = pool ?? WorkerPool(threadCount: 1)
-        state = Mutex(RegistryState(slots: base.slots))
+        mergePolicy = settings.mergeShare.map {
+            LockedMergePolicy(HotMergePolicy(HotMergePolicy.Settings(share: $0)))
+        }
+        state = Mutex(
+            RegistryState(slots: base.slots, byteCountLimit: settings.memoryByteCountLimit))
     }
 
     /// Reads an adapter and gives it this name; a name in use is re-pointed to the new content.
@@ -30,86 +56,83 @@ public final class AdapterRegistry: Sendable {
     @discardableResult
     public func load(name: String, path: String) throws(AdapterError) -> AdapterListing {
         try AdapterName.check(name)
-        let adapter = try AdapterReader.read(
-            name: name, path: path, slots: base.slots, base: base, options: options, pool: pool)
-        return state.withLock { $0.insert(adapter, name: name) }
+        let origin = AdapterOrigin(path: path, stamps: [])
+        let adapter = try read(name: name, path: path)
+        let (listing, released) = locked { $0.insert(adapter, name: name, origin: origin) }
+        finish(released)
+        return listing
+    }
+
+    /// Checks an adapter's configuration and the name, type and shape of its every tensor, and gives
+    /// it this name; its values are read, checked and packed when the first request asks for it.
+    ///
+    /// An adapter whose check needs values (whole weights, biases, prefixes) is read at once.
+    ///
+    /// - Throws: `AdapterError`; the registry is then as before.
+    @discardableResult
+    public func register(name: String, path: String) throws(AdapterError) -> AdapterListing {
+        try AdapterName.check(name)
+        let origin = AdapterOrigin(path: path, stamps: try stamps(of: path))
+        guard
+            let facts = try AdapterReader.check(
+                path: path, base: base, options: options, pool: pool)
+        else { return try load(name: name, path: path) }
+        let (listing, released) = locked { $0.register(facts, name: name, origin: origin) }
+        finish(released)
+        return listing
+    }
+
+    /// Refuses new requests for the name at once.
+    ///
+    /// - Parameter completion: called once, when the last lease of it is released.
+    public func unload(
+        name: String, completion: @escaping @Sendable (Result<Void, AdapterError>) -> Void
+    ) {
+        let life: UInt64
+        do throws(AdapterError) {
+            let removed = try locked { (state) throws(AdapterError) in try state.remove(name) }
+            finish(removed.released)
+            life = removed.life
+        } catch { return completion(.failure(error)) }
+        let isIdle = locked { $0.wait(for: life) { completion(.success(())) } }
+        if isIdle { completion(.success(())) }
     }
 
     /// Refuses new requests for the name at once; returns when the last lease of it is released.
     ///
     /// - Throws: `AdapterError.unknownAdapter`.
     public func unload(name: String) async throws(AdapterError) {
-        let removed = try locked { (state) throws(AdapterError) in try state.remove(name) }
-        await withCheckedContinuation { continuation in
-            let isIdle = state.withLock { $0.wait(for: removed, continuation) }
-            if isIdle { continuation.resume() }
+        let outcome = await withCheckedContinuation { continuation in
+            unload(name: name) { continuation.resume(returning: $0) }
         }
-    }
-
-    /// Computes merged matrices beside the base; requests that name exactly this adapter at exactly
-    /// this weight are then answered from them. A merge at another weight takes the place of an
-    /// earlier one.
-    ///
-    /// - Throws: `AdapterError.merge` and others; nothing is changed then.
-    @discardableResult
-    public func merge(name: String, weight: Float = 1) throws(AdapterError) -> AdapterListing {
-        try AdapterName.check(weight: weight, of: name)
-        let adapter = try locked { (state) throws(AdapterError) in try state.adapter(name) }
-        let merged: AdapterOperators
-        do {
-            merged = try adapter.operators.merged(
-                name: name, into: base, weight: weight, pool: pool)
-        } catch { throw .merge(error) }
-        return try locked { (state) throws(AdapterError) in
-            try state.setMerged(merged, weight: weight, of: adapter, name: name)
-        }
-    }
-
-    /// Drops the merged matrices; requests are answered with the adapter attached again.
-    ///
-    /// - Throws: `AdapterError.unknownAdapter`, `.notMerged`.
-    @discardableResult
-    public func unmerge(name: String) throws(AdapterError) -> AdapterListing {
-        try locked { (state) throws(AdapterError) in try state.dropMerged(name) }
+        try outcome.get()
     }
 
     /// Every adapter, sorted by name.
-    public func list() -> [AdapterListing] {
-        state.withLock { $0.listings }
-    }
+    public func list() -> [AdapterListing] { locked { $0.listings } }
 
-    /// Resolves a selection and holds its adapters until the lease is released; `[]` is the base.
-    ///
-    /// - Throws: `AdapterError`: an unknown or repeated name, a weight out of range, or adapters
-    ///   that can't be combined.
-    public func lease(_ selection: [SelectionEntry]) throws(AdapterError) -> SelectionLease {
-        let sorted = selection.sorted { $0.name < $1.name }
-        for entry in sorted { try AdapterName.check(weight: entry.weight, of: entry.name) }
-        for (first, second) in zip(sorted, sorted.dropFirst()) where first.name == second.name {
-            throw .repeatedSelection(first.name)
-        }
-        let grant = try locked { (state) throws(AdapterError) in try state.grant(sorted) }
-        return SelectionLease(
-            plan: grant.plan, entries: grant.entries, key: grant.key, holds: grant.holds,
-            registry: self)
-    }
-
-    func release(key: String, holds: [LeaseHold]) {
-        let released = state.withLock { $0.release(key: key, holds: holds) }
-        for continuation in released.waiters { continuation.resume() }
-        // `released` goes here, outside the lock: freeing an adapter's memory takes time.
-    }
-
-    func addTokens(_ count: Int, holds: [LeaseHold]) {
-        state.withLock { $0.addTokens(count, holds: holds) }
-    }
+    /// What adapters hold in memory now.
+    public var memory: AdapterMemory { locked { $0.memory } }
 
     /// Leases and plans that exist now; both are zero when nothing is in flight.
     package var liveCounts: (leases: Int, plans: Int) {
-        state.withLock { ($0.leaseCount, $0.planCount) }
+        locked { ($0.leaseCount, $0.planCount) }
     }
 
-    private func locked<Result: Sendable>(
+    func read(name: String, path: String) throws(AdapterError) -> LoadedAdapter {
+        try AdapterReader.read(
+            name: name, path: path, slots: base.slots, base: base, options: options, pool: pool)
+    }
+
+    func stamps(of path: String) throws(AdapterError) -> [FileStamp] {
+        try AdapterFile.stamps(of: path, options: options)
+    }
+
+    func locked<Result: Sendable>(_ body: (inout sending RegistryState) -> Result) -> Result {
+        state.withLock { body(&$0) }
+    }
+
+    func locked<Result: Sendable>(
         _ body: (inout sending RegistryState) throws(AdapterError) -> Result
     ) throws(AdapterError) -> Result {
         let result: Swift.Result<Result, AdapterError> = state.withLock { state in
@@ -118,5 +141,18 @@ public final class AdapterRegistry: Sendable {
             }
         }
         return try result.get()
+    }
+}
+
+/// The policy behind a lock of its own, which is held for counting only.
+final class LockedMergePolicy: Sendable {
+    private let policy: Mutex<HotMergePolicy>
+
+    init(_ policy: HotMergePolicy) { self.policy = Mutex(policy) }
+
+    func withLock<Result: Sendable>(
+        _ body: (inout sending HotMergePolicy) -> Result
+    ) -> Result {
+        policy.withLock { body(&$0) }
     }
 }

@@ -1,5 +1,5 @@
 /// One adapter that a request names, with its weight.
-public struct SelectionEntry: Sendable, Equatable {
+public struct SelectionEntry: Sendable, Hashable {
     /// Weights beyond ±`weightLimit` are refused as mistakes.
     public static let weightLimit: Float = 1000
 

@@ -6,6 +6,11 @@ struct AdapterOption: ExpressibleByArgument {
     let name: String
     let path: String
 
+    init(name: String, path: String) {
+        self.name = name
+        self.path = path
+    }
+
     /// Nil, which the parser answers with a sentence, when there is no name or no path.
     init?(argument: String) {
         if let separator = argument.firstIndex(of: "=") {

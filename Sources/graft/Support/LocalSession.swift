@@ -12,19 +12,27 @@ struct LocalSession {
     /// Nil where the base has none.
     let tokenizer: (any Tokenizer)?
 
-    /// Opens the base and loads the adapters, with progress on a terminal.
+    /// Opens the base and registers the adapters, with progress on a terminal.
+    ///
+    /// - Parameter onBadAdapter: called for an adapter that can't be served; nil: that ends the start.
     init(
         options: BaseOptions, adapters: [AdapterOption], adapterOptions: AdapterOptions = .init(),
+        registrySettings: AdapterRegistry.Settings = .init(),
+        onBadAdapter: ((any Error) -> Void)? = nil,
         configuration: EngineConfiguration = .init()
     ) throws {
         let pool = options.makePool()
         base = try options.open(pool: pool)
         tokenizer = try base.tokenizer.map { (assets) throws in try TokenizerLoader.load(assets) }
         try Self.check(tokenizer, against: base)
-        registry = AdapterRegistry(base: base, options: adapterOptions)
+        registry = AdapterRegistry(
+            base: base, options: adapterOptions, settings: registrySettings)
         let progress = ProgressLine("Loading adapters")
         for (index, adapter) in adapters.enumerated() {
-            try registry.load(name: adapter.name, path: adapter.path)
+            do { try registry.register(name: adapter.name, path: adapter.path) } catch {
+                guard let onBadAdapter else { throw error }
+                onBadAdapter(error)
+            }
             progress.update(Double(index + 1) / Double(adapters.count))
         }
         progress.finish()

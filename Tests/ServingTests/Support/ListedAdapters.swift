@@ -72,7 +72,18 @@ final class ListedAdapters: AdapterCatalog {
         state.withLock { $0.names.values.sorted { $0.name < $1.name } }
     }
 
-    func select(_ selection: [SelectionEntry]) throws(AdapterError) -> AdapterSelection {
+    var memory: AdapterMemory { AdapterMemory() }
+
+    func select(
+        _ selection: [SelectionEntry],
+        completion: @escaping @Sendable (Result<AdapterSelection, AdapterError>) -> Void
+    ) {
+        do throws(AdapterError) { completion(.success(try select(selection))) } catch {
+            completion(.failure(error))
+        }
+    }
+
+    private func select(_ selection: [SelectionEntry]) throws(AdapterError) -> AdapterSelection {
         var adapters: [AnsweringAdapter] = []
         for entry in selection {
             guard let adapter = state.withLock({ $0.names[entry.name] }) else {

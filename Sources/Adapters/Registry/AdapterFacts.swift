@@ -1,0 +1,35 @@
+/// What is known of an adapter whether its operators are in memory or not.
+struct AdapterFacts: Sendable {
+    /// SHA-256 of the content; empty until the content was read for the first time.
+    var hash: String
+    var peftType: String
+    var parameterCount: Int
+    var rank: Int?
+    var warnings: [String]
+    var targets: String
+}
+
+extension AdapterFacts {
+    init(_ adapter: LoadedAdapter) {
+        self.init(
+            hash: adapter.hash, peftType: adapter.peftType,
+            parameterCount: adapter.parameterCount, rank: adapter.rank,
+            warnings: adapter.warnings, targets: adapter.targets)
+    }
+}
+
+/// Where an adapter comes back from, and how its files looked when its name was given to it.
+struct AdapterOrigin: Sendable {
+    let path: String
+    let stamps: [FileStamp]
+}
+
+/// One adapter that must come back into memory.
+struct LoadOrder: Sendable {
+    let name: String
+    /// Which content of which life of the name it is.
+    let version: UInt64
+    let origin: AdapterOrigin
+    /// The content that must come back; empty where it was never read.
+    let hash: String
+}

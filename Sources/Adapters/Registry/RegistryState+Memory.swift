@@ -1,0 +1,67 @@
+// Which adapters are in memory.
+extension RegistryState {
+    var memory: AdapterMemory {
+        var memory = AdapterMemory()
+        memory.byteCount = residentByteCount
+        memory.byteCountLimit = byteCountLimit
+        memory.residentCount = entries.values.count { $0.adapter != nil }
+        memory.idleCount = entries.count - memory.residentCount
+        memory.loadCount = loadCount
+        memory.dropCount = dropCount
+        return memory
+    }
+
+    /// An idle adapter is back; nothing happens where its name has got other content meanwhile, or
+    /// none.
+    ///
+    /// - Throws: `AdapterError.changedSinceRegistered` where the content isn't the same.
+    mutating func install(
+        _ adapter: LoadedAdapter, for order: LoadOrder
+    ) throws(AdapterError) -> Released {
+        loadCount += 1
+        var released = Released()
+        guard let entry = entries[order.name], entry.version == order.version else {
+            return released
+        }
+        guard entry.facts.hash.isEmpty || entry.facts.hash == adapter.hash else {
+            throw .changedSinceRegistered(name: order.name, path: order.origin.path)
+        }
+        put(adapter, at: order.name, &released)
+        released.adapters += trim()
+        return released
+    }
+
+    /// Puts operators where the entry has none, or where it has the same content.
+    mutating func put(_ adapter: LoadedAdapter, at name: String, _ released: inout Released) {
+        // Leases share the instance that is there.
+        guard entries[name]!.adapter == nil else { return released.adapters.append(adapter) }
+        entries[name]!.adapter = adapter
+        entries[name]!.facts = AdapterFacts(adapter)
+        entries[name]!.lastUse = nextNumber()
+        residentByteCount += adapter.byteCount
+    }
+
+    /// Takes the operators out of an entry.
+    mutating func drop(_ name: String) -> LoadedAdapter? {
+        guard let adapter = entries[name]?.adapter else { return nil }
+        entries[name]!.adapter = nil
+        residentByteCount -= adapter.byteCount
+        return adapter
+    }
+
+    /// Drops adapters that nobody holds, the least recently used first, until the rest keeps to the
+    /// limit. **Complexity**: O(adapters) for each that goes.
+    mutating func trim() -> [LoadedAdapter] {
+        guard let byteCountLimit else { return [] }
+        var dropped: [LoadedAdapter] = []
+        while residentByteCount > byteCountLimit {
+            let idle = entries.filter { $0.value.adapter != nil && $0.value.inUseCount == 0 }
+            guard let oldest = idle.min(by: { $0.value.lastUse < $1.value.lastUse })?.key,
+                let adapter = drop(oldest)
+            else { break }
+            dropCount += 1
+            dropped.append(adapter)
+        }
+        return dropped
+    }
+}
