@@ -14,7 +14,8 @@ class OpenVINO(Engine):
     name = "openvino"
     title = "OpenVINO GenAI"
     mixing = ("batches requests for the base; with adapters it answers one request at a time, "
-              "because its batching takes one set of adapters for all")
+              "because its batching takes one set of adapters for all. Over a GGUF base it passes "
+              "adapters over in silence, so it gets the same weights as a model of its own kind")
 
     def prepare(self, say):
         self.python = python_environment(

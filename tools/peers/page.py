@@ -1,5 +1,7 @@
 """Writes the page and its plots from the results."""
 
+import textwrap
+
 from . import tables
 from .places import replacing
 from .plots import distribution_plot, line_plot
@@ -72,6 +74,7 @@ def text_of(data, plots, plots_under):
         "with Graft's on the same weights.",
         "**A quick run**: shorter prompts and answers than this page says, one run of each."
         if data.get("quick") else "",
+        tables.headline(data),
         machine_text(data),
         "## One sequence, sixteen sequences",
         f"{models.get('small', '')}. Prefill: one prompt of 512 tokens. Decode: 128 tokens after a "
@@ -83,7 +86,8 @@ def text_of(data, plots, plots_under):
         "## A server under load",
         "8 clients; each sends a prompt of 64 tokens, waits for its 64 new tokens, and sends its "
         "next prompt. SmolLM2 in bf16, without adapter and with 8 different adapters, one for each "
-        f"client ({models.get('adapters', '')}). Latency is the time until an answer is complete.",
+        f"client ({models.get('adapters', '')}). The clients run on the same machine. Latency is the time "
+        "until an answer is complete.",
         tables.server_table(data),
         *[f"![{PLOTS[name]}]({plots_under}{name})" for name in PLOTS if name in plots],
         tables.zipf_text(data),
@@ -98,7 +102,14 @@ def text_of(data, plots, plots_under):
         tables.checks_table(data),
         repeat_text(data),
     ]
-    return "\n\n".join(part.strip() for part in parts if part and part.strip()) + "\n"
+    return "\n\n".join(wrapped(part.strip()) for part in parts if part and part.strip()) + "\n"
+
+
+def wrapped(part):
+    """Breaks the lines of running text; tables, lists, pictures and code stay as they are."""
+    if part[0] in "|*!#" and not part.startswith("**"):
+        return part
+    return "\n\n".join(textwrap.fill(p, 120, break_on_hyphens=False) for p in part.split("\n\n"))
 
 
 def machine_text(data):

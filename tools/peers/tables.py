@@ -106,6 +106,18 @@ def server_table(data):
                   "Graft is faster by", "runs"], lines)
 
 
+def headline(data):
+    """How much faster Graft is where every client has an adapter of its own."""
+    ours = value(data, "server-loras", "graft")
+    factors = [f"{ours / value(data, 'server-loras', e):.1f} times {title(data, e)}"
+               for e in engines(data)
+               if e != "graft" and ours is not None and values(data, "server-loras", e)]
+    if not factors:
+        return ""
+    return ("**With eight clients, each with an adapter of its own, Graft makes "
+            f"{number(ours)} tokens/s:** {', '.join(factors)}.")
+
+
 def zipf_text(data):
     """Popularity that is not uniform."""
     found = [f"{title(data, e)} {number(value(data, 'adapters-64-zipf', e))}"

@@ -97,6 +97,13 @@ class Page(unittest.TestCase):
         self.assertIn("| decode, bf16 | 100 (90.0–110) | 50.0 | **2.00** | 50 % |", self.text)
         self.assertIn("| 8 LoRAs | llama.cpp | 25.0 |", self.text)
 
+    def test_begins_with_what_matters_most(self):
+        self.assertIn("Graft makes 100 tokens/s:** 4.0 times llama.cpp.", self.text)
+
+    def test_breaks_running_text_but_no_table(self):
+        for line in self.text.splitlines():
+            self.assertTrue(len(line) <= 120 or line[0] in "|*!", line)
+
     def test_names_what_is_missing(self):
         self.assertIn("not available: no wheel <here>", self.text)
         self.assertIn("llama.cpp: ended \\| early (clients-1-loras)", self.text)
