@@ -64,6 +64,8 @@ static void GK(fill_table)(gk_table *table) {
     table->add = GK(add);
     table->scale = GK(scale);
     table->index_of_maximum = GK(index_of_maximum);
+    table->index_at_least = GK(index_at_least);
+    table->index_of_sum = GK(index_of_sum);
     table->log_sum_exp = GK(log_sum_exp);
     table->exponentials = GK(exponentials);
 }

@@ -118,6 +118,30 @@ static size_t GK(index_of_maximum)(const float *x, size_t count) {
     return 0;
 }
 
+static size_t GK(index_at_least)(const float *x, size_t first, size_t count, float threshold) {
+    size_t i = first;
+    for (; i + LANES <= count; i += LANES)
+        if (__builtin_reduce_min(LOAD(x + i) >= SPLAT(threshold)) != 0) break;
+    for (; i < count; i++)
+        if (x[i] >= threshold) return i;
+    return count;
+}
+
+static size_t GK(index_of_sum)(const float *x, size_t count, double wanted) {
+    double sum = 0;
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        double next = sum + (double)sum_of_lanes(LOAD(x + i));
+        if (next > wanted) break;
+        sum = next;
+    }
+    for (; i < count; i++) {
+        sum += (double)x[i];
+        if (sum > wanted) return i;
+    }
+    return count;
+}
+
 static float GK(exponentials)(float *x, float maximum, size_t count) {
     lanes_f sum = SPLAT(0.0f), shift = SPLAT(maximum);
     size_t i = 0;

@@ -91,6 +91,14 @@ size_t gk_index_of_maximum(const float *x, size_t count) {
     return table.index_of_maximum(x, count);
 }
 
+size_t gk_index_at_least(const float *x, size_t first, size_t count, float threshold) {
+    return table.index_at_least(x, first, count, threshold);
+}
+
+size_t gk_index_of_sum(const float *x, size_t count, double wanted) {
+    return table.index_of_sum(x, count, wanted);
+}
+
 float gk_log_sum_exp(const float *x, size_t count) { return table.log_sum_exp(x, count); }
 
 float gk_exponentials(float *x, float maximum, size_t count) {

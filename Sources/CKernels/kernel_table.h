@@ -17,6 +17,8 @@ typedef struct {
     void (*add)(const float *, float *, size_t);
     void (*scale)(float *, float, size_t);
     size_t (*index_of_maximum)(const float *, size_t);
+    size_t (*index_at_least)(const float *, size_t, size_t, float);
+    size_t (*index_of_sum)(const float *, size_t, double);
     float (*log_sum_exp)(const float *, size_t);
     float (*exponentials)(float *, float, size_t);
 } gk_table;

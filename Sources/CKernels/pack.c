@@ -97,6 +97,23 @@ static float float_from_half(uint16_t half) {
     return sign ? -value : value;
 }
 
+/* Adding and taking away a power of two in f32 rounds to the 11 bits that f16 has. */
+uint16_t gk_half_from_float(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    bits &= 0x7fffffff;
+    if (bits > 0x7f800000u) return sign | 0x7e00;
+    if (bits >= 0x477ff000u) return sign | 0x7c00;
+    if (bits < 0x38800000u) { /* below 2^-14: subnormal, steps of 2^-24 */
+        float magnitude = float_from_bits(bits) + 0.5f;
+        memcpy(&bits, &magnitude, 4);
+        return sign | (uint16_t)(bits - 0x3f000000u);
+    }
+    bits += 0xfff + (bits >> 13 & 1);
+    return sign | (uint16_t)((bits - 0x38000000u) >> 13);
+}
+
 static float block_value(gk_type type, const uint8_t *block, size_t lane, size_t i) {
     uint16_t half;
     memcpy(&half, block + lane * 2, 2);

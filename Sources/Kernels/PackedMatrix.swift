@@ -18,6 +18,24 @@ public struct WeightMatrix {
     }
 }
 
+/// Rounding of f32 weights to blocks of 32.
+///
+/// **Source**: block layouts of the GGUF specification.
+public enum BlockQuantizer {
+    /// - Parameters:
+    ///   - type: Q8_0, with levels to the nearest of the largest magnitude's 127th part; or Q4_1,
+    ///     with the scale and minimum that lose least of the block in squares among a score of grids.
+    ///   - weights: a multiple of 32.
+    ///   - blocks: room for their blocks.
+    public static func quantize(
+        _ weights: UnsafeBufferPointer<Float>, to type: WeightType,
+        into blocks: UnsafeMutablePointer<UInt8>
+    ) {
+        precondition(type == .q8_0 || type == .q4_1)
+        gk_quantize(type.kernelType, weights.baseAddress, weights.count, blocks)
+    }
+}
+
 /// A weight matrix in the order in which the kernels stream it: panels of 16 outputs side by side.
 ///
 ///     stored  [outputCount, inputCount]

@@ -50,6 +50,24 @@ public enum Vectors {
         gk_index_of_maximum(values, count)
     }
 
+    /// The first index from `start` on whose value is `threshold` or more; nil when there is none.
+    public static func firstIndex(
+        atLeast threshold: Float, in values: UnsafePointer<Float>, from start: Int, count: Int
+    ) -> Int? {
+        let index = gk_index_at_least(values, start, count, threshold)
+        return index < count ? index : nil
+    }
+
+    /// The first index up to which values add up to more than `wanted`; nil when they never do.
+    ///
+    /// - Parameter values: 0 or more each.
+    public static func firstIndex(
+        whereSumExceeds wanted: Double, in values: UnsafePointer<Float>, count: Int
+    ) -> Int? {
+        let index = gk_index_of_sum(values, count, wanted)
+        return index < count ? index : nil
+    }
+
     /// log Σ exp(values); `count` > 0.
     public static func logSumExp(_ values: UnsafePointer<Float>, count: Int) -> Float {
         gk_log_sum_exp(values, count)

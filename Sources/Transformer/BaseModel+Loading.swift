@@ -7,22 +7,22 @@ extension BaseModel {
     /// a `model.bin`, told apart by content.
     ///
     /// - Parameters:
-    ///   - quantizedType: where given, weight matrices are quantised to it while they are packed.
+    ///   - quantization: where given, weight matrices of float types are rounded to blocks.
     ///   - progress: called with the share done, 0…1, from this thread.
     /// - Throws: `TransformerError`, which names file and tensor or setting.
     public static func open(
-        path: String, pool: WorkerPool, quantizingTo quantizedType: WeightType? = nil,
+        path: String, pool: WorkerPool, quantization: Quantization? = nil,
         progress: @escaping (Double) -> Void = { _ in }
     ) throws(TransformerError) -> BaseModel {
         let checkpoint: BaseCheckpoint
         do { checkpoint = try BaseCheckpoint.open(path: path) } catch { throw .checkpoint(error) }
         return try BaseModel(
-            checkpoint: checkpoint, pool: pool, quantizingTo: quantizedType, progress: progress)
+            checkpoint: checkpoint, pool: pool, quantization: quantization, progress: progress)
     }
 
     /// Reads an opened checkpoint: every tensor has a place and every place a tensor, or it fails.
     public convenience init(
-        checkpoint: BaseCheckpoint, pool: WorkerPool, quantizingTo quantizedType: WeightType? = nil,
+        checkpoint: BaseCheckpoint, pool: WorkerPool, quantization: Quantization? = nil,
         progress: @escaping (Double) -> Void = { _ in }
     ) throws(TransformerError) {
         let path = checkpoint.tensors.path
@@ -33,11 +33,13 @@ extension BaseModel {
             source = try PackedWeightSource(checkpoint.tensors)
         } else {
             source = StoredWeightSource(
-                tensors: checkpoint.tensors, pool: pool, quantizedType: quantizedType,
+                tensors: checkpoint.tensors, pool: pool,
                 permutedHeadCounts: checkpoint.queryKeyRowsArePermuted
                     ? (configuration.queryHeadCount, configuration.keyValueHeadCount) : nil)
         }
-        var loader = WeightLoader(source: source, slots: slots, progress: progress)
+        var loader = WeightLoader(
+            source: source, slots: slots, quantization: quantization, pool: pool,
+            progress: progress)
         let weights = try loader.load(tiesHead: configuration.tiesHeadToEmbedding)
         try loader.checkNothingIsLeft()
         self.init(
@@ -51,12 +53,19 @@ extension BaseModel {
 private struct WeightLoader {
     let source: any WeightSource
     let slots: SlotTable
+    let quantization: Quantization?
+    let pool: WorkerPool
     let progress: (Double) -> Void
     private var consumed: Set<String> = []
 
-    init(source: any WeightSource, slots: SlotTable, progress: @escaping (Double) -> Void) {
+    init(
+        source: any WeightSource, slots: SlotTable, quantization: Quantization?, pool: WorkerPool,
+        progress: @escaping (Double) -> Void
+    ) {
         self.source = source
         self.slots = slots
+        self.quantization = quantization
+        self.pool = pool
         self.progress = progress
     }
 
@@ -98,7 +107,8 @@ private struct WeightLoader {
     ) throws(TransformerError) -> PackedMatrix {
         let name = WeightNames.weight(of: slot)
         consumed.insert(name)
-        return try source.matrix(name, shape: shape, slot: linear)
+        let matrix = try source.matrix(name, shape: shape, slot: linear)
+        return quantization?.quantized(matrix, slot: linear, pool: pool) ?? matrix
     }
 
     private mutating func bias(_ slot: LinearSlot) throws(TransformerError) -> [Float]? {

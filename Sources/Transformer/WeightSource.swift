@@ -21,7 +21,6 @@ protocol WeightSource {
 struct StoredWeightSource: WeightSource {
     let tensors: any TensorSource
     let pool: WorkerPool
-    let quantizedType: WeightType?
     /// Query and key head counts where the rows of Q and K are in the order of interleaved pairs.
     let permutedHeadCounts: (query: Int, key: Int)?
 
@@ -41,10 +40,7 @@ struct StoredWeightSource: WeightSource {
             let stored = WeightMatrix(
                 pointer: rows, type: type, outputCount: shape.outputCount,
                 inputCount: shape.inputCount)
-            guard let quantizedType, quantizedType != type, type.blockElementCount == 1,
-                shape.inputCount % quantizedType.blockElementCount == 0
-            else { return PackedMatrix(packing: stored, pool: pool) }
-            return quantized(stored, to: quantizedType)
+            return PackedMatrix(packing: stored, pool: pool)
         }
     }
 
@@ -89,20 +85,6 @@ struct StoredWeightSource: WeightSource {
                 .copyMemory(from: stored + source * rowByteCount, byteCount: rowByteCount)
         }
         return body(UnsafeRawPointer(rows.pointer))
-    }
-
-    private func quantized(_ stored: WeightMatrix, to type: WeightType) -> PackedMatrix {
-        let plain = PackedMatrix(packing: stored, pool: pool)
-        let valueCount = stored.outputCount * stored.inputCount
-        let floats = AlignedBuffer<Float>(count: valueCount)
-        plain.unpack(into: floats.pointer, pool: pool)
-        let blocks = BlockQuantizer(type: type).quantize(
-            UnsafeBufferPointer(start: floats.pointer, count: valueCount))
-        return PackedMatrix(
-            packing: WeightMatrix(
-                pointer: UnsafeRawPointer(blocks.pointer), type: type,
-                outputCount: stored.outputCount, inputCount: stored.inputCount),
-            pool: pool)
     }
 }
 

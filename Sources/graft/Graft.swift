@@ -16,7 +16,7 @@ struct Graft: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, RunCommand.self, MergeCommand.self, InspectCommand.self,
-            VerifyCommand.self, PackCommand.self, BenchCommand.self,
+            VerifyCommand.self, PackCommand.self, BenchCommand.self, PerplexityCommand.self,
         ])
 }
 

@@ -117,7 +117,7 @@ struct CommandEndToEndTests {
         #expect(report["prompt"]?.intValue == 24)
         #expect(report["generate"]?.intValue == 8)
         #expect(report["threads"]?.intValue == 2)
-        #expect(report["weight_type"]?.stringValue == (type == "q8" ? "Q8_0" : "Q4_0"))
+        #expect(report["weight_type"]?.stringValue == (type == "q8" ? "Q8_0" : "Q4_1"))
         #expect((report["peak_rss_bytes"]?.intValue ?? 0) > 1 << 20)
     }
 

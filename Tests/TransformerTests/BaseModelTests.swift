@@ -35,17 +35,52 @@ struct BaseModelTests {
         #expect(base.configuration.maximumPositionCount == 100)
     }
 
-    @Test(arguments: [(WeightType.q8_0, Float(127)), (.q4_0, 7)])
-    func quantisingStaysWithinHalfAStep(type: WeightType, levels: Float) throws {
+    @Test(arguments: [(Quantization.q8, Float(254)), (.q4, 15)])
+    func quantisingStaysWithinAStep(quantization: Quantization, levels: Float) throws {
         let tiny = try TinyBase()
         let exact = try tiny.open().matrix(at: .layer(0, .gate))
-        let rounded = try tiny.open(quantizingTo: type).matrix(at: .layer(0, .gate))
-        #expect(rounded.type == type)
+        let base = try tiny.open(quantization: quantization)
+        let rounded = base.matrix(at: .layer(0, .gate))
+        #expect(rounded.type == (quantization == .q8 ? .q8_0 : .q4_1))
+        #expect(base.weights.embedding.type == .q8_0)
         let pairs = Array(zip(values(exact), values(rounded)))
         for start in stride(from: 0, to: pairs.count, by: 32) {
             let block = pairs[start..<start + 32]
-            let largest = block.reduce(Float(0)) { max($0, abs($1.0)) }
-            for (value, found) in block { #expect(abs(value - found) <= largest / levels * 1.02) }
+            let lowest = block.map(\.0).min()!
+            let highest = block.map(\.0).max()!
+            let range = quantization == .q8 ? 2 * max(highest, -lowest) : highest - lowest
+            for (value, found) in block { #expect(abs(value - found) <= range / levels) }
+        }
+    }
+
+    @Test func fourBitsFindTheGridThatWeightsLieOn() throws {
+        // Sixteen levels or fewer with one distance, as a block of Q4_1 holds them, come back as they
+        // are (within f16's rounding of scale and minimum).
+        for levelCount in 9...16 {
+            let tiny = try TinyBase { tensors in
+                for index in tensors.indices where tensors[index].name.contains("gate_proj") {
+                    let count = tensors[index].bytes.count / 4
+                    let values = (0..<count).map {
+                        Float(($0 * 7 + $0 / 32) % levelCount) * 0.03125 - 0.25
+                    }
+                    tensors[index].bytes = values.withUnsafeBytes { [UInt8]($0) }
+                }
+            }
+            let exact = values(try tiny.open().matrix(at: .layer(0, .gate)))
+            let found = values(try tiny.open(quantization: .q4).matrix(at: .layer(0, .gate)))
+            #expect(zip(exact, found).allSatisfy { abs($0 - $1) < 2e-3 }, "\(levelCount) levels")
+        }
+    }
+
+    @Test func aPackedFileCanBeQuantised() throws {
+        let tiny = try TinyBase()
+        let file = tiny.path + "/model.bin"
+        try tiny.open().writePacked(to: file)
+        let mapped = try BaseModel.open(path: file, pool: TinyBase.pool, quantization: .q8)
+        let direct = try tiny.open(quantization: .q8)
+        for slot in direct.slots.linearSlots {
+            #expect(
+                direct.matrix(at: slot).bytes.elementsEqual(mapped.matrix(at: slot).bytes))
         }
     }
 

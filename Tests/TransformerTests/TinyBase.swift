@@ -44,8 +44,8 @@ final class TinyBase {
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
-    func open(quantizingTo type: WeightType? = nil) throws(TransformerError) -> BaseModel {
-        try BaseModel.open(path: path, pool: Self.pool, quantizingTo: type)
+    func open(quantization: Quantization? = nil) throws(TransformerError) -> BaseModel {
+        try BaseModel.open(path: path, pool: Self.pool, quantization: quantization)
     }
 
     /// The message with which opening fails; nil when it opens.

@@ -67,6 +67,12 @@ void gk_pack(gk_type type, const void *rows, size_t outputs, size_t inputs, size
 /* Row `output` of the matrix in f32, [inputs]. */
 void gk_unpack_row(gk_type type, const void *packed, size_t inputs, size_t output, float *row);
 
+/* Rounds f32 weights, a multiple of 32, to blocks of Q8_0 or Q4_1. */
+void gk_quantize(gk_type type, const float *values, size_t count, uint8_t *blocks);
+
+/* To nearest even; beyond the range of f16 infinite. */
+uint16_t gk_half_from_float(float value);
+
 /* Values of a float type in f32. */
 void gk_widen(gk_type type, const void *values, size_t count, float *out);
 
@@ -184,6 +190,11 @@ void gk_add(const float *x, float *y, size_t count);
 void gk_scale(float *x, float factor, size_t count);
 /* The largest value's first index; count > 0, no NaN. */
 size_t gk_index_of_maximum(const float *x, size_t count);
+/* The first index from `first` on whose value is `threshold` or more; count when there is none. */
+size_t gk_index_at_least(const float *x, size_t first, size_t count, float threshold);
+/* The first index up to which values of 0 or more add up to more than `wanted`, in a fixed order;
+ * count when they never do. */
+size_t gk_index_of_sum(const float *x, size_t count, double wanted);
 /* log of the sum of exp(x), by a fixed order; count > 0. */
 float gk_log_sum_exp(const float *x, size_t count);
 /* x = exp(x - maximum); returns the sum. */

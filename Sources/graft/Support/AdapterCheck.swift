@@ -59,8 +59,9 @@ struct AdapterCheck {
     }
 
     func run() throws -> Report {
-        let plain = logprobs(AdapterPlan.base(base.slots))
-        let attached = logprobs(try plan(adapter.operators))
+        let plain = logprobs(try plan([wideBase(besides: AdapterOperators())]))
+        let attached = logprobs(
+            try plan([adapter.operators, wideBase(besides: adapter.operators)]))
         let effect = largestDifference(plain, attached)
         guard adapter.operators.isWeightSpace else {
             return Report(effect: effect, mergeDifference: nil, limit: 0)
@@ -69,7 +70,8 @@ struct AdapterCheck {
             name: adapter.name, into: base, weight: 1, pool: pool)
         return Report(
             effect: effect,
-            mergeDifference: largestDifference(attached, logprobs(try plan(merged))),
+            mergeDifference: largestDifference(
+                attached, logprobs(try plan([merged, wideBase(besides: merged)]))),
             limit: limit)
     }
 
@@ -82,9 +84,30 @@ struct AdapterCheck {
         }
     }
 
-    private func plan(_ operators: AdapterOperators) throws -> AdapterPlan {
+    /// The base's 8-bit and 4-bit matrices in f32, where `operators` don't replace them: products
+    /// with blocks round their input, and what is merged into blocks is f32 and doesn't.
+    private func wideBase(besides operators: AdapterOperators) -> AdapterOperators {
+        var wide = AdapterOperators()
+        for slot in base.slots.linearSlots {
+            let matrix = base.matrix(at: slot)
+            let isReplaced = (operators.linear[slot] ?? []).contains {
+                if case .replacement = $0 { true } else { false }
+            }
+            guard matrix.type.blockElementCount > 1, !isReplaced else { continue }
+            let values = AlignedBuffer<Float>(count: matrix.outputCount * matrix.inputCount)
+            matrix.unpack(into: values.pointer, pool: pool)
+            let packed = PackedMatrix(
+                packing: WeightMatrix(
+                    pointer: UnsafeRawPointer(values.pointer), type: .f32,
+                    outputCount: matrix.outputCount, inputCount: matrix.inputCount), pool: pool)
+            wide.linear[slot] = [.replacement(packed, bias: base.bias(at: slot))]
+        }
+        return wide
+    }
+
+    private func plan(_ parts: [AdapterOperators]) throws -> AdapterPlan {
         try AdapterPlan(
-            [SelectedOperators(name: adapter.name, operators: operators, weight: 1)],
+            parts.map { SelectedOperators(name: adapter.name, operators: $0, weight: 1) },
             slots: base.slots)
     }
 

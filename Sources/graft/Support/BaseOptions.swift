@@ -36,7 +36,7 @@ struct BaseOptions: ParsableArguments {
         let progress = ProgressLine("Loading \((base as NSString).lastPathComponent)")
         defer { progress.finish() }
         return try BaseModel.open(
-            path: base, pool: pool, quantizingTo: quantize?.weightType,
+            path: base, pool: pool, quantization: quantize?.quantization,
             progress: { progress.update($0) })
     }
 }
@@ -45,5 +45,5 @@ struct BaseOptions: ParsableArguments {
 enum QuantizeOption: String, ExpressibleByArgument, CaseIterable {
     case q8, q4
 
-    var weightType: WeightType { self == .q8 ? .q8_0 : .q4_0 }
+    var quantization: Quantization { self == .q8 ? .q8 : .q4 }
 }

@@ -1,0 +1,75 @@
+import Foundation
+import Kernels
+import Transformer
+
+/// Scores windows of a text: the mean of −log p(token | the window before it).
+///
+/// **Source**: perplexity as in Jelinek et al. 1977, exp of the mean negative log-likelihood.
+struct WindowScorer {
+    /// Sums over scored tokens.
+    struct Score {
+        var negativeLogLikelihood = 0.0
+        var tokenCount = 0
+
+        var perplexity: Double {
+            tokenCount == 0 ? .nan : exp(negativeLogLikelihood / Double(tokenCount))
+        }
+
+        static func += (total: inout Score, part: Score) {
+            total.negativeLogLikelihood += part.negativeLogLikelihood
+            total.tokenCount += part.tokenCount
+        }
+    }
+
+    private let plan: AdapterPlan
+    private let pass: ForwardPass
+    private let pages: [Int32]
+    private let windowCount: Int
+    private let beginningToken: Int32?
+
+    /// Rows of a step; each needs room for its logits.
+    private static let chunkRowCount = 128
+
+    /// - Parameters:
+    ///   - windowCount: tokens of a window, the beginning token included.
+    ///   - beginningToken: put in front of every window, where the tokenizer has one.
+    init(
+        base: BaseModel, plan: AdapterPlan, pool: WorkerPool, windowCount: Int,
+        beginningToken: Int32?
+    ) {
+        self.plan = plan
+        self.windowCount = windowCount
+        self.beginningToken = beginningToken
+        let pagePool = KeyValuePagePool(
+            pageCount: KeyValuePagePool.pageCount(forTokens: windowCount),
+            layerCount: base.configuration.layerCount, shape: base.attentionShape)
+        pass = ForwardPass(
+            base: base, pages: pagePool, pool: pool, maximumRowCount: Self.chunkRowCount,
+            maximumLogitsRowCount: Self.chunkRowCount)
+        pages = (0..<pagePool.pageCount).compactMap { _ in pagePool.allocate() }
+    }
+
+    /// Tokens of the text in a window.
+    var textTokenCount: Int { windowCount - (beginningToken == nil ? 0 : 1) }
+
+    func score(_ text: ArraySlice<Int32>) -> Score {
+        let tokens = (beginningToken.map { [$0] } ?? []) + text
+        var score = Score()
+        for first in stride(from: 0, to: tokens.count, by: Self.chunkRowCount) {
+            let part = Array(tokens[first..<min(tokens.count, first + Self.chunkRowCount)])
+            let logits = pass.step([
+                StepSlice(
+                    plan: plan, tokens: part, cachedTokenCount: first, pages: pages,
+                    firstLogitsRow: 0)
+            ])
+            for row in 0..<part.count where first + row + 1 < tokens.count {
+                let values = logits.row(row)
+                let sum = Vectors.logSumExp(values.baseAddress!, count: values.count)
+                score.negativeLogLikelihood +=
+                    Double(sum) - Double(values[Int(tokens[first + row + 1])])
+                score.tokenCount += 1
+            }
+        }
+        return score
+    }
+}
