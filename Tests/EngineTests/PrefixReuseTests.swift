@@ -114,7 +114,7 @@ import Transformer
         let prompt = (0..<64).map { Int32($0) }
         let expected = try await summary(engine(caching: false), prompt).tokens
         let engine = engine(caching: true)
-        let slow = RecordingSink(delayMicroseconds: 1000)
+        let slow = RecordingSink(delayMicroseconds: 20_000)
         let handle = try engine.submit(
             GenerationRequest(
                 tokens: prompt, lease: CountingLease(TinyBase.plans[1]),

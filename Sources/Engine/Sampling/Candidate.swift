@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Kernels
 
 /// A token that may be drawn.
 struct Candidate: Comparable {
@@ -19,9 +20,24 @@ struct Candidate: Comparable {
         in logits: UnsafeMutableBufferPointer<Float>, from threshold: Float = -.infinity
     ) -> [Candidate] {
         var candidates: [Candidate] = []
-        for (token, logit) in logits.enumerated() where logit >= threshold {
-            candidates.append(Candidate(token: Int32(token), logit: logit))
-        }
+        forEach(in: logits, from: threshold) { candidate, _ in candidates.append(candidate) }
         return candidates
+    }
+
+    /// Calls `body` with each token whose logit is `threshold` or more, by id; `body` may raise the
+    /// threshold for those that follow.
+    static func forEach(
+        in logits: UnsafeMutableBufferPointer<Float>, from threshold: Float,
+        _ body: (Candidate, inout Float) -> Void
+    ) {
+        guard let start = logits.baseAddress else { return }
+        var threshold = threshold
+        var next = 0
+        while let token = Vectors.firstIndex(
+            atLeast: threshold, in: UnsafePointer(start), from: next, count: logits.count)
+        {
+            body(Candidate(token: Int32(token), logit: logits[token]), &threshold)
+            next = token + 1
+        }
     }
 }

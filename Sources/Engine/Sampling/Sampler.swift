@@ -39,6 +39,9 @@ package struct Sampler: Sendable {
         from logits: UnsafeMutableBufferPointer<Float>, maximum: Float
     ) -> Int32 {
         Temperature(temperature: parameters.temperature).apply(to: logits, maximum: maximum)
+        if parameters.topK == nil, parameters.topP == 1, parameters.minP == 0 {
+            return drawFromAll(logits)
+        }
         let candidates = candidates(logits)
         let masses = candidates.map(\.mass)
         var rest = random.nextUnit() * masses.reduce(0, +)
@@ -48,6 +51,18 @@ package struct Sampler: Sendable {
         }
         // Rounding can leave a rest behind the last token.
         return candidates.max { $0.logit < $1.logit }?.token ?? 0
+    }
+
+    /// A token of the whole row, by its probability.
+    private mutating func drawFromAll(_ logits: UnsafeMutableBufferPointer<Float>) -> Int32 {
+        guard let start = logits.baseAddress else { return 0 }
+        let total = Vectors.exponentials(start, minus: 0, count: logits.count)
+        let wanted = random.nextUnit() * Double(total)
+        let masses = UnsafePointer(start)
+        let token = Vectors.firstIndex(
+            whereSumExceeds: wanted, in: masses, count: logits.count)
+        // Rounding can leave a rest behind the last token.
+        return Int32(token ?? Vectors.indexOfMaximum(masses, count: logits.count))
     }
 
     /// What top-k, top-p and min-p leave, in an order that follows from the logits.
@@ -60,10 +75,8 @@ package struct Sampler: Sendable {
             if parameters.topP < 1 { nucleus.cut(&candidates) }
         } else if parameters.topP < 1 {
             candidates = nucleus.select(from: logits)
-        } else if parameters.minP > 0 {
-            return floor.select(from: logits)
         } else {
-            return Candidate.all(in: logits)
+            return floor.select(from: logits)
         }
         floor.cut(&candidates)
         return candidates

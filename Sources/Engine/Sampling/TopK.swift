@@ -11,8 +11,7 @@ struct TopK {
         // A heap whose root is the worst candidate kept.
         var heap: [Candidate] = []
         heap.reserveCapacity(count)
-        for (token, logit) in logits.enumerated() {
-            let candidate = Candidate(token: Int32(token), logit: logit)
+        Candidate.forEach(in: logits, from: -.infinity) { candidate, threshold in
             if heap.count < count {
                 heap.append(candidate)
                 if heap.count == count {
@@ -24,6 +23,7 @@ struct TopK {
                 heap[0] = candidate
                 siftDown(&heap, from: 0)
             }
+            if heap.count == count { threshold = heap[0].logit }
         }
         return heap.sorted()
     }

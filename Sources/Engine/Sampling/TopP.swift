@@ -1,3 +1,6 @@
+internal import Glibc
+internal import Kernels
+
 /// Keeps the nucleus: the likeliest tokens up to and including the one that reaches a mass.
 ///
 /// **Source**: arXiv 1904.09751, section 3.1.
@@ -14,10 +17,8 @@ struct TopP {
     /// Only tokens above a threshold are sorted. It sinks until they hold the mass, so that the
     /// nucleus lies among them.
     func select(from logits: UnsafeMutableBufferPointer<Float>) -> [Candidate] {
-        var totalMass = 0.0
-        for (token, logit) in logits.enumerated() {
-            totalMass += Candidate(token: Int32(token), logit: logit).mass
-        }
+        guard let start = logits.baseAddress else { return [] }
+        let totalMass = exp(Double(Vectors.logSumExp(UnsafePointer(start), count: logits.count)))
         for threshold: Float in [-4, -8, -16, -.infinity] {
             var candidates = Candidate.all(in: logits, from: threshold)
             let mass = candidates.reduce(0) { $0 + $1.mass }
