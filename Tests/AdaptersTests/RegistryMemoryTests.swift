@@ -1,0 +1,198 @@
+import Adapters
+import Foundation
+import Synchronization
+import Testing
+
+@Suite struct RegistryMemoryTests {
+    let directory: ScratchDirectory
+    /// Room for two of the fixture's adapters.
+    let registry: AdapterRegistry
+    let adapterByteCount: Int
+
+    init() throws {
+        directory = try ScratchDirectory()
+        let base = try TinyBase().open(in: directory).model
+        let measuring = AdapterRegistry(base: base)
+        let path = try AdapterFixture.lora([AdapterFixture.query]).write(
+            to: directory, name: "measured")
+        adapterByteCount = try measuring.load(name: "measured", path: path).byteCount
+        registry = AdapterRegistry(
+            base: base, settings: .init(memoryByteCountLimit: 2 * adapterByteCount))
+    }
+
+    private func path(_ name: String, seed: UInt64) throws -> String {
+        try AdapterFixture.lora([AdapterFixture.query], seed: seed).write(to: directory, name: name)
+    }
+
+    private func register(_ names: [String]) throws {
+        for (index, name) in names.enumerated() {
+            try registry.register(name: name, path: path(name, seed: UInt64(index + 10)))
+        }
+    }
+
+    private func lease(_ name: String) throws -> SelectionLease {
+        try registry.lease([SelectionEntry(name: name)])
+    }
+
+    private var resident: [String] {
+        registry.list().filter { $0.state != .idle }.map(\.name)
+    }
+
+    @Test func registeringReadsNoValuesAndTellsTheRest() throws {
+        try register(["a"])
+        let idle = registry.list()[0]
+        #expect(idle.state == .idle)
+        #expect(idle.byteCount == 0)
+        #expect(idle.hash.isEmpty)
+        try lease("a").release()
+        let attached = registry.list()[0]
+        #expect(attached.state == .attached)
+        #expect(attached.byteCount == adapterByteCount)
+        #expect(attached.hash.count == 64)
+        #expect(idle.rank == attached.rank)
+        #expect(idle.parameterCount == attached.parameterCount)
+        #expect(idle.targets == attached.targets)
+    }
+
+    @Test func theLeastRecentlyUsedIsDroppedAndComesBackTheSame() throws {
+        try register(["a", "b", "c"])
+        let first = try lease("a")
+        let hash = first.entries[0].hash
+        first.release()
+        try lease("b").release()
+        try lease("a").release()
+        try lease("c").release()
+        #expect(resident == ["a", "c"])
+        try lease("b").release()
+        #expect(resident == ["b", "c"])
+        let again = try lease("a")
+        #expect(again.entries[0].hash == hash)
+        #expect(again.key == first.key)
+        #expect(registry.memory.loadCount == 5)
+        #expect(registry.memory.dropCount == 3)
+        #expect(registry.memory.byteCount == 2 * adapterByteCount)
+    }
+
+    @Test func adaptersInUseAreNeverDropped() throws {
+        try register(["a", "b", "c", "d"])
+        let leases = try ["a", "b", "c", "d"].map { try lease($0) }
+        #expect(resident == ["a", "b", "c", "d"])
+        leases.forEach { $0.release() }
+        #expect(resident == ["c", "d"])
+        #expect(registry.memory.byteCount == 2 * adapterByteCount)
+    }
+
+    @Test func manyWhoAskAtOnceReadItOnce() throws {
+        try register(["a"])
+        let leases = Mutex<[SelectionLease]>([])
+        let group = DispatchGroup()
+        for _ in 0..<64 {
+            group.enter()
+            registry.lease([SelectionEntry(name: "a")]) { outcome in
+                if let lease = try? outcome.get() { leases.withLock { $0.append(lease) } }
+                group.leave()
+            }
+        }
+        group.wait()
+        let all = leases.withLock { $0 }
+        #expect(all.count == 64)
+        #expect(all.allSatisfy { $0.plan === all[0].plan })
+        #expect(registry.memory.loadCount == 1)
+    }
+
+    @Test func contentThatChangedWhileIdleIsRefusedUntilItIsBack() throws {
+        try register(["a", "b", "c"])
+        for name in ["a", "b", "c"] { try lease(name).release() }
+        let file = directory.path + "/a"
+        _ = try path("a", seed: 99)
+        #expect(throws: AdapterError.changedSinceRegistered(name: "a", path: file)) {
+            try lease("a")
+        }
+        #expect(
+            "\(AdapterError.changedSinceRegistered(name: "a", path: "/x"))"
+                == "/x: is not what it was when adapter 'a' was given to it: put the file back, "
+                + "or load the adapter again")
+        #expect(registry.list()[0].inUseCount == 0)
+        _ = try path("a", seed: 10)
+        #expect(try lease("a").entries[0].name == "a")
+    }
+
+    @Test func contentThatChangedBeforeItsFirstUseIsRefused() throws {
+        try register(["a"])
+        _ = try AdapterFixture.lora([AdapterFixture.query], rank: 3, seed: 4)
+            .write(to: directory, name: "a")
+        #expect(throws: AdapterError.changedSinceRegistered(name: "a", path: directory.path + "/a"))
+        { try lease("a") }
+    }
+
+    @Test func filesThatVanishedOrShrankAreRefused() throws {
+        try register(["a", "b", "c"])
+        for name in ["a", "b", "c"] { try lease(name).release() }
+        let tensors = directory.path + "/a/adapter_model.safetensors"
+        let handle = try #require(FileHandle(forWritingAtPath: tensors))
+        try handle.truncate(atOffset: 100)
+        #expect(throws: AdapterError.self) { try lease("a") }
+        try FileManager.default.removeItem(atPath: directory.path + "/a")
+        #expect(throws: AdapterError.notFound(path: directory.path + "/a")) { try lease("a") }
+        #expect(registry.list().count == 3)
+    }
+
+    @Test func anAdapterBeyondTheBoundIsServedAndThenDropped() throws {
+        let small = AdapterRegistry(
+            base: registry.base, settings: .init(memoryByteCountLimit: 1))
+        try small.register(name: "a", path: path("a", seed: 3))
+        let lease = try small.lease([SelectionEntry(name: "a")])
+        #expect(small.memory.byteCount == adapterByteCount)
+        lease.release()
+        #expect(small.memory.byteCount == 0)
+        #expect(small.memory.dropCount == 1)
+    }
+
+    @Test func whatTheHeaderRulesOutIsRefusedAtRegistration() throws {
+        var fixture = AdapterFixture.lora([AdapterFixture.query])
+        fixture.tensors.removeLast()
+        let path = try fixture.write(to: directory, name: "half")
+        #expect {
+            try registry.register(name: "half", path: path)
+        } throws: {
+            if case .missingTensor? = $0 as? AdapterError { true } else { false }
+        }
+        #expect(registry.list().isEmpty)
+    }
+
+    @Test func unloadingWhileRequestsWaitEndsThem() async throws {
+        try register(["a"])
+        let lease = try lease("a")
+        let registry = registry
+        let isUnloaded = Mutex(false)
+        registry.unload(name: "a") { _ in isUnloaded.withLock { $0 = true } }
+        #expect(registry.list().isEmpty)
+        #expect(!isUnloaded.withLock { $0 })
+        lease.release()
+        #expect(isUnloaded.withLock { $0 })
+        #expect(registry.memory.byteCount == 0)
+        #expect(registry.liveCounts == (0, 0))
+    }
+
+    @Test func trafficMergesAnAdapterAndDropsItAgain() async throws {
+        let hot = AdapterRegistry(base: registry.base, settings: .init(mergeShare: 0.6))
+        try hot.register(name: "a", path: path("a", seed: 3))
+        let ask: (Bool) async throws -> Void = { isMerged in
+            for _ in 0..<2000 {
+                let lease = try hot.lease(isMerged ? [SelectionEntry(name: "a")] : [])
+                lease.release()
+                if (hot.list()[0].state == .merged(weight: 1)) == isMerged { return }
+                await Task.yield()
+            }
+        }
+        try await ask(true)
+        while hot.list()[0].state != .merged(weight: 1) { await Task.yield() }
+        let merged = try hot.lease([SelectionEntry(name: "a")])
+        #expect(merged.entries[0].merged)
+        #expect(merged.key.hasSuffix(":merged"))
+        try await ask(false)
+        while hot.list()[0].state == .merged(weight: 1) { await Task.yield() }
+        #expect(merged.entries[0].merged)
+        #expect(try !hot.lease([SelectionEntry(name: "a")]).entries[0].merged)
+    }
+}
