@@ -137,6 +137,7 @@ def main():
             say(f"Written: {options.out}/performance.md, its plots and results.json")
     if options.docs:
         page.write(results.data, ROOT / "docs", "performance/")
+        Results(ROOT / "docs/performance/results.json").replace(results.data)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ PLOTS = {
 
 
 def write(data, folder, plots_under):
-    """Writes `folder`/performance.md, the plots and results.json in `folder`/`plots_under`."""
+    """Writes `folder`/performance.md, and its plots in `folder`/`plots_under`."""
     plots = {name: text for name, text in plot_all(data).items() if text is not None}
     for name, text in plots.items():
         with replacing(folder / plots_under / name) as path:
@@ -89,8 +89,10 @@ def text_of(data, plots, plots_under):
         f"client ({models.get('adapters', '')}). The clients run on the same machine. Latency is the time "
         "until an answer is complete.",
         tables.server_table(data),
+        tables.turns_text(data),
         *[f"![{PLOTS[name]}]({plots_under}{name})" for name in PLOTS if name in plots],
         tables.zipf_text(data),
+        "Points of the plots are medians too; most rest on one run, as results.json says.",
         "## Who was measured",
         tables.engine_table(data),
         "## Not measured, and why",

@@ -25,6 +25,11 @@ class Results:
         with replacing(self.path) as temporary:
             temporary.write_text(json.dumps(self.data, indent=1) + "\n", encoding="utf-8")
 
+    def replace(self, data):
+        """Takes over everything from other results."""
+        self.data = data
+        self.save()
+
     def row(self, identifier):
         return self.data["rows"].setdefault(identifier, {"samples": {}, "missing": {}})
 

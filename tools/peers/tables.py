@@ -118,6 +118,24 @@ def headline(data):
             f"{number(ours)} tokens/s:** {', '.join(factors)}.")
 
 
+def turns_text(data):
+    """Which engines were measured under load at another time than Graft, so not in turns with it."""
+    def times(engine):
+        return [t for row in ["server-base", "server-loras"] for t in values(data, row, engine, "at")]
+
+    ours = times("graft")
+    apart = []
+    for engine in engines(data):
+        theirs = times(engine)
+        if ours and theirs and (max(theirs) < min(ours) or min(theirs) > max(ours)):
+            apart.append(f"{title(data, engine)} ({min(theirs)[:16].replace('T', ' ')} to "
+                         f"{max(theirs)[11:16]})")
+    if not apart:
+        return ""
+    return (f"Not in turns with Graft ({min(ours)[:16].replace('T', ' ')} to {max(ours)[11:16]}) but "
+            f"at another time were measured: {'; '.join(apart)}. Their factors are rough.")
+
+
 def zipf_text(data):
     """Popularity that is not uniform."""
     found = [f"{title(data, e)} {number(value(data, 'adapters-64-zipf', e))}"

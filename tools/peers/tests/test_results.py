@@ -10,7 +10,7 @@ from peers import page, plots, tables
 from peers.agreement import compare
 from peers.results import Results
 
-LOAD = {"value": 100.0, "load": 1.0, "latency_p50": 1.0, "latency_p95": 2.0,
+LOAD = {"value": 100.0, "load": 1.0, "at": "2026-01-01T10:00:00", "latency_p50": 1.0, "latency_p95": 2.0,
         "first_token_p50": 0.1, "first_token_p95": 0.2, "latencies": [1.0, 2.0]}
 
 
@@ -103,6 +103,12 @@ class Page(unittest.TestCase):
     def test_breaks_running_text_but_no_table(self):
         for line in self.text.splitlines():
             self.assertTrue(len(line) <= 120 or line[0] in "|*!", line)
+
+    def test_says_who_was_measured_at_another_time(self):
+        self.assertEqual(tables.turns_text(example()), "")
+        data = example()
+        data["rows"]["server-loras"]["samples"]["llama.cpp"][0]["at"] = "2026-01-01T09:00:00"
+        self.assertIn("llama.cpp (2026-01-01 09:00 to 09:00)", tables.turns_text(data))
 
     def test_names_what_is_missing(self):
         self.assertIn("not available: no wheel <here>", self.text)
