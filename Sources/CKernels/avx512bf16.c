@@ -135,7 +135,27 @@ static void multiply(const gk_product *q) {
     }
 }
 
-void gk_init_avx512bf16(gk_table *table) { table->multiply_bf16_rows = multiply; }
+#define PEAK_BEGIN(i) __m512 a##i = _mm512_set1_ps((float)i);
+#define PEAK_ADD(i) DOT(a##i, v, w);
+#define PEAK_SINK(i) total = _mm512_add_ps(total, a##i);
+
+static size_t peak_bf16(size_t rounds, float *sink) {
+    __m512i w = _mm512_set1_epi32(0x3c003c00);
+    __m512 total = _mm512_setzero_ps();
+    ROWS_12(PEAK_BEGIN)
+    for (size_t i = 0; i < rounds; i++) {
+        __m512i v = _mm512_set1_epi32((int)(0x3c003c00u | (i & 1)));
+        ROWS_12(PEAK_ADD)
+    }
+    ROWS_12(PEAK_SINK)
+    *sink += _mm512_reduce_add_ps(total);
+    return rounds * 12 * 16 * 2 * 2;
+}
+
+void gk_init_avx512bf16(gk_table *table) {
+    table->multiply_bf16_rows = multiply;
+    table->peak_bf16 = peak_bf16;
+}
 
 #pragma clang attribute pop
 #endif

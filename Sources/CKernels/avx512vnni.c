@@ -46,7 +46,10 @@ INLINE lanes_i finish_sums(level_kind kind, dot_sums sums, int32_t row_sum, int3
 
 #include "body_int8.h"
 
-void gk_init_avx512vnni(gk_table *table) { table->multiply_blocks = gk_multiply_blocks_avx512vnni; }
+void gk_init_avx512vnni(gk_table *table) {
+    table->multiply_blocks = gk_multiply_blocks_avx512vnni;
+    table->peak_dots = gk_peak_dots_avx512vnni;
+}
 
 #pragma clang attribute pop
 #endif

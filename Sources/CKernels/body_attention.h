@@ -55,6 +55,9 @@ static void GK(fill_table)(gk_table *table) {
     table->multiply = GK(multiply);
     table->multiply_bf16_rows = NULL;
     table->multiply_blocks = GK(multiply_blocks);
+    table->read_floats = GK(read_floats);
+    table->peak_fma = GK(peak_fma);
+    table->peak_dots = GK(peak_dots);
     table->dots = GK(dots);
     table->round_rows_int8 = GK(round_rows_int8);
     table->attention = GK(attention);

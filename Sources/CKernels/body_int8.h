@@ -113,6 +113,7 @@ DEFINE_INT_TILE(2)
 DEFINE_INT_TILE(3)
 DEFINE_INT_TILE(4)
 #if INT_TILE > 4
+#define INT_TILE_ROWS(M) ROWS_12(M)
 DEFINE_INT_TILE(5)
 DEFINE_INT_TILE(6)
 DEFINE_INT_TILE(7)
@@ -126,6 +127,7 @@ DEFINE_INT_TILE(12)
      GK(type##_tile_5), GK(type##_tile_6),  GK(type##_tile_7),  GK(type##_tile_8),                \
      GK(type##_tile_9), GK(type##_tile_10), GK(type##_tile_11), GK(type##_tile_12)}
 #else
+#define INT_TILE_ROWS(M) ROWS_4(M)
 #define INT_TILES(type)                                                                           \
     {0, GK(type##_tile_2), GK(type##_tile_3), GK(type##_tile_4)}
 #endif
@@ -234,4 +236,29 @@ static void GK(multiply_blocks)(const gk_product *q) {
                 put_lanes(q, row + r, index, LOAD(sums + r * GK_PANEL));
         }
     }
+}
+
+/* Rounds of the products' own instructions on registers: what a product can't outrun. */
+#define PEAK_BEGIN(i) dot_sums s##i = start_sums(kind, i, 1);
+#define PEAK_ADD(i) s##i = add_dots(kind, s##i, w, word_at(levels + 4 * i));
+#define PEAK_SINK(i) total += finish_sums(kind, s##i, 1, 1);
+INLINE size_t peak_dots_of(level_kind kind, size_t rounds, float *sink) {
+    const uint8_t bytes[64] = {1, 2, 3};
+    const int8_t levels[64] = {1, 2, 3};
+    lanes_i total = (lanes_i)(0);
+    INT_TILE_ROWS(PEAK_BEGIN)
+    for (size_t i = 0; i < rounds; i++) {
+        /* Read anew in each round, as a product's are. */
+        __asm__ volatile("" : : "r"(bytes), "r"(levels) : "memory");
+        weight_bytes w = take_weights(kind, bytes);
+        INT_TILE_ROWS(PEAK_ADD)
+    }
+    INT_TILE_ROWS(PEAK_SINK)
+    *sink += (float)total[0];
+    return rounds * INT_TILE * LANES * 4 * 2;
+}
+
+static size_t GK(peak_dots)(gk_type type, size_t rounds, float *sink) {
+    return type == GK_Q8_0 ? peak_dots_of(SIGNED_BYTES, rounds, sink)
+                           : peak_dots_of(NIBBLES, rounds, sink);
 }

@@ -64,3 +64,35 @@ INLINE void panel_product(size_t rows, size_t k, const float *x, size_t x_stride
                          y_stride, accumulate);
     }
 }
+
+/* Rounds of the tile's multiply-adds on registers: what a product can't outrun. */
+#define PEAK_START(i) lanes_f a##i = SPLAT((float)i);
+#define PEAK_STEP(i) a##i = FMA(a##i, factor, added);
+#define PEAK_END(i) total += a##i;
+static size_t GK(peak_fma)(size_t rounds, float *sink) {
+    lanes_f factor = SPLAT(*sink * 0 + 0.5f), added = SPLAT(*sink * 0 + 1.0f);
+    lanes_f total = SPLAT(0.0f);
+#if TILE == 12
+    ROWS_12(PEAK_START)
+    for (size_t i = 0; i < rounds; i++) { ROWS_12(PEAK_STEP) }
+    ROWS_12(PEAK_END)
+#else
+    ROWS_6(PEAK_START)
+    for (size_t i = 0; i < rounds; i++) { ROWS_6(PEAK_STEP) }
+    ROWS_6(PEAK_END)
+#endif
+    *sink += total[0];
+    return rounds * TILE * LANES * 2;
+}
+
+/* The sum of many floats, only to have them read. */
+static float GK(read_floats)(const float *x, size_t count) {
+    lanes_f a = SPLAT(0.0f), b = a, c = a, d = a;
+    for (size_t i = 0; i + 4 * LANES <= count; i += 4 * LANES) {
+        a += LOAD(x + i);
+        b += LOAD(x + i + LANES);
+        c += LOAD(x + i + 2 * LANES);
+        d += LOAD(x + i + 3 * LANES);
+    }
+    return sum_of_lanes(a + b + c + d);
+}

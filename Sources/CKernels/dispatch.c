@@ -66,6 +66,14 @@ void gk_round_rows_int8(const float *x, size_t x_stride, size_t rows, size_t inp
     table.round_rows_int8(x, x_stride, rows, inputs, levels, blocks);
 }
 
+float gk_read_floats(const float *x, size_t count) { return table.read_floats(x, count); }
+
+size_t gk_peak(gk_type type, size_t rounds, float *sink) {
+    if (type > GK_BF16) return table.peak_dots(type, rounds, sink);
+    if (type == GK_BF16 && table.peak_bf16) return table.peak_bf16(rounds, sink);
+    return table.peak_fma(rounds, sink);
+}
+
 void gk_dots(const gk_dot_product *product) { table.dots(product); }
 
 void gk_attention(const gk_attention_tile *tile) { table.attention(tile); }

@@ -21,6 +21,10 @@ typedef struct {
     size_t (*index_of_sum)(const float *, size_t, double);
     float (*log_sum_exp)(const float *, size_t);
     float (*exponentials)(float *, float, size_t);
+    float (*read_floats)(const float *, size_t);
+    size_t (*peak_fma)(size_t, float *);
+    size_t (*peak_bf16)(size_t, float *); /* NULL below GK_AVX512BF16 */
+    size_t (*peak_dots)(gk_type, size_t, float *);
 } gk_table;
 
 void gk_init_portable(gk_table *table);

@@ -128,6 +128,77 @@ struct ServeEndToEndTests {
         #expect(after.1?.answered.first?["merged"] == nil)
     }
 
+    @Test func hotMergingAnswersFromMergedWeightsWithinRounding() throws {
+        let folder = try TemporaryDirectory()
+        let socket = folder.file("graft.sock")
+        let server = GraftProcess.make(
+            ["serve", "--socket", socket, "--merge", "hot", "--prefix-cache", "off"]
+                + arguments(Checkout.model("tiny-llama"), ["law", "medicine"]))
+        server.standardError = FileHandle.nullDevice
+        try server.run()
+        defer { server.terminate() }
+        let client = try UnixClient(socket)
+        func score(_ id: Int, _ adapter: String) throws -> ([Double], JSONObject?) {
+            client.send(
+                #"{"id":\#(id),"tokens":[1,40,300,77,12],"adapter":\#(adapter),"max_tokens":0,"#
+                    + #""prompt_logprobs":3}"#)
+            let entries = try client.next()?["prompt_logprobs"]?.arrayValue ?? []
+            let logprobs = entries.compactMap {
+                $0.arrayValue?.first?.objectValue?["logprob"]?.doubleValue
+            }
+            return (logprobs, try client.answer(id))
+        }
+        let base = try score(1, "null").0
+        let attached = try score(2, #""law""#)
+        #expect(attached.1?.answered.first?["merged"] == nil)
+        // The adapter takes over the traffic and is merged some time after.
+        var merged: [Double]?
+        for id in 3..<3000 where merged == nil {
+            let (logprobs, done) = try score(id, #""law""#)
+            if done?.answered.first?["merged"]?.boolValue == true {
+                merged = logprobs
+            } else {
+                #expect(logprobs == attached.0)
+            }
+        }
+        let found = try #require(merged)
+        #expect(found.count == 4)
+        #expect(zip(found, attached.0).allSatisfy { abs($0 - $1) < 1e-3 })
+        #expect(try score(4000, "null").0 == base)
+        // Other traffic takes over, and it is dropped again.
+        var isAttached = false
+        for id in 5000..<8000 where !isAttached {
+            _ = try score(id, #""medicine""#)
+            guard id % 50 == 0 else { continue }
+            let (logprobs, done) = try score(id + 10_000, #""law""#)
+            isAttached = done?.answered.first?["merged"] == nil
+            if isAttached { #expect(logprobs == attached.0) }
+        }
+        #expect(isAttached)
+    }
+
+    @Test func aDirectoryOfAdaptersIsServedByTheirNames() throws {
+        let folder = try TemporaryDirectory()
+        for name in ["law", "medicine", "rank-1"] {
+            try FileManager.default.copyItem(
+                atPath: Checkout.adapter(name), toPath: folder.file(name))
+        }
+        let lines = ["law", "medicine"].enumerated().map { index, name in
+            #"{"id":\#(index),"tokens":[1,40,300],"adapter":"\#(name)","max_tokens":8,"#
+                + #""temperature":0,"stream":false}"#
+        }
+        let base = ["--base", Checkout.model("tiny-llama")]
+        let lazy = try GraftProcess.serve(
+            base + ["--adapter-dir", folder.path, "--adapter-memory", "1K"], lines)
+        let named = try GraftProcess.serve(
+            arguments(Checkout.model("tiny-llama"), ["law", "medicine"]), lines)
+        for id in 0..<2 {
+            #expect(lazy.done(id)?.tokens.isEmpty == false)
+            #expect(lazy.done(id)?.tokens == named.done(id)?.tokens)
+            #expect(lazy.done(id)?.answered == named.done(id)?.answered)
+        }
+    }
+
     @Test func aMixIsAskedForByWeights() throws {
         let events = try GraftProcess.serve(
             arguments(Checkout.model("tiny-llama"), ["law", "medicine", "prefix", "prefix-long"]),

@@ -139,6 +139,15 @@ typedef struct {
 
 void gk_dots(const gk_dot_product *product);
 
+/* ---- limits of the machine ---------------------------------------------------------------- */
+
+/* Reads floats as fast as memory gives them; returns their sum. */
+float gk_read_floats(const float *x, size_t count);
+
+/* Does the arithmetic of products with a type, on registers alone; returns the operations done, a
+ * multiplication and an addition being two. `sink` keeps the work from being left out. */
+size_t gk_peak(gk_type type, size_t rounds, float *sink);
+
 /* ---- attention ---------------------------------------------------------------------------- */
 
 /* Floats of one key-value head in one page: keys [dimension][GK_PAGE], then values

@@ -13,7 +13,11 @@ struct BenchCommand: ParsableCommand {
         discussion: """
             Every sequence of the batch reads a prompt of --prompt tokens, then all of them make \
             --generate tokens together. With adapters, sequences take them in turn. Speeds are \
-            medians over --repeat runs, tokens of the whole batch per second.
+            medians over --repeat runs, tokens of the whole batch per second. The machine's own \
+            limits are measured beside them: bytes that all threads read from memory a second, and the \
+            arithmetic of the weights' type on registers alone. 'prefill_share' and 'decode_share' say \
+            how much of the nearer limit was reached: all weights are read once a step, and every \
+            weight is a multiplication and an addition a token.
             """)
 
     @OptionGroup var options: BaseOptions
@@ -54,7 +58,10 @@ struct BenchCommand: ParsableCommand {
             progress.update(Double(run + 1) / Double(`repeat`))
         }
         progress.finish()
-        report(base, prefill: prefill.median, decode: decode.median, loadSeconds: loadSeconds)
+        let limits = StepLimits(base: base, pool: pool)
+        report(
+            base, prefill: prefill.median, decode: decode.median, loadSeconds: loadSeconds,
+            limits: limits)
     }
 
     private func loadPlans(base: BaseModel, pool: WorkerPool) throws -> [AdapterPlan] {
@@ -70,7 +77,8 @@ struct BenchCommand: ParsableCommand {
     }
 
     private func report(
-        _ base: BaseModel, prefill: Double, decode: Double, loadSeconds: Double
+        _ base: BaseModel, prefill: Double, decode: Double, loadSeconds: Double,
+        limits: StepLimits
     ) {
         let result: JSONObject = [
             "prefill_tokens_per_second": .number(prefill.rounded(toPlaces: 2)),
@@ -82,6 +90,16 @@ struct BenchCommand: ParsableCommand {
             "load_seconds": .number(loadSeconds.rounded(toPlaces: 4)),
             "peak_rss_bytes": .integer(Int64(peakResidentByteCount())),
             "adapters": .integer(Int64(adapters.count)),
+            "instruction_set": .string(InstructionSet.current.rawValue),
+            "read_gigabytes_per_second": .number((limits.readBandwidth / 1e9).rounded(toPlaces: 2)),
+            "peak_gigaoperations_per_second": .number(
+                (limits.peakArithmetic / 1e9).rounded(toPlaces: 1)),
+            "prefill_share": .number(
+                (prefill / limits.tokensPerSecond(rowCount: min(prompt, 512), withHead: false))
+                    .rounded(toPlaces: 3)),
+            "decode_share": .number(
+                (decode / limits.tokensPerSecond(rowCount: batch, withHead: true))
+                    .rounded(toPlaces: 3)),
         ]
         if json { return print(JSONValue.object(result).serialized()) }
         for (key, value) in result {

@@ -25,9 +25,10 @@ enum AdapterDirectory {
         guard FileManager.default.fileExists(atPath: full, isDirectory: &isDirectory) else {
             return nil
         }
-        if isDirectory.boolValue { return AdapterOption(name: name, path: full) }
+        if isDirectory.boolValue { return AdapterOption(name: name, path: full, isLazy: true) }
         guard name.hasSuffix(".lora") else { return nil }
-        return AdapterOption(name: String(name.dropLast(".lora".count)), path: full)
+        return AdapterOption(
+            name: String(name.dropLast(".lora".count)), path: full, isLazy: true)
     }
 
     /// - Throws: `DirectoryError` where two adapters have one name.

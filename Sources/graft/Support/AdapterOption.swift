@@ -5,10 +5,13 @@ import Foundation
 struct AdapterOption: ExpressibleByArgument {
     let name: String
     let path: String
+    /// True when its values are read with the first request that asks for it, not at the start.
+    let isLazy: Bool
 
-    init(name: String, path: String) {
+    init(name: String, path: String, isLazy: Bool = false) {
         self.name = name
         self.path = path
+        self.isLazy = isLazy
     }
 
     /// Nil, which the parser answers with a sentence, when there is no name or no path.
@@ -20,6 +23,7 @@ struct AdapterOption: ExpressibleByArgument {
             path = argument
             name = ((argument as NSString).lastPathComponent as NSString).deletingPathExtension
         }
+        isLazy = false
         guard !name.isEmpty, !path.isEmpty else { return nil }
     }
 

@@ -12,7 +12,8 @@ struct LocalSession {
     /// Nil where the base has none.
     let tokenizer: (any Tokenizer)?
 
-    /// Opens the base and registers the adapters, with progress on a terminal.
+    /// Opens the base and loads the adapters, with progress on a terminal; of lazy ones only the
+    /// configuration and the tensors' names, types and shapes are read.
     ///
     /// - Parameter onBadAdapter: called for an adapter that can't be served; nil: that ends the start.
     init(
@@ -29,7 +30,13 @@ struct LocalSession {
             base: base, options: adapterOptions, settings: registrySettings)
         let progress = ProgressLine("Loading adapters")
         for (index, adapter) in adapters.enumerated() {
-            do { try registry.register(name: adapter.name, path: adapter.path) } catch {
+            do {
+                if adapter.isLazy {
+                    try registry.register(name: adapter.name, path: adapter.path)
+                } else {
+                    try registry.load(name: adapter.name, path: adapter.path)
+                }
+            } catch {
                 guard let onBadAdapter else { throw error }
                 onBadAdapter(error)
             }
