@@ -92,7 +92,8 @@ def text_of(data, plots, plots_under):
         tables.turns_text(data),
         *[f"![{PLOTS[name]}]({plots_under}{name})" for name in PLOTS if name in plots],
         tables.zipf_text(data),
-        "Points of the plots are medians too; most rest on one run, as results.json says.",
+        "Points of the plots are medians too; many rest on one run, as results.json says, and a single "
+        "run that the machine's other work held up shows as a point far below its neighbours.",
         "## Who was measured",
         tables.engine_table(data),
         "## Not measured, and why",

@@ -3,8 +3,8 @@
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 760, 400
-LEFT, RIGHT, TOP, BOTTOM = 64, 190, 54, 56
+WIDTH, HEIGHT = 830, 400
+LEFT, RIGHT, TOP, BOTTOM = 64, 260, 54, 56
 # The engine's colour on light and on dark ground: told apart also by readers who see fewer colours.
 COLOURS = {
     "graft": ("#0b62b8", "#5aa9ff"), "llama.cpp": ("#c05600", "#ff9d4d"),
