@@ -174,8 +174,8 @@ import Transformer
         #expect(RecordingSink.summary(await late.sink.wait())?.reason == .timeout)
         #expect(late.lease.releaseCount.load(ordering: .relaxed) == 1)
         let partial = try submit(
-            engine, count: 200, timeout: .milliseconds(200),
-            sink: RecordingSink(delayMicroseconds: 5000))
+            engine, count: 200, timeout: .seconds(1),
+            sink: RecordingSink(delayMicroseconds: 100_000))
         let events = await partial.sink.wait()
         #expect(RecordingSink.summary(events)?.reason == .timeout)
         #expect((1..<200).contains(RecordingSink.tokens(events).count))

@@ -1,3 +1,4 @@
+import Dispatch
 import Engine
 import Testing
 import Transformer
@@ -114,15 +115,17 @@ import Transformer
         let prompt = (0..<64).map { Int32($0) }
         let expected = try await summary(engine(caching: false), prompt).tokens
         let engine = engine(caching: true)
-        let slow = RecordingSink(delayMicroseconds: 20_000)
+        let gate = DispatchSemaphore(value: 0)
+        let held = RecordingSink(gate: gate)
         let handle = try engine.submit(
             GenerationRequest(
                 tokens: prompt, lease: CountingLease(TinyBase.plans[1]),
-                maximumNewTokenCount: 150, sink: slow))
-        while slow.events.isEmpty { await Task.yield() }
+                maximumNewTokenCount: 150, sink: held))
+        while held.events.isEmpty { await Task.yield() }
         async let shared = summary(engine, prompt)
         engine.cancel(handle)
-        #expect(RecordingSink.summary(await slow.wait())?.reason == .cancelled)
+        gate.signal()
+        #expect(RecordingSink.summary(await held.wait())?.reason == .cancelled)
         #expect(try await shared.tokens == expected)
         #expect(try await shared.cachedTokenCount == 48)
         await engine.drain()

@@ -169,22 +169,30 @@ final class RecordingSink: GenerationSink {
     private let state = Mutex(State())
     private let stopAfter: Int
     private let delayMicroseconds: UInt32
+    private let gate: DispatchSemaphore?
 
     /// - Parameters:
     ///   - stopAfter: ends the request with this many tokens.
     ///   - delayMicroseconds: holds the engine up with each event.
-    init(stopAfter: Int = .max, delayMicroseconds: UInt32 = 0) {
+    ///   - gate: holds the engine up after the first event, until it is signalled.
+    init(
+        stopAfter: Int = .max, delayMicroseconds: UInt32 = 0, gate: DispatchSemaphore? = nil
+    ) {
         self.stopAfter = stopAfter
         self.delayMicroseconds = delayMicroseconds
+        self.gate = gate
     }
 
     func receive(_ event: GenerationEvent) -> SinkDecision {
         if delayMicroseconds > 0 { usleep(delayMicroseconds) }
-        return state.withLock { state in
+        let (decision, isFirst) = state.withLock { state in
             state.events.append(event)
             if Self.isTerminal(event) { state.waiter?.resume() }
-            return Self.tokens(state.events).count >= stopAfter ? .stop : .proceed
+            let isEnough = Self.tokens(state.events).count >= stopAfter
+            return (isEnough ? SinkDecision.stop : .proceed, state.events.count == 1)
         }
+        if isFirst { gate?.wait() }
+        return decision
     }
 
     /// All events, once the last has come.
