@@ -2,6 +2,7 @@
 
     tools/make_goldens.py                      everything under models/ and Tests/Goldens/
     tools/make_goldens.py --smollm2 PATH.gguf  also the greedy tokens of SmolLM2-135M-Instruct
+    tools/make_goldens.py --methods [NAME …]   only Tests/Goldens/methods, or its cases NAME…
 
 References are transformers and PEFT; nothing here computes what Graft computes. Bases and adapters
 are random with a fixed seed. Needs the environment of tools/python/requirements.txt.
@@ -500,13 +501,27 @@ def make_smollm2(path):
         json.dumps(golden, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def make_methods(names):
+    """The cases of every method: tools/goldens/methods."""
+    from goldens.methods.generate import make_methods as make
+
+    failed = make(names)
+    if failed:
+        sys.exit(f"make_goldens: {len(failed)} cases failed: {' '.join(failed)}")
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smollm2", help="the GGUF of SmolLM2-135M-Instruct")
     parser.add_argument("--only-smollm2", action="store_true")
+    parser.add_argument("--methods", nargs="*", metavar="NAME",
+                        help="only the methods' cases, or those whose names begin so")
     options = parser.parse_args()
     check_versions()
+    if options.methods is not None:
+        make_methods(options.methods)
+        return
     torch.set_num_threads(2)
     GOLDENS.mkdir(parents=True, exist_ok=True)
     if not options.only_smollm2:
@@ -520,6 +535,7 @@ def main():
         save_file(tensors, GOLDENS / "logits.safetensors", metadata=metadata())
         (GOLDENS / "manifest.json").write_text(
             json.dumps({"metadata": metadata(), "cases": cases}, indent=1) + "\n", encoding="utf-8")
+        make_methods([])
     if options.smollm2:
         make_smollm2(options.smollm2)
 
