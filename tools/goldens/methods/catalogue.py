@@ -1,5 +1,8 @@
 """All cases, in the order of the manifest."""
 
-from . import infused, lora, prompts, trained_weights
+from . import deltas, infused, lora, projections, prompts, rotations, trained_weights
 
-CASES = [*infused.CASES, *lora.CASES, *prompts.CASES, *trained_weights.CASES]
+CASES = [
+    *infused.CASES, *lora.CASES, *prompts.CASES, *trained_weights.CASES, *deltas.CASES,
+    *projections.CASES, *rotations.CASES,
+]

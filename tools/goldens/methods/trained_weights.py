@@ -3,15 +3,7 @@
 import torch
 
 from .case import ATTENTION, BF16, BIASED, LLAMA, MIXED, QWEN, Case, spread
-
-
-def peft(name, **options):
-    """A configuration of PEFT's class `name`."""
-    def config(_):
-        import peft as library
-
-        return getattr(library, name)(**{"task_type": "CAUSAL_LM", **options})
-    return config
+from .peft_config import peft
 
 
 def adalora(**options):
