@@ -22,7 +22,8 @@ class Case:
 
     `config` makes the PEFT configuration from the base's own. `build`, where given, makes the model
     with the adapter instead of `get_peft_model`; `load`, where given, reads the saved folder back
-    instead of `PeftModel.from_pretrained`; `finish` changes the saved folder.
+    instead of `PeftModel.from_pretrained`; `finish` changes the saved folder. `mergeable` is
+    false where what PEFT's `merge_and_unload` returns is not the adapted model.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Case:
     finish: Callable[[Any], None] | None = None
     prompts: tuple = (tuple(PROMPT),)
     dtype: str | None = "float32"
+    mergeable: bool = True
     note: str = ""
 
     @property
@@ -60,5 +62,5 @@ def randomize(model, rule):
     """Moves every trained parameter away from its first value, zeros included."""
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            new = rule(name, parameter) if rule else parameter.data + spread(parameter)
-            parameter.data = new.detach().to(parameter.dtype).contiguous()
+            # In place: tied adapters are views of one storage.
+            parameter.data.copy_(rule(name, parameter) if rule else parameter.data + spread(parameter))

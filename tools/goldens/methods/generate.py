@@ -83,6 +83,8 @@ def greedy(model, prompt):
 
 def merged(case, folder, reference):
     """How the case merges: whether it does, how far off, and the logits where they differ."""
+    if not case.mergeable:
+        return {"merges": False}, {}
     try:
         model = load(case, load_base(case.base), folder)
         model = model.merge_and_unload().eval()
