@@ -78,6 +78,8 @@ extension AdapterError {
             "\(file): tensor '\(tensor)' has shape \(found), expected \(expected): \(reason)"
         case .unsupportedType(let tensor, let found, let supported, let file):
             "\(file): tensor '\(tensor)' is of type \(found); supported are \(supported)"
+        case .invalidValues(let tensor, let reason, let file):
+            "\(file): tensor '\(tensor)' can't be used: \(reason); use the file as it was saved"
         case .notFinite(let tensor, let count, let first, let file):
             "\(file): tensor '\(tensor)' has \(count) non-finite value\(count == 1 ? "" : "s") "
                 + "(first at \(first)): the adapter is damaged or its training diverged"

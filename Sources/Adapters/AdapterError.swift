@@ -31,6 +31,7 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     case missingTensor(String, reason: String, file: String)
     case wrongShape(tensor: String, expected: [Int], found: [Int], reason: String, file: String)
     case unsupportedType(tensor: String, found: String, supported: String, file: String)
+    case invalidValues(tensor: String, reason: String, file: String)
     case notFinite(tensor: String, count: Int, first: [Int], file: String)
 
     // Registry

@@ -3,6 +3,9 @@ public import Transformer
 
 /// Reads an adapter of any supported kind and compiles it to operators.
 public enum AdapterReader {
+    /// PEFT's spellings of the methods that can be read, sorted.
+    public static var supportedMethods: [String] { Methods.supported }
+
     /// - Parameters:
     ///   - name: what the adapter is called in messages and listings.
     ///   - path: a PEFT directory or a `.lora` file, told apart by content.

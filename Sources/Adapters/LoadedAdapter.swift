@@ -63,6 +63,8 @@ extension LinearOperator {
     fileprivate var byteCount: Int {
         switch self {
         case .lowRank(let lowRank): lowRank.a.byteCount + lowRank.b.byteCount
+        case .dense(let matrix): matrix.byteCount
+        case .update(let map), .input(let map), .output(let map), .after(let map): map.byteCount
         case .bias(let bias): bias.count * MemoryLayout<Float>.stride
         case .replacement(let matrix, let bias):
             matrix.byteCount + (bias?.count ?? 0) * MemoryLayout<Float>.stride
@@ -74,6 +76,7 @@ extension EmbeddingOperator {
     fileprivate var byteCount: Int {
         switch self {
         case .lowRank(let rows, let b, _): rows.count * MemoryLayout<Float>.stride + b.byteCount
+        case .outputScale(let difference): difference.count * MemoryLayout<Float>.stride
         case .replacement(let table): table.byteCount
         }
     }

@@ -62,11 +62,13 @@ struct TargetModules {
 
     /// - Throws: `AdapterError`: settings of another type, combinations that PEFT refuses, patterns
     ///   that can't be compiled.
-    init(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
+    init(
+        _ configuration: inout AdapterConfiguration, standard: [String]? = nil
+    ) throws(AdapterError) {
         let file = configuration.file
-        guard let names = try configuration.names("target_modules") else {
-            throw .missingSetting("target_modules", file: file)
-        }
+        guard
+            let names = try configuration.names("target_modules") ?? standard.map(ModuleNames.list)
+        else { throw .missingSetting("target_modules", file: file) }
         value = names
         targets =
             names == .expression("all-linear")

@@ -65,6 +65,8 @@ static void GK(fill_table)(gk_table *table) {
     table->rotary = GK(rotary);
     table->silu_multiply = GK(silu_multiply);
     table->add = GK(add);
+    table->scaled_add = GK(scaled_add);
+    table->scaled_product_add = GK(scaled_product_add);
     table->scale = GK(scale);
     table->index_of_maximum = GK(index_of_maximum);
     table->index_at_least = GK(index_at_least);

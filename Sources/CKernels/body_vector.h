@@ -97,6 +97,15 @@ static void GK(scale)(float *x, float factor, size_t count) {
     for (size_t i = 0; i < count; i++) x[i] *= factor;
 }
 
+static void GK(scaled_add)(const float *x, float factor, float *y, size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] += factor * x[i];
+}
+
+static void GK(scaled_product_add)(const float *x, const float *d, float factor, float *y,
+                                   size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] += factor * (d[i] * x[i]);
+}
+
 INLINE float maximum_of(const float *x, size_t count) {
     lanes_f maximum = SPLAT(-INFINITY);
     size_t i = 0;

@@ -93,6 +93,14 @@ void gk_silu_multiply(float *gate, const float *up, size_t count) {
 
 void gk_add(const float *x, float *y, size_t count) { table.add(x, y, count); }
 
+void gk_scaled_add(const float *x, float factor, float *y, size_t count) {
+    table.scaled_add(x, factor, y, count);
+}
+
+void gk_scaled_product_add(const float *x, const float *d, float factor, float *y, size_t count) {
+    table.scaled_product_add(x, d, factor, y, count);
+}
+
 void gk_scale(float *x, float factor, size_t count) { table.scale(x, factor, count); }
 
 size_t gk_index_of_maximum(const float *x, size_t count) {

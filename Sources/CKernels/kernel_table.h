@@ -15,6 +15,8 @@ typedef struct {
     void (*rotary)(float *, size_t, size_t, const float *, const float *);
     void (*silu_multiply)(float *, const float *, size_t);
     void (*add)(const float *, float *, size_t);
+    void (*scaled_add)(const float *, float, float *, size_t);
+    void (*scaled_product_add)(const float *, const float *, float, float *, size_t);
     void (*scale)(float *, float, size_t);
     size_t (*index_of_maximum)(const float *, size_t);
     size_t (*index_at_least)(const float *, size_t, size_t, float);

@@ -61,7 +61,7 @@ public final class AttentionScratch: WorkerJob {
 
     public init() {}
 
-    func perform(task: Int, worker: Int) {
+    package func perform(task: Int, worker: Int) {
         guard let tiling else { return }
         let (tile, head) = task.quotientAndRemainder(
             dividingBy: tiling.shape.keyValueHeadCount)

@@ -24,6 +24,15 @@ public struct RowView: BitwiseCopyable, @unchecked Sendable {
     let bytes: UnsafeRawPointer
     public let outputCount: Int
     public let inputCount: Int
+
+    /// `count` of its rows (outputs), from `first` on.
+    public func rows(_ first: Int, count: Int) -> RowView {
+        precondition(first >= 0 && first + count <= outputCount)
+        let size = type == GK_F32 ? 4 : 2
+        return RowView(
+            type: type, bytes: bytes + first * inputCount * size, outputCount: count,
+            inputCount: inputCount)
+    }
 }
 
 extension PackedMatrix {

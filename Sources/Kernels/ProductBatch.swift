@@ -132,7 +132,7 @@ public final class ProductBatch: WorkerJob {
         taskCount = 0
     }
 
-    func perform(task: Int, worker: Int) {
+    package func perform(task: Int, worker: Int) {
         guard let rounded else { return }
         let scratch = pool.productScratch(worker: worker)
         entries.withUnsafeBufferPointer { Self.run(task, of: $0, rounded, scratch: scratch) }

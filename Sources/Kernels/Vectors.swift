@@ -40,6 +40,41 @@ public enum Vectors {
         gk_add(addend, target, count)
     }
 
+    /// target += factor · values
+    public static func add(
+        _ values: UnsafePointer<Float>, scaledBy factor: Float,
+        to target: UnsafeMutablePointer<Float>, count: Int
+    ) {
+        gk_scaled_add(values, factor, target, count)
+    }
+
+    /// target += factor · (diagonal ⊙ values)
+    public static func add(
+        _ values: UnsafePointer<Float>, times diagonal: UnsafePointer<Float>,
+        scaledBy factor: Float, to target: UnsafeMutablePointer<Float>, count: Int
+    ) {
+        gk_scaled_product_add(values, diagonal, factor, target, count)
+    }
+
+    /// output[o] = scale · Σ_k input[k] · W[o, k] for one row.
+    public static func multiply(
+        _ matrix: RowView, _ input: UnsafePointer<Float>, scaledBy scale: Float,
+        output: UnsafeMutablePointer<Float>
+    ) {
+        var dots = gk_dot_product()
+        dots.type = matrix.type
+        dots.weights = matrix.bytes
+        dots.outputs = matrix.outputCount
+        dots.inputs = matrix.inputCount
+        dots.x = input
+        dots.x_stride = matrix.inputCount
+        dots.rows = 1
+        dots.y = output
+        dots.y_stride = matrix.outputCount
+        dots.scale = scale
+        gk_dots(&dots)
+    }
+
     /// values *= factor
     public static func scale(_ values: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
         gk_scale(values, factor, count)

@@ -1,7 +1,7 @@
 internal import CKernels
 
 /// Work of many tasks that is done again and again.
-protocol WorkerJob: AnyObject {
+package protocol WorkerJob: AnyObject {
     func perform(task: Int, worker: Int)
 }
 
@@ -36,7 +36,7 @@ public final class WorkerPool: Sendable {
     }
 
     /// The same for a job that is an object: nothing is allocated.
-    func run(taskCount: Int, _ job: any WorkerJob) {
+    package func run(taskCount: Int, _ job: any WorkerJob) {
         guard taskCount > 0 else { return }
         crew.run(taskCount: taskCount, job)
     }

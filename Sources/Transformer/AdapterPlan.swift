@@ -25,8 +25,22 @@ public final class AdapterPlan: Sendable {
         var replacementBias: [Float]?
         /// Factors with scaling · weight folded into `scaling`.
         var lowRanks: [LowRankOperator] = []
+        /// Whole matrices that act beside the base's, with their weights.
+        var dense: [(matrix: PackedMatrix, weight: Float)] = []
         /// The sum of all bias differences, [outputCount].
         var bias: [Float]?
+        /// In order of application within their place.
+        var maps: [PlacedMap] = []
+    }
+
+    /// A map of rows, where it attaches, and its weight.
+    struct PlacedMap: Sendable {
+        enum Place: UInt8, Sendable { case input, output, update, after }
+        let place: Place
+        let map: RowMap
+        let weight: Float
+        /// The adapter's name, for messages.
+        let owner: String
     }
 
     /// h += B rows[token], scaled.
@@ -39,6 +53,8 @@ public final class AdapterPlan: Sendable {
     struct Embedding: Sendable {
         var replacement: PackedMatrix?
         var lowRanks: [EmbeddingLowRank] = []
+        /// What each feature of a row is multiplied with, less 1; nil for 0.
+        var scale: [Float]?
     }
 
     /// What the views point to.
@@ -87,6 +103,9 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
     case weightOfPrefix(adapter: String, weight: Float)
     case twoPrefixes(String, String)
     case twoReplacements(String, String, slot: String)
+    case crossedMaps(input: String, output: String, slot: String)
+    case twoBottlenecks(String, String, slot: String)
+    case weightOfBottleneck(adapter: String, weight: Float)
 
     public var description: String {
         switch self {
@@ -102,6 +121,15 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
         case .twoReplacements(let first, let second, let slot):
             "adapters '\(first)' and '\(second)' both replace \(slot), and only one can stand "
                 + "there: drop one of them"
+        case .crossedMaps(let input, let output, let slot):
+            "adapter '\(input)' changes the input of \(slot) and adapter '\(output)' its output, "
+                + "and the two changes don't add up: drop one of them"
+        case .twoBottlenecks(let first, let second, let slot):
+            "adapters '\(first)' and '\(second)' both put a bottleneck behind \(slot), and which "
+                + "comes first would change the answer: drop one of them"
+        case .weightOfBottleneck(let adapter, let weight):
+            "adapter '\(adapter)' is not linear, so that it has a meaning at weight 1 only; the "
+                + "request asks for \(weight): use weight 1"
         }
     }
 }

@@ -10,6 +10,7 @@ extension ForwardPass {
             let embedding = slice.plan.embedding
             look(up: range, rows, in: embedding?.replacement ?? base.weights.embedding)
             guard let embedding else { continue }
+            if let scale = embedding.scale { change(range, by: scale) }
             for lowRank in embedding.lowRanks { add(lowRank, to: range, rows) }
         }
     }
@@ -22,6 +23,17 @@ extension ForwardPass {
                     let row = range.lowerBound + offset
                     table.unpackRow(Int(tokens[row]), into: hidden.row(row))
                 }
+            }
+        }
+    }
+
+    /// h += d ⊙ h
+    private func change(_ range: Range<Int>, by difference: [Float]) {
+        let hidden = buffers.hidden
+        difference.withUnsafeBufferPointer { difference in
+            for row in range {
+                let values = hidden.row(row)
+                for i in 0..<hidden.width { values[i] += difference[i] * values[i] }
             }
         }
     }

@@ -74,8 +74,19 @@ public final class ForwardPass {
         attention.store(layer: layer, pages: pages, buffers: b)
         attention.run(layer: layer, pages: pages, pool: pool)
         linear.begin(input: b.attended)
-        linear.add(slot: slot(layer, .attentionOutput), to: b.hidden, accumulating: true)
+        linear.add(slot: slot(layer, .attentionOutput), to: b.projected)
         linear.run(rows.plans)
+        addProjected()
+    }
+
+    /// h += what the sublayer made
+    private func addProjected() {
+        let (hidden, projected) = (buffers.hidden, buffers.projected)
+        forEachRowBlock(of: rows.count) { block in
+            Vectors.add(
+                projected.row(block.lowerBound), to: hidden.row(block.lowerBound),
+                count: block.count * hidden.width)
+        }
     }
 
     /// h += W_down · (silu(W_gate · n) ⊙ W_up · n), n = norm(h)
@@ -93,8 +104,9 @@ public final class ForwardPass {
                 count: block.count * gate.width)
         }
         linear.begin(input: b.gate)
-        linear.add(slot: slot(layer, .down), to: b.hidden, accumulating: true)
+        linear.add(slot: slot(layer, .down), to: b.projected)
         linear.run(rows.plans)
+        addProjected()
     }
 
     /// Only rows that need logits reach the head.

@@ -5,17 +5,23 @@ import Kernels
 ///
 /// Two jobs of the worker pool, whatever the number of projections and plans: all frozen products and
 /// every A·x; then every B·(A·x). A mix adds its second operator in a third, and so on, so that
-/// each output has one order of additions. Rows whose plan leaves a slot alone have no part in it.
+/// each output has one order of additions. Maps of rows run in jobs of their own, only where there
+/// are any. Rows whose plan leaves a slot alone have no part in it.
+///
+/// Where a plan changes the input of a slot, the projection takes a copy of all rows with those of
+/// the plan changed: still one product with the frozen weights.
 final class LinearStage {
     private struct Projection: BitwiseCopyable {
         var slot: Int
         var output: RowBuffer
-        var accumulating: Bool
+        /// Which copy of the rows it takes; 0 are the rows themselves.
+        var copy = 0
     }
 
     private let base: PlanViews
     private let batch: ProductBatch
     private let buffers: StepBuffers
+    private let maps: RowMapJob
     private var input: RowBuffer
     private var projections: [Projection] = []
 
@@ -23,6 +29,7 @@ final class LinearStage {
         self.base = base
         self.buffers = buffers
         batch = ProductBatch(pool: pool)
+        maps = RowMapJob(pool: pool)
         input = buffers.normed
     }
 
@@ -33,8 +40,8 @@ final class LinearStage {
     }
 
     /// - Parameter slot: by `SlotTable.index(of: LinearSlot)`.
-    func add(slot: Int, to output: RowBuffer, accumulating: Bool = false) {
-        projections.append(Projection(slot: slot, output: output, accumulating: accumulating))
+    func add(slot: Int, to output: RowBuffer) {
+        projections.append(Projection(slot: slot, output: output))
     }
 
     /// Computes all projections.
@@ -42,12 +49,14 @@ final class LinearStage {
     /// - Parameter ranges: the plans of rows 0 ..< n of input and outputs, without gaps.
     func run(_ ranges: [PlanRange]) {
         guard let rowCount = ranges.last?.rows.upperBound else { return }
+        let (rows, copyCount) = changedInput(ranges, rowCount: rowCount)
         batch.begin(
-            input: input.pointer, rowCount: rowCount, stride: input.width, width: input.width)
+            input: rows, rowCount: rowCount * (1 + copyCount), stride: input.width,
+            width: input.width)
         var floatCount = 0
         var depth = 0
         for projection in projections {
-            addFrozen(projection, ranges)
+            addFrozen(projection, ranges, firstRow: projection.copy * rowCount)
             for range in ranges {
                 let view = range.views.linear[projection.slot]
                 depth = max(depth, view.lowRankCount)
@@ -58,17 +67,81 @@ final class LinearStage {
         }
         let products = buffers.lowRank(floatCount: floatCount)
         forEachLowRank(ranges) { lowRank, _, range, _, place in
+            guard let a = lowRank.a else {
+                return copyScaled(range.rows, by: lowRank.scaling, to: products + place)
+            }
             batch.add(
-                lowRank.a, rows: range.rows, output: products + place,
+                a, rows: range.rows, output: products + place,
                 outputStride: lowRank.rank, scale: lowRank.scaling)
         }
         batch.run()
+        runMaps(.output, ranges)
         for projection in projections { addBiases(projection, ranges) }
         for turn in 0..<depth { expand(turn, ranges, products) }
+        runMaps(.update, ranges)
+        runMaps(.after, ranges)
+    }
+
+    /// The rows that the products take: the input itself; or, where some plan changes the input of a
+    /// slot, a copy of it, followed by one for each such projection.
+    private func changedInput(
+        _ ranges: [PlanRange], rowCount: Int
+    ) -> (UnsafeMutablePointer<Float>, copyCount: Int) {
+        var copyCount = 0
+        for index in projections.indices {
+            let slot = projections[index].slot
+            if ranges.contains(where: { $0.views.linear[slot].hasMap(at: .input) }) {
+                copyCount += 1
+                projections[index].copy = copyCount
+            }
+        }
+        guard copyCount > 0 else { return (input.pointer, 0) }
+        let floatCount = rowCount * input.width
+        let rows = buffers.changed(floatCount: (1 + copyCount) * floatCount)
+        for copy in 0...copyCount {
+            (rows + copy * floatCount).update(from: input.pointer, count: floatCount)
+        }
+        for projection in projections where projection.copy > 0 {
+            let copy = rows + projection.copy * floatCount
+            for range in ranges {
+                let offset = range.rows.lowerBound * input.width
+                maps.add(
+                    range.views.linear[projection.slot], .input, rowCount: range.rows.count,
+                    input: input.pointer + offset, inputStride: input.width,
+                    output: copy + offset, outputStride: input.width)
+            }
+        }
+        maps.run()
+        return (rows, copyCount)
+    }
+
+    private func runMaps(_ places: RowMapJob.Places, _ ranges: [PlanRange]) {
+        for projection in projections {
+            for range in ranges {
+                let view = range.views.linear[projection.slot]
+                guard view.mapCount > 0 else { continue }
+                maps.add(
+                    view, places, rowCount: range.rows.count,
+                    input: input.row(range.rows.lowerBound), inputStride: input.width,
+                    output: projection.output.row(range.rows.lowerBound),
+                    outputStride: projection.output.width)
+            }
+        }
+        maps.run()
+    }
+
+    private func copyScaled(
+        _ rows: Range<Int>, by scale: Float, to target: UnsafeMutablePointer<Float>
+    ) {
+        let count = rows.count * input.width
+        target.update(from: input.row(rows.lowerBound), count: count)
+        if scale != 1 { Vectors.scale(target, by: scale, count: count) }
     }
 
     /// y = W x for runs of rows that have the same matrix at the slot.
-    private func addFrozen(_ projection: Projection, _ ranges: [PlanRange]) {
+    private func addFrozen(
+        _ projection: Projection, _ ranges: [PlanRange], firstRow: Int
+    ) {
         var start = 0
         while start < ranges.count {
             let view = ranges[start].views.linear[projection.slot]
@@ -81,8 +154,9 @@ final class LinearStage {
             let rows = ranges[start].rows.lowerBound..<ranges[end - 1].rows.upperBound
             if let matrix = view.matrix ?? base.linear[projection.slot].matrix {
                 batch.add(
-                    matrix, rows: rows, output: projection.output.row(rows.lowerBound),
-                    outputStride: projection.output.width, accumulating: projection.accumulating)
+                    matrix, rows: firstRow + rows.lowerBound..<firstRow + rows.upperBound,
+                    output: projection.output.row(rows.lowerBound),
+                    outputStride: projection.output.width, accumulating: false)
             }
             start = end
         }

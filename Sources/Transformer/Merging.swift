@@ -48,6 +48,13 @@ extension BaseModel {
         for (op, weight) in operators {
             switch op {
             case .lowRank(let lowRank): lowRank.add(to: result.pointer, weight: weight, pool: pool)
+            case .dense(let matrix): add(matrix, weight, to: result.pointer, pool)
+            case .update(let map): map.add(to: result.pointer, scaledBy: weight)
+            case .input(let map):
+                add(start, times: map, weight, to: result.pointer, pool)
+            case .output(let map):
+                add(map, times: start, weight, to: result.pointer, pool)
+            case .after: break
             case .bias(let difference):
                 let sum = bias ?? Array(repeating: 0, count: difference.count)
                 bias = zip(sum, difference).map { $0 + weight * $1 }
@@ -68,6 +75,13 @@ extension BaseModel {
         var start = weights.embedding
         for case (.replacement(let table), _) in operators { start = table }
         start.unpack(into: result.pointer, pool: pool)
+        let table = Array(UnsafeBufferPointer(start: result.pointer, count: result.count))
+        for case (.outputScale(let difference), let weight) in operators {
+            for index in 0..<result.count {
+                result.pointer[index] +=
+                    weight * difference[index % shape.inputCount] * table[index]
+            }
+        }
         for case (.lowRank(let rows, let b, let scaling), let weight) in operators {
             add(rows: rows, b: b, scaling: scaling * weight, to: result.pointer, pool: pool)
         }

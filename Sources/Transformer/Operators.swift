@@ -19,9 +19,19 @@ public struct LowRankOperator: Sendable {
     public var rank: Int { a.outputCount }
 }
 
-/// What an adapter may do to a linear layer.
+/// What an adapter may do to a linear layer y = W x + b.
 public enum LinearOperator: Sendable {
     case lowRank(LowRankOperator)
+    /// y += D x, where no smaller form is exact. **Shape**: [outputCount, inputCount].
+    case dense(PackedMatrix)
+    /// y += M x
+    case update(RowMap)
+    /// y += W M x: a change of the input.
+    case input(RowMap)
+    /// y += M W x: a change of the output, before its bias.
+    case output(RowMap)
+    /// y += f(y) with the finished output, its bias and all updates included; f need not be linear.
+    case after(RowMap)
     /// Added to the output; the difference to the base's own bias. **Shape**: [outputCount].
     case bias([Float])
     /// Stands in place of the base's matrix and bias. **Shape**: matrix [outputCount, inputCount].
@@ -39,6 +49,8 @@ public enum EmbeddingOperator: Sendable {
     /// h += scaling · B a[token].
     /// **Shape**: `rows` [vocabularyCount, rank], one row a token; `b` [hiddenSize, rank].
     case lowRank(rows: [Float], b: PackedMatrix, scaling: Float)
+    /// h += d ⊙ (the table's row). **Shape**: [hiddenSize].
+    case outputScale([Float])
     /// Stands in place of the base's table. **Shape**: [vocabularyCount, hiddenSize].
     case replacement(PackedMatrix)
 }
@@ -57,7 +69,12 @@ public struct AdapterOperators: Sendable {
     public init() {}
 
     /// True when the whole effect is a change of weights, so that it can be merged.
-    public var isWeightSpace: Bool { prefix == nil }
+    public var isWeightSpace: Bool {
+        prefix == nil
+            && !linear.values.joined().contains {
+                if case .after(let map) = $0 { !map.isLinear } else { false }
+            }
+    }
 
     /// True when some operator stands in place of a base weight, which has no meaning at a weight
     /// other than 1.

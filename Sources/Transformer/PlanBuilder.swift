@@ -39,6 +39,12 @@ struct PlanBuilder {
             let scaling = lowRank.scaling * part.weight
             entry.lowRanks.append(
                 LowRankOperator(a: lowRank.a, b: lowRank.b, scaling: scaling))
+        case .dense(let matrix):
+            entry.dense.append((matrix, part.weight))
+        case .update(let map): entry.maps.append(placed(map, .update, part))
+        case .input(let map): entry.maps.append(placed(map, .input, part))
+        case .output(let map): entry.maps.append(placed(map, .output, part))
+        case .after(let map): entry.maps.append(placed(map, .after, part))
         case .bias(let difference):
             var sum = entry.bias ?? Array(repeating: 0, count: difference.count)
             for i in sum.indices { sum[i] += part.weight * difference[i] }
@@ -48,7 +54,36 @@ struct PlanBuilder {
             entry.replacement = matrix
             entry.replacementBias = bias
         }
+        try checkMaps(entry.maps, at: slot)
         linear[index] = entry
+    }
+
+    private func placed(
+        _ map: RowMap, _ place: AdapterPlan.PlacedMap.Place, _ part: SelectedOperators
+    ) -> AdapterPlan.PlacedMap {
+        AdapterPlan.PlacedMap(place: place, map: map, weight: part.weight, owner: part.name)
+    }
+
+    /// The last map must add up with those before.
+    private func checkMaps(
+        _ maps: [AdapterPlan.PlacedMap], at slot: LinearSlot
+    ) throws(CombinationError) {
+        guard let last = maps.last else { return }
+        if last.place == .after, last.weight != 1 {
+            throw .weightOfBottleneck(adapter: last.owner, weight: last.weight)
+        }
+        for other in maps where other.owner != last.owner {
+            let name = slots.name(of: .linear(slot))
+            switch (other.place, last.place) {
+            case (.input, .output):
+                throw .crossedMaps(input: other.owner, output: last.owner, slot: name)
+            case (.output, .input):
+                throw .crossedMaps(input: last.owner, output: other.owner, slot: name)
+            case (.after, .after):
+                throw .twoBottlenecks(other.owner, last.owner, slot: name)
+            default: continue
+            }
+        }
     }
 
     private mutating func add(
@@ -69,6 +104,10 @@ struct PlanBuilder {
             entry.lowRanks.append(
                 AdapterPlan.EmbeddingLowRank(
                     rows: rows, b: b, scaling: scaling * part.weight))
+        case .outputScale(let difference):
+            var sum = entry.scale ?? Array(repeating: 0, count: difference.count)
+            for i in sum.indices { sum[i] += part.weight * difference[i] }
+            entry.scale = sum
         case .replacement(let table):
             try claim(.embedding, for: part)
             entry.replacement = table

@@ -18,9 +18,9 @@ struct ViewList<Element: BitwiseCopyable>: BitwiseCopyable {
     func deallocate() { pointer.deallocate() }
 }
 
-/// A low-rank operator as products see it.
+/// A low-rank operator as products see it; or a whole matrix, which has no A.
 struct LowRankView: BitwiseCopyable {
-    let a: RowView
+    let a: RowView?
     let b: PackedView
     let scaling: Float
 
@@ -30,7 +30,27 @@ struct LowRankView: BitwiseCopyable {
         scaling = lowRank.scaling
     }
 
-    var rank: Int { a.outputCount }
+    init(_ matrix: PackedMatrix, weight: Float) {
+        a = nil
+        b = matrix.view
+        scaling = weight
+    }
+
+    /// Values between A and B.
+    var rank: Int { b.inputCount }
+}
+
+/// A map of rows as a step sees it.
+struct RowMapView: BitwiseCopyable {
+    let place: AdapterPlan.PlacedMap.Place
+    let map: Unmanaged<RowMap>
+    let scale: Float
+
+    init(_ placed: AdapterPlan.PlacedMap) {
+        place = placed.place
+        map = Unmanaged.passUnretained(placed.map)
+        scale = placed.weight
+    }
 }
 
 /// What stands at a linear slot, for the base or a plan.
@@ -44,6 +64,15 @@ struct LinearView: BitwiseCopyable {
     /// Low-rank operators, in order; the first ones of each plan run together.
     var lowRanks: UnsafePointer<LowRankView>?
     var lowRankCount = 0
+    /// Maps of rows, in order.
+    var maps: UnsafePointer<RowMapView>?
+    var mapCount = 0
+
+    /// True where a map of this place attaches.
+    func hasMap(at place: AdapterPlan.PlacedMap.Place) -> Bool {
+        for index in 0..<mapCount where maps![index].place == place { return true }
+        return false
+    }
 
     /// True where two views stand for the same matrix, so that their rows share one product.
     func hasMatrix(of other: LinearView) -> Bool {
@@ -59,19 +88,19 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
     /// By `SlotTable.index(of: NormSlot)`; nil where the base's gain stands.
     let gains: ViewList<UnsafePointer<Float>?>
     private let lowRanks: ViewList<LowRankView>
+    private let maps: ViewList<RowMapView>
     private let values: ViewList<Float>
 
     /// - Parameter linear: by slot; nil where the base acts alone.
     init(linear: [AdapterPlan.Linear?], gains: [[Float]?]) {
-        lowRanks = ViewList(
-            linear.flatMap { entry in
-                (entry?.lowRanks ?? []).filter { $0.rank > 0 && $0.scaling != 0 }.map(
-                    LowRankView.init)
-            })
+        let products = linear.map { $0?.products ?? [] }
+        lowRanks = ViewList(products.flatMap { $0 })
+        maps = ViewList(linear.flatMap { ($0?.activeMaps ?? []).map(RowMapView.init) })
         values = ViewList(
             linear.flatMap { ($0?.replacementBias ?? []) + ($0?.bias ?? []) }
                 + gains.flatMap { $0 ?? [] })
         var lowRank = lowRanks.pointer
+        var map = maps.pointer
         var value = values.pointer
         func take(_ floats: [Float]?) -> UnsafePointer<Float>? {
             guard let floats else { return nil }
@@ -79,15 +108,18 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
             return UnsafePointer(value)
         }
         self.linear = ViewList(
-            linear.map { entry in
+            zip(linear, products).map { entry, products in
                 var view = LinearView()
                 guard let entry else { return view }
                 view.matrix = entry.replacement?.view
                 view.matrixBias = take(entry.replacementBias)
                 view.bias = take(entry.bias)
                 view.lowRanks = UnsafePointer(lowRank)
-                view.lowRankCount = entry.lowRanks.filter { $0.rank > 0 && $0.scaling != 0 }.count
-                lowRank += view.lowRankCount
+                view.lowRankCount = products.count
+                lowRank += products.count
+                view.maps = UnsafePointer(map)
+                view.mapCount = entry.activeMaps.count
+                map += view.mapCount
                 return view
             })
         self.gains = ViewList(gains.map(take))
@@ -97,6 +129,17 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
         linear.deallocate()
         gains.deallocate()
         lowRanks.deallocate()
+        maps.deallocate()
         values.deallocate()
     }
+}
+
+extension AdapterPlan.Linear {
+    /// Low-rank operators, then whole matrices, without those that come to nothing.
+    fileprivate var products: [LowRankView] {
+        lowRanks.filter { $0.rank > 0 && $0.scaling != 0 }.map(LowRankView.init)
+            + dense.filter { $0.weight != 0 }.map { LowRankView($0.matrix, weight: $0.weight) }
+    }
+
+    fileprivate var activeMaps: [AdapterPlan.PlacedMap] { maps.filter { $0.weight != 0 } }
 }

@@ -21,6 +21,8 @@ final class StepBuffers {
     /// [rows, keyValueWidth]
     let keys: RowBuffer
     let values: RowBuffer
+    /// What a sublayer adds to the residual stream, [rows, hiddenSize].
+    let projected: RowBuffer
     /// Attention's output before its projection, [rows, queryWidth].
     let attended: RowBuffer
     /// [rows, intermediateSize]
@@ -32,6 +34,7 @@ final class StepBuffers {
     let logits: RowBuffer
     private var storages: [AlignedBuffer<Float>] = []
     private var lowRankStorage = AlignedBuffer<Float>(count: 0)
+    private var changedStorage = AlignedBuffer<Float>(count: 0)
 
     init(_ configuration: ModelConfiguration, rowCount: Int, logitsRowCount: Int) {
         var storages: [AlignedBuffer<Float>] = []
@@ -42,6 +45,7 @@ final class StepBuffers {
         }
         hidden = buffer(rowCount, configuration.hiddenSize)
         normed = buffer(max(rowCount, logitsRowCount), configuration.hiddenSize)
+        projected = buffer(rowCount, configuration.hiddenSize)
         queries = buffer(rowCount, configuration.queryWidth)
         keys = buffer(rowCount, configuration.keyValueWidth)
         values = buffer(rowCount, configuration.keyValueWidth)
@@ -60,5 +64,13 @@ final class StepBuffers {
             lowRankStorage = AlignedBuffer(count: floatCount + floatCount / 2)
         }
         return lowRankStorage.pointer
+    }
+
+    /// Room for copies of a step's rows whose inputs are changed; as above.
+    func changed(floatCount: Int) -> UnsafeMutablePointer<Float> {
+        if changedStorage.count < floatCount {
+            changedStorage = AlignedBuffer(count: floatCount + floatCount / 2)
+        }
+        return changedStorage.pointer
     }
 }

@@ -19,7 +19,7 @@ import Adapters
         ("r", "2147483648", "expected a whole number from 1 to 32768"),
         ("lora_alpha", "\"4\"", "expected a number from -1000000 to 1000000"),
         ("use_rslora", "\"yes\"", "expected true or false"),
-        ("bias", "\"some\"", "expected \"none\", \"all\", \"lora_only\""),
+        ("bias", "\"some\"", "expected \"none\", \"all\" or \"…_only\""),
         ("target_modules", "[1]", "expected a list of names"),
         ("rank_pattern", "[]", "expected an object"),
     ])
@@ -30,7 +30,7 @@ import Adapters
     }
 
     @Test(arguments: [
-        "use_dora", "alora_invocation_tokens", "trainable_token_indices", "layer_replication",
+        "alora_invocation_tokens", "trainable_token_indices", "layer_replication",
         "target_parameters", "use_qalora", "use_bdlora", "arrow_config", "kasa_config",
         "velora_config", "monteclora_config", "megatron_config",
     ])
@@ -114,7 +114,8 @@ import Adapters
         #expect(failure(adding: "stray").hasSuffix("PEFT's names begin with 'base_model.model.'"))
         #expect(
             failure(adding: prefix + AdapterFixture.query + ".lora_magnitude_vector").hasSuffix(
-                "it is DoRA's magnitude, which can't be served yet"))
+                "the configuration doesn't set 'use_dora', or doesn't target "
+                    + "'\(AdapterFixture.query)'"))
     }
 
     @Test func nonFiniteValuesAreCounted() {

@@ -2,27 +2,16 @@ internal import StrictJSON
 
 /// What a LoRA configuration says, checked.
 struct LoRASettings {
-    /// Which of the base's biases were trained.
-    enum Bias: String, CaseIterable {
-        case none
-        /// Every bias of the base.
-        case all
-        /// Those of the targeted modules.
-        case loraOnly = "lora_only"
-    }
-
     /// A rank above this is a mistake, not a low rank.
     static let rankLimit = 1 << 15
-    private static let patternCountLimit = 4096
 
-    let targets: TargetModules
-    let saved: SavedModules
-    let bias: Bias
+    let tuner: TunerSettings
     /// True: scaling is alpha / sqrt(rank), not alpha / rank. **Source**: arXiv 2312.03732.
     let stabilizesRank: Bool
+    /// True: DoRA, with a magnitude for every output.
+    let normalizesWeights: Bool
     /// True: B has a bias of its own.
     let hasBiasOfB: Bool
-    let tiesEmbeddings: Bool
     private let ranks: ModuleValues<Int>
     private let alphas: ModuleValues<Double>
 
@@ -34,17 +23,15 @@ struct LoRASettings {
             throw .missingSetting("lora_alpha", file: configuration.file)
         }
         stabilizesRank = try configuration.flag("use_rslora")
+        normalizesWeights = try configuration.flag("use_dora")
         hasBiasOfB = try configuration.flag("lora_bias")
-        tiesEmbeddings = try configuration.flag("ensure_weight_tying")
-        bias = try Self.bias(&configuration)
-        targets = try TargetModules(&configuration)
-        saved = SavedModules(names: try configuration.texts("modules_to_save") ?? [])
-        ranks = try Self.values("rank_pattern", standard: rank, &configuration) {
+        tuner = try TunerSettings(&configuration)
+        ranks = try configuration.moduleValues("rank_pattern", standard: rank) {
             (value, configuration) throws(AdapterError) in
             try configuration.count(value, name: "rank_pattern", limit: Self.rankLimit)
         }
         let standardAlpha = try configuration.number(alpha, name: "lora_alpha")
-        alphas = try Self.values("alpha_pattern", standard: standardAlpha, &configuration) {
+        alphas = try configuration.moduleValues("alpha_pattern", standard: standardAlpha) {
             (value, configuration) throws(AdapterError) in
             try configuration.number(value, name: "alpha_pattern")
         }
@@ -58,30 +45,6 @@ struct LoRASettings {
         let alpha = try alphas.value(for: module)
         return Float(stabilizesRank ? alpha / rank.squareRoot() : alpha / rank)
     }
-
-    private static func bias(_ configuration: inout AdapterConfiguration) throws(AdapterError)
-        -> Bias
-    {
-        guard let text = try configuration.text("bias") else { return .none }
-        guard let bias = Bias(rawValue: text) else {
-            throw configuration.invalid(
-                "bias", .string(text),
-                expected: Bias.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
-        }
-        return bias
-    }
-
-    private static func values<Value>(
-        _ name: String, standard: Value, _ configuration: inout AdapterConfiguration,
-        read: (JSONValue, AdapterConfiguration) throws(AdapterError) -> Value
-    ) throws(AdapterError) -> ModuleValues<Value> {
-        var values = ModuleValues(standard: standard)
-        for (key, value) in try configuration.members(name, limit: patternCountLimit) {
-            try values.append(
-                key, try read(value, configuration), setting: name, file: configuration.file)
-        }
-        return values
-    }
 }
 
 extension LoRASettings {
@@ -94,7 +57,6 @@ extension LoRASettings {
     ]
 
     static let unsupported: [(name: String, reason: String)] = [
-        ("use_dora", "DoRA adapters can't be served yet"),
         ("alora_invocation_tokens", "activated LoRA can't be served yet"),
         ("trainable_token_indices", "trained tokens can't be served yet"),
         ("layer_replication", "models with replicated layers can't be served yet"),

@@ -23,15 +23,24 @@ enum Methods {
         var readsValues = true
     }
 
-    typealias Reader = (AdapterFile, Context) throws(AdapterError) -> CompiledAdapter
+    typealias Reader = @Sendable (AdapterFile, Context) throws(AdapterError) -> CompiledAdapter
 
-    static let supported = ["LORA", "PREFIX_TUNING"]
+    private static let readers: [String: Reader] = [
+        "ADALORA": AdaLoRA.read,
+        "BEFT": BEFT.read,
+        "IA3": IA3.read,
+        "LN_TUNING": LNTuning.read,
+        "LORA": LoRA.read,
+        "PREFIX_TUNING": PrefixTuning.read,
+    ]
+
+    static let supported = readers.keys.sorted()
 
     /// Methods of PEFT 0.21, and of older releases, that have no reader.
     static let unsupported: Set<String> = [
-        "ADALORA", "ADAMSS", "ADAPTION_PROMPT", "BEFT", "BOFT", "BONE", "C3A", "CARTRIDGE", "CPT",
-        "DEFT", "DELORA", "FOURIERFT", "FROD", "GLORA", "GRALORA", "HIRA", "HRA", "IA3", "LILY",
-        "LN_TUNING", "LOHA", "LOKR", "MISS", "MULTITASK_PROMPT_TUNING", "OFT", "OSF", "PEANUT",
+        "ADAMSS", "ADAPTION_PROMPT", "BOFT", "BONE", "C3A", "CARTRIDGE", "CPT",
+        "DEFT", "DELORA", "FOURIERFT", "FROD", "GLORA", "GRALORA", "HIRA", "HRA", "LILY",
+        "LOHA", "LOKR", "MISS", "MULTITASK_PROMPT_TUNING", "OFT", "OSF", "PEANUT",
         "POLY", "PROMPT_TUNING", "PSOFT", "PVERA", "P_TUNING", "RANDLORA", "ROAD", "SHADOW",
         "SHIRA", "SUPERTUNING", "TINYLORA", "TRAINABLE_TOKENS", "UNILORA", "VBLORA", "VERA",
         "WAVEFT", "XLORA",
@@ -40,13 +49,9 @@ enum Methods {
     /// - Throws: `AdapterError.missingSetting` without a `peft_type`, `.unsupportedMethod` and
     ///   `.unknownMethod` where no reader has it.
     static func reader(of peftType: String, file: String) throws(AdapterError) -> Reader {
-        switch peftType {
-        case "LORA": return LoRA.read
-        case "PREFIX_TUNING": return PrefixTuning.read
-        case _ where unsupported.contains(peftType):
-            throw .unsupportedMethod(peftType, supported: supported, file: file)
-        default:
-            throw .unknownMethod(peftType, supported: supported, file: file)
-        }
+        if let reader = readers[peftType] { return reader }
+        throw unsupported.contains(peftType)
+            ? .unsupportedMethod(peftType, supported: supported, file: file)
+            : .unknownMethod(peftType, supported: supported, file: file)
     }
 }

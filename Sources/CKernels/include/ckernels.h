@@ -195,6 +195,10 @@ void gk_rotary(float *heads, size_t head_count, size_t dimension, const float *c
 void gk_silu_multiply(float *gate, const float *up, size_t count);
 /* y += x */
 void gk_add(const float *x, float *y, size_t count);
+/* y += factor * x */
+void gk_scaled_add(const float *x, float factor, float *y, size_t count);
+/* y += factor * (d * x), element by element */
+void gk_scaled_product_add(const float *x, const float *d, float factor, float *y, size_t count);
 /* x *= factor */
 void gk_scale(float *x, float factor, size_t count);
 /* The largest value's first index; count > 0, no NaN. */

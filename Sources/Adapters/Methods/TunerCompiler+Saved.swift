@@ -3,7 +3,7 @@ internal import Kernels
 internal import Transformer
 
 // Modules and biases that were trained whole, and tables of the base that were saved along.
-extension LoRACompiler {
+extension TunerCompiler {
     /// A module of `modules_to_save` stands in place of the base's.
     mutating func addSaved(_ slot: Slot) throws(AdapterError) {
         let module = slots.name(of: slot)
@@ -61,18 +61,18 @@ extension LoRACompiler {
     /// the base's.
     mutating func addBaseBias(_ slot: Slot, isTargeted: Bool) throws(AdapterError) {
         guard case .linear(let linear) = slot, let own = base.bias(at: linear) else { return }
-        let part: LoRATensors.Part
+        let part: TensorPart
         switch settings.bias {
         case .none: return
         case .all: part = isTargeted ? .baseBias : .bias
-        case .loraOnly where isTargeted: part = .baseBias
-        case .loraOnly: return
+        case .targeted where isTargeted: part = .baseBias
+        case .targeted: return
         }
         if settings.saved.contains(slots.name(of: slot)) { return }
         let module = slots.name(of: slot)
         let bias = try tensors.require(
             part, at: slot,
-            reason: "'bias' is \"\(settings.bias.rawValue)\" and the base's '\(module)' has one")
+            reason: "'bias' is \"\(settings.bias.text)\" and the base's '\(module)' has one")
         try check(bias, shape: [own.count], reason: "'\(module)' has \(own.count) outputs")
         let trained = try floats(bias)
         operators.linear[linear, default: []].append(.bias(zip(trained, own).map { $0 - $1 }))
@@ -87,7 +87,7 @@ extension LoRACompiler {
         case .linear(.head): own = base.matrix(at: .head)
         default: return
         }
-        for part in [LoRATensors.Part.baseWeight, .weight] {
+        for part in [TensorPart.baseWeight, .weight] {
             guard let tensor = tensors.take(part, at: slot) else { continue }
             let module = slots.name(of: slot)
             try check(

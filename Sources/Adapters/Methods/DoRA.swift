@@ -1,0 +1,101 @@
+internal import Kernels
+internal import Transformer
+
+/// The magnitudes of DoRA: every output is the base's and LoRA's sum, brought to a trained length.
+///
+///     base_model.model.<module>.lora_magnitude_vector   [outputs]
+///
+/// y = g ⊙ (W x + s B A x) + b with g = m / |W + s B A|, the norm over each output's weights. All of
+/// it is known at load: an output map with g − 1, and a B whose rows are multiplied by g.
+///
+/// **Source**: DoRA, arXiv 2402.09353; PEFT 0.21.
+struct DoRA {
+    /// Of an embedding: [hidden, vocabulary].
+    let shape: LinearShape
+    let rank: Int
+    let scaling: Float
+    let biasOfB: [Float]?
+
+    /// - Parameters:
+    ///   - a: **Shape** [rank, inputCount].
+    ///   - b: **Shape** [outputCount, rank].
+    func add(
+        _ linear: LinearSlot, _ a: [Float], _ b: [Float], to compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        let factors = try factors(
+            .linear(linear), sum: compiler.baseMatrix(linear), a, b, &compiler)
+        compiler.operators.linear[linear, default: []] += [
+            .output(DiagonalMap(factors.map { $0 - 1 })),
+            compiler.lowRank(
+                a: a, b: scaled(b, by: factors), rank: rank, shape, scaling: scaling),
+        ]
+        if let biasOfB {
+            compiler.operators.linear[linear, default: []].append(
+                .bias(zip(biasOfB, factors).map { scaling * $0 * $1 }))
+        }
+    }
+
+    /// - Parameters:
+    ///   - rows: **Shape** [vocabulary, rank].
+    ///   - b: **Shape** [hidden, rank].
+    func addEmbedding(
+        rows: [Float], b: [Float], to compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        let table = TunerCompiler.floats(of: compiler.base.weights.embedding, pool: compiler.pool)
+        let columns = TunerCompiler.transposed(
+            table, rowCount: shape.inputCount, columnCount: shape.outputCount)
+        let a = TunerCompiler.transposed(rows, rowCount: shape.inputCount, columnCount: rank)
+        let factors = try factors(.embedding, sum: columns, a, b, &compiler)
+        compiler.operators.embedding += [
+            .outputScale(factors.map { $0 - 1 }),
+            .lowRank(
+                rows: rows,
+                b: compiler.packed(scaled(b, by: factors), shape.outputCount, rank),
+                scaling: scaling),
+        ]
+    }
+
+    /// m / |W + s B A|, one an output.
+    ///
+    /// PEFT takes B's own bias for a part of B A in the norm.
+    private func factors(
+        _ slot: Slot, sum: consuming [Float], _ a: [Float], _ b: [Float],
+        _ compiler: inout TunerCompiler
+    ) throws(AdapterError) -> [Float] {
+        let module = compiler.slots.name(of: slot)
+        let magnitude = try compiler.floats(
+            .magnitude, at: slot, shape: [shape.outputCount],
+            reason: "'\(module)' has \(shape.outputCount) outputs")
+        sum.withUnsafeMutableBufferPointer {
+            BLAS.multiplyAdd(
+                left: b, right: a, into: $0.baseAddress!, rowCount: shape.outputCount,
+                columnCount: shape.inputCount, innerCount: rank, scaling: scaling)
+        }
+        var factors: [Float] = []
+        for output in 0..<shape.outputCount {
+            let added = scaling * (biasOfB?[output] ?? 0)
+            var squares = 0.0
+            for value in sum[output * shape.inputCount..<(output + 1) * shape.inputCount] {
+                squares += Double(value + added) * Double(value + added)
+            }
+            factors.append(magnitude[output] / Float(squares.squareRoot()))
+        }
+        guard factors.allSatisfy(\.isFinite) else {
+            throw .invalidValues(
+                tensor: "\(TunerTensors.prefix)\(module)\(TensorPart.magnitude.suffix)",
+                reason: "an output of '\(module)' has length 0, which can't be brought to another",
+                file: compiler.file)
+        }
+        return factors
+    }
+
+    private func scaled(_ b: [Float], by factors: [Float]) -> [Float] {
+        b.indices.map { b[$0] * factors[$0 / rank] }
+    }
+}
+
+extension TensorPart {
+    static let magnitude = TensorPart(".lora_magnitude_vector") {
+        "the configuration doesn't set 'use_dora', or doesn't target '\($0)'"
+    }
+}

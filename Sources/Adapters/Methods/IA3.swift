@@ -1,0 +1,75 @@
+internal import Transformer
+
+/// (IA)³: one factor for each input of feed-forward modules, for each output of others.
+///
+///     base_model.model.<module>.ia3_l    [1, inputs] or [outputs, 1]
+///
+/// y = W (l ⊙ x) + b, or l ⊙ (W x + b).
+///
+/// **Source**: arXiv 2205.05638; PEFT 0.21.
+enum IA3 {
+    private static let factors = TensorPart(".ia3_l")
+
+    static func read(
+        _ file: AdapterFile, in context: Methods.Context
+    ) throws(AdapterError) -> CompiledAdapter {
+        try TunerMethod(
+            name: "(IA)³", parts: [factors], trainingOnly: ["init_ia3_weights"],
+            settings: { (configuration) throws(AdapterError) in
+                try FeedForward(&configuration)
+            },
+            add: { (slot, settings, compiler) throws(AdapterError) in
+                guard case .linear(let linear) = slot else { return }
+                try add(linear, settings, &compiler)
+            }
+        ).read(file, in: context)
+    }
+
+    /// Which modules have factors of their inputs.
+    private struct FeedForward {
+        private let matcher: ModuleMatcher?
+        private let endings: [String]
+
+        init(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
+            let setting = "feedforward_modules"
+            switch try configuration.names(setting) {
+            case .expression(let text):
+                matcher = try ModuleMatcher(
+                    .expression(text), setting: setting, file: configuration.file)
+                endings = []
+            case .list(let names):
+                matcher = nil
+                endings = names
+            case nil:
+                matcher = nil
+                endings = []
+            }
+        }
+
+        func contains(_ module: String) throws(AdapterError) -> Bool {
+            if let matcher { return try matcher.contains(module) }
+            return endings.contains(where: module.hasSuffix)
+        }
+    }
+
+    private static func add(
+        _ linear: LinearSlot, _ feedForward: FeedForward, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        let slot = Slot.linear(linear)
+        let module = compiler.slots.name(of: slot)
+        let shape = compiler.slots.shape(of: linear)
+        let isInput = try feedForward.contains(module)
+        let factors = try compiler.floats(
+            factors, at: slot, shape: isInput ? [1, shape.inputCount] : [shape.outputCount, 1],
+            reason: isInput
+                ? "'feedforward_modules' has '\(module)', of \(shape.inputCount) inputs"
+                : "'\(module)' has \(shape.outputCount) outputs, and 'feedforward_modules' lacks it"
+        )
+        let change = DiagonalMap(factors.map { $0 - 1 })
+        guard !isInput else { return compiler.append(.input(change), at: linear) }
+        compiler.append(.output(change), at: linear)
+        if let bias = compiler.base.bias(at: linear) {
+            compiler.append(.bias(zip(bias, factors).map { $0 * ($1 - 1) }), at: linear)
+        }
+    }
+}

@@ -1,0 +1,32 @@
+internal import Transformer
+
+/// Tuning of norms: their gains, trained, in place of the base's.
+///
+///     base_model.model.<norm>.ln_tuning_layers.weight    [hidden]
+///
+/// **Source**: arXiv 2312.11420; PEFT 0.21.
+enum LNTuning {
+    private static let gain = TensorPart(".ln_tuning_layers.weight")
+
+    static func read(
+        _ file: AdapterFile, in context: Methods.Context
+    ) throws(AdapterError) -> CompiledAdapter {
+        try TunerMethod(
+            name: "LN tuning", parts: [gain],
+            standardTargets: ["input_layernorm", "post_attention_layernorm", "norm"],
+            refusal: { slot in
+                guard case .norm = slot else { return "LN tuning works on norms" }
+                return nil
+            },
+            settings: { (_) throws(AdapterError) in },
+            add: { (slot, _, compiler) throws(AdapterError) in
+                guard case .norm(let norm) = slot else { return }
+                compiler.operators.norms[norm] = .gain(
+                    try compiler.floats(
+                        gain, at: slot, shape: [compiler.slots.hiddenSize],
+                        reason: "the base's hidden states have \(compiler.slots.hiddenSize) values"
+                    ))
+            }
+        ).read(file, in: context)
+    }
+}

@@ -1,0 +1,143 @@
+internal import Checkpoints
+internal import Kernels
+internal import Transformer
+
+/// What LoRA does to a targeted slot.
+struct LoRALayers {
+    let settings: LoRASettings
+
+    /// Why LoRA can't work on a kind of slot.
+    static func refusal(_ slot: Slot) -> String? {
+        guard case .norm = slot else { return nil }
+        return "LoRA works on linear layers and embeddings, this is a norm"
+    }
+
+    func add(_ slot: Slot, to compiler: inout TunerCompiler) throws(AdapterError) {
+        switch slot {
+        case .linear(let linear): try add(linear, to: &compiler)
+        case .embedding: try addEmbedding(to: &compiler)
+        case .norm: break
+        }
+    }
+
+    private func add(
+        _ linear: LinearSlot, to compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        let slot = Slot.linear(linear)
+        let module = compiler.slots.name(of: slot)
+        let shape = compiler.slots.shape(of: linear)
+        let rank = try settings.rank(of: module)
+        let a = try compiler.require(.factorA, at: slot)
+        let b = try compiler.tensors.require(
+            .factorB, at: slot, reason: "'\(a.name)' has no partner")
+        try check(
+            a, Side(width: shape.inputCount, module: module, what: "inputs"), rank, isA: true,
+            compiler)
+        try check(
+            b, Side(width: shape.outputCount, module: module, what: "outputs"), rank, isA: false,
+            compiler)
+        guard compiler.readsValues else { return try addChecked(linear, a, b, rank, &compiler) }
+        let scaling = try settings.scaling(of: module)
+        let bias = try biasOfB(slot, outputCount: shape.outputCount, &compiler)
+        if settings.normalizesWeights {
+            return try DoRA(shape: shape, rank: rank, scaling: scaling, biasOfB: bias)
+                .add(linear, try compiler.floats(a), try compiler.floats(b), to: &compiler)
+        }
+        compiler.operators.linear[linear, default: []].append(
+            .lowRank(
+                LowRankOperator(
+                    a: try compiler.withMatrix(a, rank, shape.inputCount) {
+                        RowMatrix(copying: $0)
+                    },
+                    b: try compiler.packed(b, shape.outputCount, rank), scaling: scaling)))
+        if let bias {
+            compiler.operators.linear[linear, default: []].append(
+                .bias(bias.map { scaling * $0 }))
+        }
+    }
+
+    /// Stands for factors whose values aren't read.
+    private func addChecked(
+        _ linear: LinearSlot, _ a: AdapterTensor, _ b: AdapterTensor, _ rank: Int,
+        _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        for tensor in [a, b] {
+            try tensor.checkType(file: compiler.file)
+            compiler.parameterCount += tensor.shape.reduce(1, *)
+        }
+        compiler.checkedRank = max(compiler.checkedRank ?? 0, rank)
+        compiler.operators.linear[linear] = []
+        _ = try biasOfB(.linear(linear), outputCount: b.shape[0], &compiler)
+        if settings.normalizesWeights { _ = try compiler.require(.magnitude, at: .linear(linear)) }
+    }
+
+    private func biasOfB(
+        _ slot: Slot, outputCount: Int, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) -> [Float]? {
+        guard settings.hasBiasOfB else { return nil }
+        let bias = try compiler.tensors.require(
+            .biasOfB, at: slot, reason: "the configuration sets 'lora_bias'")
+        let module = compiler.slots.name(of: slot)
+        try compiler.check(
+            bias, shape: [outputCount], reason: "'\(module)' has \(outputCount) outputs")
+        return try compiler.floats(bias)
+    }
+
+    /// PEFT:   A [rank, vocabulary], column t for token t;   B [hidden, rank]
+    /// Graft:  rows [vocabulary, rank], row t for token t;   b [hidden, rank]
+    private func addEmbedding(to compiler: inout TunerCompiler) throws(AdapterError) {
+        let slots = compiler.slots
+        let module = slots.name(of: .embedding)
+        let rank = try settings.rank(of: module)
+        guard !settings.hasBiasOfB else {
+            throw .unsupportedTarget(
+                module: module, setting: "target_modules",
+                reason: "an embedding has no bias, and the configuration sets 'lora_bias'",
+                file: compiler.configurationFile)
+        }
+        let a = try compiler.require(.embeddingA, at: .embedding)
+        let b = try compiler.tensors.require(
+            .embeddingB, at: .embedding, reason: "'\(a.name)' has no partner")
+        try check(
+            a, Side(width: slots.vocabularyCount, module: module, what: "tokens"), rank,
+            isA: true, compiler)
+        try check(
+            b, Side(width: slots.hiddenSize, module: module, what: "outputs"), rank, isA: false,
+            compiler)
+        let rows = TunerCompiler.transposed(
+            try compiler.floats(a), rowCount: rank, columnCount: slots.vocabularyCount)
+        let scaling = try settings.scaling(of: module)
+        guard settings.normalizesWeights else {
+            compiler.operators.embedding.append(
+                .lowRank(
+                    rows: rows, b: try compiler.packed(b, slots.hiddenSize, rank),
+                    scaling: scaling))
+            return
+        }
+        let shape = LinearShape(
+            outputCount: slots.hiddenSize, inputCount: slots.vocabularyCount)
+        try DoRA(shape: shape, rank: rank, scaling: scaling, biasOfB: nil)
+            .addEmbedding(rows: rows, b: try compiler.floats(b), to: &compiler)
+    }
+
+    /// The side of a factor that isn't its rank.
+    private struct Side {
+        let width: Int
+        let module: String
+        let what: String
+    }
+
+    private func check(
+        _ tensor: AdapterTensor, _ side: Side, _ rank: Int, isA: Bool, _ compiler: TunerCompiler
+    ) throws(AdapterError) {
+        let expected = isA ? [rank, side.width] : [side.width, rank]
+        let found = tensor.shape
+        let width = found.count == 2 ? found[isA ? 1 : 0] : side.width
+        let reason =
+            width == side.width
+            ? "'r' and 'rank_pattern' give '\(side.module)' rank \(rank)"
+            : "the adapter expects \(width) \(side.what), the base's '\(side.module)' has "
+                + "\(side.width): it was trained on another base"
+        try compiler.check(tensor, shape: expected, reason: reason)
+    }
+}

@@ -1,0 +1,128 @@
+internal import Kernels
+internal import Transformer
+
+/// Walks the slots of the base and turns the tensors for each into operators: what all methods that
+/// change chosen modules have in common, with `modules_to_save` and trained biases.
+struct TunerCompiler {
+    let settings: TunerSettings
+    var tensors: TunerTensors
+    let base: BaseModel
+    let pool: WorkerPool
+    let configurationFile: String
+    /// False: only names, types and shapes are checked, and `operators` are no more than which slots
+    /// are changed.
+    let readsValues: Bool
+    /// The largest rank that was checked without reading values.
+    var checkedRank: Int?
+    var operators = AdapterOperators()
+    var parameterCount = 0
+    var warnings: [String] = []
+
+    init(
+        settings: TunerSettings, tensors: TunerTensors, context: Methods.Context,
+        configurationFile: String
+    ) {
+        self.settings = settings
+        self.tensors = tensors
+        base = context.base
+        pool = context.pool
+        self.configurationFile = configurationFile
+        readsValues = context.readsValues
+    }
+
+    var slots: SlotTable { base.slots }
+    var file: String { tensors.file }
+
+    /// - Parameters:
+    ///   - supports: why the method can't work on a kind of slot; nil where it can.
+    ///   - addTarget: adds what the method does to a targeted slot.
+    mutating func compile(
+        supports: (Slot) -> String?,
+        _ addTarget: (inout TunerCompiler, Slot) throws(AdapterError) -> Void
+    ) throws(AdapterError) {
+        let targeted = try targetedSlots()
+        let saved = savedSlots()
+        try checkNames(targeted: targeted, saved: saved, supports)
+        for slot in slots.all {
+            if saved.contains(slot) {
+                try addSaved(slot)
+            } else if targeted.contains(slot) {
+                try addTarget(&self, slot)
+            }
+            try addBaseBias(slot, isTargeted: targeted.contains(slot))
+            try checkBaseTable(slot)
+        }
+        try tensors.checkNothingIsLeft()
+    }
+
+    /// The slots that the configuration targets; on a tied base, embedding and head together where
+    /// it says so.
+    private func targetedSlots() throws(AdapterError) -> Set<Slot> {
+        var targeted: Set<Slot> = []
+        for slot in slots.all {
+            let isLinearBelowHead =
+                if case .linear(.layer) = slot { true } else { false }
+            let module = slots.name(of: slot)
+            if try settings.targets.contains(module, isLinearBelowHead: isLinearBelowHead) {
+                targeted.insert(slot)
+            }
+        }
+        return tied(targeted)
+    }
+
+    private func savedSlots() -> Set<Slot> {
+        tied(Set(slots.all.filter { settings.saved.contains(slots.name(of: $0)) }))
+    }
+
+    private func tied(_ chosen: Set<Slot>) -> Set<Slot> {
+        let pair: Set<Slot> = [.embedding, .linear(.head)]
+        guard settings.tiesEmbeddings, base.configuration.tiesHeadToEmbedding,
+            !chosen.isDisjoint(with: pair)
+        else { return chosen }
+        return chosen.union(pair)
+    }
+
+    /// Every name of the configuration should mean some module.
+    private mutating func checkNames(
+        targeted: Set<Slot>, saved: Set<Slot>, _ supports: (Slot) -> String?
+    ) throws(AdapterError) {
+        let setting = "target_modules"
+        for slot in slots.all where targeted.contains(slot) && !saved.contains(slot) {
+            guard let reason = supports(slot) else { continue }
+            throw .unsupportedTarget(
+                module: slots.name(of: slot), setting: setting, reason: reason,
+                file: configurationFile)
+        }
+        guard !targeted.isEmpty else {
+            throw .noTargetMatched(
+                setting: setting, value: settings.targets.value.text,
+                modules: TargetSummary.moduleNames(slots), file: configurationFile)
+        }
+        if case .list(let names) = settings.targets.value {
+            let modules = slots.all.map { slots.name(of: $0) }
+            for name in names where !modules.contains(where: { ModuleMatcher.names(name, $0) }) {
+                warnings.append(
+                    "\(configurationFile): '\(setting)' names '\(name)', which the base doesn't have"
+                )
+            }
+        }
+        for name in settings.saved.names
+        where !slots.all.contains(where: { SavedModules.name(name, covers: slots.name(of: $0)) }) {
+            throw .noTargetMatched(
+                setting: "modules_to_save", value: "\"\(name)\"",
+                modules: TargetSummary.moduleNames(slots), file: configurationFile)
+        }
+    }
+
+    mutating func append(_ op: LinearOperator, at linear: LinearSlot) {
+        operators.linear[linear, default: []].append(op)
+    }
+
+    /// What was compiled.
+    func result(warnings: [String]) -> CompiledAdapter {
+        CompiledAdapter(
+            operators: operators, parameterCount: parameterCount,
+            warnings: warnings + self.warnings,
+            targets: TargetSummary.text(operators, slots: slots), checkedRank: checkedRank)
+    }
+}

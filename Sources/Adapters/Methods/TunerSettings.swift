@@ -1,0 +1,75 @@
+internal import StrictJSON
+
+/// What the configurations of all methods that change chosen modules have in common.
+struct TunerSettings {
+    /// Which of the base's biases were trained.
+    enum Bias: Equatable {
+        case none
+        /// Every bias of the base.
+        case all
+        /// Those of the targeted modules; configurations say `lora_only`, `boft_only` and so on.
+        case targeted(String)
+
+        init?(_ text: String) {
+            switch text {
+            case "none": self = .none
+            case "all": self = .all
+            case _ where text.hasSuffix("_only"): self = .targeted(text)
+            default: return nil
+            }
+        }
+
+        /// As the configuration has it.
+        var text: String {
+            switch self {
+            case .none: "none"
+            case .all: "all"
+            case .targeted(let text): text
+            }
+        }
+    }
+
+    let targets: TargetModules
+    let saved: SavedModules
+    let bias: Bias
+    let tiesEmbeddings: Bool
+
+    /// - Parameter standardTargets: of the method, where the configuration names no targets.
+    init(
+        _ configuration: inout AdapterConfiguration, standardTargets: [String]? = nil
+    ) throws(AdapterError) {
+        tiesEmbeddings = try configuration.flag("ensure_weight_tying")
+        bias = try Self.bias(&configuration)
+        targets = try TargetModules(&configuration, standard: standardTargets)
+        saved = SavedModules(names: try configuration.texts("modules_to_save") ?? [])
+    }
+
+    private static func bias(_ configuration: inout AdapterConfiguration) throws(AdapterError)
+        -> Bias
+    {
+        guard let text = try configuration.text("bias") else { return .none }
+        guard let bias = Bias(text) else {
+            throw configuration.invalid(
+                "bias", .string(text), expected: "\"none\", \"all\" or \"…_only\"")
+        }
+        return bias
+    }
+}
+
+extension AdapterConfiguration {
+    private static let patternCountLimit = 4096
+
+    /// Values by module, as `rank_pattern` has them.
+    ///
+    /// - Parameter standard: of modules that no pattern matches.
+    mutating func moduleValues<Value>(
+        _ name: String, standard: Value,
+        read: (JSONValue, AdapterConfiguration) throws(AdapterError) -> Value
+    ) throws(AdapterError) -> ModuleValues<Value> {
+        var values = ModuleValues(standard: standard)
+        for (key, value) in try members(name, limit: Self.patternCountLimit) {
+            try values.append(key, try read(value, self), setting: name, file: file)
+        }
+        return values
+    }
+}

@@ -1,0 +1,122 @@
+import Kernels
+
+/// Maps of rows that can run at the same time, shared out among the workers as one job.
+///
+/// A task is a few rows under all their maps, in order, so that a row's additions have one order.
+/// Used again for job after job, it allocates only when it is larger than all before.
+package final class RowMapJob: WorkerJob {
+    private struct Entry: BitwiseCopyable {
+        let view: LinearView
+        let places: Places
+        let input: UnsafePointer<Float>
+        let inputStride: Int
+        let output: UnsafeMutablePointer<Float>
+        let outputStride: Int
+        var rowCount: Int
+    }
+
+    /// Which maps of a slot run.
+    struct Places: OptionSet, BitwiseCopyable {
+        let rawValue: UInt8
+        static let input = Places(.input)
+        static let output = Places(.output)
+        static let update = Places(.update)
+        static let after = Places(.after)
+
+        init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        init(_ place: AdapterPlan.PlacedMap.Place) { rawValue = 1 << place.rawValue }
+
+        /// True for maps of what the output is by then, so that they take a copy of it.
+        var takesOutput: Bool { !isDisjoint(with: [.output, .after]) }
+    }
+
+    private static let taskRowCount = 4
+    private let pool: WorkerPool
+    private var entries: [Entry] = []
+    private var scratch = AlignedBuffer<Float>(count: 0)
+    /// Floats of each worker.
+    private var workerCount = 0
+
+    init(pool: WorkerPool) {
+        self.pool = pool
+    }
+
+    /// Adds rows whose maps at `places` (of one kind: of the input, or of the output) run.
+    func add(
+        _ view: LinearView, _ places: Places, rowCount: Int, input: UnsafePointer<Float>,
+        inputStride: Int, output: UnsafeMutablePointer<Float>, outputStride: Int
+    ) {
+        guard hasMap(view, places) else { return }
+        var first = 0
+        while first < rowCount {
+            let count = min(Self.taskRowCount, rowCount - first)
+            entries.append(
+                Entry(
+                    view: view, places: places, input: input + first * inputStride,
+                    inputStride: inputStride, output: output + first * outputStride,
+                    outputStride: outputStride, rowCount: count))
+            first += count
+        }
+    }
+
+    private func hasMap(_ view: LinearView, _ places: Places) -> Bool {
+        for index in 0..<view.mapCount where places.contains(Places(view.maps![index].place)) {
+            return true
+        }
+        return false
+    }
+
+    /// Runs all maps and forgets them.
+    func run() {
+        guard !entries.isEmpty else { return }
+        for entry in entries { workerCount = max(workerCount, scratchCount(entry.view)) }
+        if scratch.count < workerCount * pool.threadCount {
+            scratch = AlignedBuffer(count: workerCount * pool.threadCount)
+        }
+        pool.run(taskCount: entries.count, self)
+        entries.removeAll(keepingCapacity: true)
+    }
+
+    /// The copy of an output, then what the largest map needs.
+    private func scratchCount(_ view: LinearView) -> Int {
+        var count = 0
+        for index in 0..<view.mapCount {
+            let needed = view.maps![index].map._withUnsafeGuaranteedRef {
+                $0.scratchCount + $0.inputCount
+            }
+            count = max(count, needed)
+        }
+        return (count + 15) / 16 * 16
+    }
+
+    package func perform(task: Int, worker: Int) {
+        let entry = entries[task]
+        let own = scratch.pointer + worker * workerCount
+        for row in 0..<entry.rowCount {
+            let output = entry.output + row * entry.outputStride
+            for index in 0..<entry.view.mapCount {
+                let view = entry.view.maps![index]
+                guard entry.places.contains(Places(view.place)) else { continue }
+                view.map._withUnsafeGuaranteedRef { map in
+                    var input = entry.input + row * entry.inputStride
+                    if entry.places.takesOutput {
+                        // Maps of one place all take what was there before the first of them.
+                        if index == firstIndex(entry) {
+                            own.update(from: output, count: map.inputCount)
+                        }
+                        input = UnsafePointer(own)
+                    }
+                    map.add(
+                        input, scaledBy: view.scale, to: output, scratch: own + map.inputCount)
+                }
+            }
+        }
+    }
+
+    private func firstIndex(_ entry: Entry) -> Int {
+        var index = 0
+        while !entry.places.contains(Places(entry.view.maps![index].place)) { index += 1 }
+        return index
+    }
+}

@@ -1,0 +1,87 @@
+import Adapters
+import Checkpoints
+import Foundation
+import Kernels
+import StrictJSON
+import Testing
+import Transformer
+
+/// One case of Tests/Goldens/methods/manifest.json: an adapter of one of PEFT's methods on a small base,
+/// and what PEFT computes with it.
+struct MethodCase: Sendable, CustomTestStringConvertible {
+    let id: String
+    let base: String
+    /// Below Tests/Goldens/methods.
+    let adapters: [(name: String, weight: Float)]
+    let prompts: [[Int32]]
+    let greedy: [(tokens: [Int32], margins: [Double])]
+    /// True where PEFT merges it.
+    let merges: Bool
+    private let referenceDistance: Double?
+
+    var testDescription: String { id }
+
+    /// Largest allowed difference of a log-probability. References are computed in f32 arithmetic
+    /// from the weights as stored; a processor that multiplies bf16 rounds rows as well.
+    var tolerance: Float {
+        InstructionSet.current == .avx512bf16 ? referenceDistance.map(Float.init) ?? 2e-3 : 2e-3
+    }
+
+    func path(_ name: String) -> String { Checkout.path("Tests/Goldens/methods/\(name)") }
+
+    /// PEFT's spelling of the method.
+    func peftType() throws -> String {
+        let text = try [UInt8](
+            Data(
+                contentsOf: URL(
+                    fileURLWithPath: path(adapters[0].name) + "/adapter_config.json")))
+        return try #require(
+            try JSONValue(parsing: text).objectValue?["peft_type"]?.stringValue)
+    }
+
+    /// PEFT's logits of one prompt, [tokens, vocabulary] flat.
+    func logits(prompt: Int) throws -> [Float] {
+        try expected().requiredTensor("logits.\(prompt)").floats()
+    }
+
+    /// The logits after `merge_and_unload`, where they are other than those before.
+    func mergedLogits(prompt: Int) throws -> [Float]? {
+        try expected().tensor("merged.\(prompt)")?.floats()
+    }
+
+    private func expected() throws -> SafetensorsFile {
+        try SafetensorsFile(
+            path: path(String(id.dropFirst("methods/".count))) + "/expected.safetensors")
+    }
+
+    static let all: [MethodCase] = (try? load()) ?? []
+
+    private static func load() throws -> [MethodCase] {
+        let text = try [UInt8](
+            Data(
+                contentsOf: URL(
+                    fileURLWithPath: Checkout.path("Tests/Goldens/methods/manifest.json"))))
+        let cases = try JSONValue(parsing: text).objectValue?["cases"]?.arrayValue ?? []
+        return cases.compactMap { $0.objectValue.flatMap(MethodCase.init) }
+    }
+
+    private init?(_ object: JSONObject) {
+        guard let id = object["id"]?.stringValue, let base = object["base"]?.stringValue,
+            let adapters = object["adapters"]?.objectValue,
+            let prompts = object["prompts"]?.arrayValue, let greedy = object["greedy"]?.arrayValue,
+            let merges = object["merges"]?.boolValue
+        else { return nil }
+        self.id = id
+        self.base = base
+        self.adapters = adapters.map { ($0.key, Float($0.value.doubleValue ?? .nan)) }
+        self.prompts = prompts.map(GoldenCase.integers)
+        self.greedy = greedy.map { entry in
+            (
+                GoldenCase.integers(entry.objectValue?["tokens"] ?? .null),
+                entry.objectValue?["margins"]?.arrayValue?.compactMap(\.doubleValue) ?? []
+            )
+        }
+        self.merges = merges
+        referenceDistance = object["reference_distance"]?.doubleValue
+    }
+}

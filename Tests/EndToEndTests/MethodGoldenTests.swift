@@ -1,0 +1,135 @@
+import Adapters
+import Kernels
+import Testing
+import Transformer
+
+/// Every method against PEFT: attached, merged, and refused by name where there is no reader.
+struct MethodGoldenTests {
+    private static let pool = GoldenTests.pool
+
+    /// Methods, and forms of LoRA, that PEFT saves and that are refused, with a word of the reason.
+    private static let refused: [String: String] = [
+        "methods/lora/activated": "alora_invocation_tokens",
+        "methods/lora/activated-qwen": "alora_invocation_tokens",
+        "methods/lora/pissa": "init_lora_weights",
+        "methods/lora/pissa-qwen": "init_lora_weights",
+        "methods/lora/olora": "init_lora_weights",
+        "methods/lora/olora-wide": "init_lora_weights",
+        "methods/lora/kasa": "kasa_config",
+        "methods/lora/kasa-qwen": "kasa_config",
+        "methods/lora/velora": "velora_config",
+        "methods/lora/monteclora": "monteclora_config",
+        "methods/lora/blocks": "use_bdlora",
+        "methods/lora/blocks-qwen": "use_bdlora",
+        "methods/lora/replicated": "layer_replication",
+        "methods/lora/replicated-qwen": "layer_replication",
+        "methods/lora/parameters": "target_parameters",
+        "methods/lora/parameters-mixed": "target_parameters",
+        "methods/lora/trained-tokens": "trainable_token_indices",
+        "methods/lora/trained-tokens-untied": "trainable_token_indices",
+        "methods/lora/tied-tokens": "trainable_token_indices",
+    ]
+
+    /// Mixtures of several adapters, which no single file names.
+    private static let unread: Set<String> = [
+        "methods/arrow/llama", "methods/arrow/general-knowledge",
+    ]
+
+    private func operators(_ golden: MethodCase) throws -> [SelectedOperators] {
+        let base = try GoldenTests.base(golden.base)
+        return try golden.adapters.map {
+            SelectedOperators(
+                name: $0.name,
+                operators: try AdapterReader.read(
+                    name: $0.name, path: golden.path($0.name), slots: base.slots, base: base,
+                    pool: Self.pool
+                ).operators, weight: $0.weight)
+        }
+    }
+
+    private func runner(
+        _ golden: MethodCase, _ parts: [SelectedOperators]
+    ) throws -> SequenceRunner {
+        let base = try GoldenTests.base(golden.base)
+        return SequenceRunner(
+            base: base, plan: try AdapterPlan(parts, slots: base.slots), pool: Self.pool)
+    }
+
+    /// False where the case's method has no reader, which the reader has to say.
+    private func isServed(_ golden: MethodCase) throws -> Bool {
+        guard !Self.unread.contains(golden.id) else { return false }
+        let base = try GoldenTests.base(golden.base)
+        let reason = Self.refused[golden.id]
+        let type = try golden.peftType()
+        if reason == nil, AdapterReader.supportedMethods.contains(type) { return true }
+        let error = #expect(throws: AdapterError.self) {
+            try AdapterReader.read(
+                name: "a", path: golden.path(golden.adapters[0].name), slots: base.slots,
+                base: base, pool: Self.pool)
+        }
+        #expect(error?.description.contains(reason ?? type) == true, "\(error as Any)")
+        return false
+    }
+
+    @Test func theManifestIsThere() {
+        #expect(MethodCase.all.count >= 160)
+    }
+
+    @Test(arguments: MethodCase.all)
+    func everyPositionAgreesWithPEFT(golden: MethodCase) throws {
+        guard try isServed(golden) else { return }
+        let runner = try runner(golden, try operators(golden))
+        for (index, prompt) in golden.prompts.enumerated() {
+            let difference = try difference(
+                runner.logprobs(prompt), golden.logits(prompt: index), runner)
+            #expect(difference <= golden.tolerance, "\(golden.id), prompt \(index): \(difference)")
+        }
+    }
+
+    @Test(arguments: MethodCase.all)
+    func aLiveMergeAgreesWithPEFT(golden: MethodCase) throws {
+        guard try isServed(golden) else { return }
+        let base = try GoldenTests.base(golden.base)
+        let parts = try operators(golden)
+        guard golden.merges else { return }
+        let merged = try parts.map {
+            SelectedOperators(
+                name: $0.name,
+                operators: try $0.operators.merged(
+                    name: $0.name, into: base, weight: $0.weight, pool: Self.pool), weight: 1)
+        }
+        let runner = try runner(golden, merged)
+        // Merged weights are rounded to the base's type.
+        let tolerance = base.matrix(at: .layer(0, .query)).type != .f32 ? 1 : golden.tolerance
+        for (index, prompt) in golden.prompts.enumerated() {
+            let difference = try difference(
+                runner.logprobs(prompt), golden.logits(prompt: index), runner)
+            #expect(difference <= tolerance, "\(golden.id), prompt \(index): \(difference)")
+        }
+    }
+
+    /// The largest difference of a log-probability to the reference's.
+    private func difference(
+        _ found: [Float], _ reference: [Float], _ runner: SequenceRunner
+    ) throws -> Float {
+        let expected = SequenceRunner.logprobs(
+            reference, vocabularyCount: runner.base.configuration.vocabularyCount)
+        try #require(found.count == expected.count)
+        return zip(found, expected).reduce(Float(0)) {
+            $1.0.isFinite ? max($0, abs($1.0 - $1.1)) : .infinity
+        }
+    }
+
+    @Test(arguments: MethodCase.all)
+    func greedyTokensAgreeWhereTheReferenceIsSure(golden: MethodCase) throws {
+        guard try isServed(golden) else { return }
+        let runner = try runner(golden, try operators(golden))
+        for (prompt, reference) in zip(golden.prompts, golden.greedy) {
+            let found = runner.greedy(after: prompt, count: reference.tokens.count)
+            for (index, token) in reference.tokens.enumerated() {
+                if reference.margins[index] <= Double(2 * golden.tolerance) { break }
+                #expect(found[index] == token, "\(golden.id), token \(index)")
+            }
+        }
+    }
+}
