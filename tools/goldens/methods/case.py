@@ -21,9 +21,8 @@ class Case:
     """One adapter and the logits that PEFT computes with it.
 
     `config` makes the PEFT configuration from the base's own. `build`, where given, makes the model
-    with the adapter instead of `get_peft_model`; `load`, where given, reads the saved folder back
-    instead of `PeftModel.from_pretrained`; `finish` changes the saved folder. `mergeable` is
-    false where what PEFT's `merge_and_unload` returns is not the adapted model.
+    with the adapter instead of `get_peft_model`, and `save` writes it instead of `save_pretrained`.
+    `mergeable` is false where what PEFT's `merge_and_unload` returns is not the adapted model.
     """
 
     name: str
@@ -31,9 +30,7 @@ class Case:
     config: Callable[[Any], Any] | None = None
     randomize: Callable[[str, torch.nn.Parameter], torch.Tensor] | None = None
     build: Callable[["Case", torch.nn.Module], torch.nn.Module] | None = None
-    load: Callable[[torch.nn.Module, Any], torch.nn.Module] | None = None
     save: Callable[[torch.nn.Module, Any], None] | None = None
-    finish: Callable[[Any], None] | None = None
     prompts: tuple = (tuple(PROMPT),)
     dtype: str | None = "float32"
     mergeable: bool = True

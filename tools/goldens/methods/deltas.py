@@ -2,7 +2,7 @@
 
 import torch
 
-from .case import BF16, BIASED, LLAMA, MISTRAL, MIXED, QWEN, Case, spread
+from .case import BF16, BIASED, LLAMA, MISTRAL, MIXED, QWEN, Case
 from .peft_config import peft
 
 QKD = ["q_proj", "k_proj", "down_proj"]

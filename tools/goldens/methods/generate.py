@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from .case import SEED, randomize, seed
 from .catalogue import CASES
 from .files import save_sorted
+from .loading import attach
 
 FOLDER = GOLDENS / "methods"
 MERGE_LIMIT = 1e-3
@@ -52,13 +53,6 @@ def tidy(folder, dtype):
         path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def load(case, base, folder):
-    from peft import PeftModel
-
-    model = case.load(base, folder) if case.load else PeftModel.from_pretrained(base, folder)
-    return model.eval()
-
-
 def all_logits(case, model):
     return [logits_of(model, list(prompt)).contiguous() for prompt in case.prompts]
 
@@ -86,7 +80,7 @@ def merged(case, folder, reference):
     if not case.mergeable:
         return {"merges": False}, {}
     try:
-        model = load(case, load_base(case.base), folder)
+        model = attach(load_base(case.base), folder)
         model = model.merge_and_unload().eval()
         logits = all_logits(case, model)
     except AttributeError:
@@ -103,7 +97,7 @@ def merged(case, folder, reference):
 def own_type_distance(case, folder, reference):
     """How far the base's own element type is from f32 arithmetic: the tests' tolerance."""
     try:
-        own = all_logits(case, load(case, load_own_type(case.base), folder))
+        own = all_logits(case, attach(load_own_type(case.base), folder))
     except Exception:
         own = all_logits(case, load_own_type(case.base))
         return distance(logprobs(own), logprobs(all_logits(case, load_base(case.base))))
@@ -119,12 +113,10 @@ def make(case):
     model = build(case, load_base(case.base))
     trained = all_logits(case, model)
     (case.save or (lambda model, folder: model.save_pretrained(folder)))(model, folder)
-    if case.finish:
-        case.finish(folder)
     tidy(folder, case.dtype)
     # A file that draws again on loading must not find the generator where saving left it.
     seed("reload")
-    model = load(case, load_base(case.base), folder)
+    model = attach(load_base(case.base), folder)
     reference = all_logits(case, model)
     effect = distance(reference, all_logits(case, load_base(case.base)))
     entry = {"id": f"methods/{case.name}", "method": case.method, "base": case.base,
@@ -142,8 +134,10 @@ def make(case):
         entry["reference_distance"] = own_type_distance(case, folder, reference)
     if case.note:
         entry["note"] = case.note
-    save_sorted(tensors, folder / "expected.safetensors",
-                {**metadata(), "base": case.base, "dtype": "float32"})
+    facts = {**metadata(), "base": case.base, "dtype": "float32"}
+    if "reference_distance" in entry:
+        facts["reference_distance"] = str(entry["reference_distance"])
+    save_sorted(tensors, folder / "expected.safetensors", facts)
     return entry
 
 

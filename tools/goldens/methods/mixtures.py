@@ -7,8 +7,8 @@ import torch
 
 from .case import LLAMA, MIXED, QWEN, Case, randomize, spread
 from .deltas import at
+from .loading import always_first_task, attach_arrow, without_cache
 from .peft_config import peft
-from .prompts import always_first_task, first_task
 
 ATTENTION_OUT = ["q_proj", "o_proj"]
 EXPERT_COUNT = 3
@@ -29,11 +29,6 @@ def experts(folder, make_base, count, targets, prefix="expert"):
 
 
 # ---- X-LoRA -----------------------------------------------------------------------------------
-
-
-def without_cache(base):
-    base.config.use_cache = False
-    return base
 
 
 def xlora(**options):
@@ -75,19 +70,6 @@ def save_xlora(model, folder):
     config.write_text(json.dumps(settings), encoding="utf-8")
 
 
-def load_xlora(base, folder):
-    from peft import PeftModel, XLoraConfig
-    from safetensors.torch import load_file
-
-    config = XLoraConfig.from_pretrained(folder)
-    config.adapters = {name: str(folder / path) for name, path in config.adapters.items()}
-    model = PeftModel.from_pretrained(without_cache(base), folder, config=config)
-    # Loading drops the same names.
-    missing = model.load_state_dict(load_file(folder / "adapter_model.safetensors"), strict=False)
-    assert not missing.unexpected_keys, missing.unexpected_keys
-    return model
-
-
 # ---- Arrow ------------------------------------------------------------------------------------
 
 
@@ -107,21 +89,8 @@ def arrow(**options):
         if general:
             settings["general"] = [path.name for path in general]
         (folder / "arrow_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        return load_arrow(base, folder)
+        return attach_arrow(base, folder)
     return build
-
-
-def load_arrow(base, folder):
-    from peft import ArrowConfig
-    from peft.tuners.lora.arrow import create_arrow_model
-
-    settings = json.loads((folder / "arrow_config.json").read_text(encoding="utf-8"))
-    general = [str(folder / name) for name in settings.get("general", [])]
-    return create_arrow_model(
-        base, [str(folder / name) for name in settings["experts"]],
-        ArrowConfig(top_k=settings["top_k"], router_temperature=settings["router_temperature"],
-                    rng_seed=settings["rng_seed"], use_gks=settings["use_gks"]),
-        general_adapter_paths=general or None)
 
 
 # ---- Poly, Lily, Shadow -----------------------------------------------------------------------
@@ -145,26 +114,26 @@ def mirror(**options):
 CASES = [
     Case("poly/two-tasks", LLAMA, peft(
         "PolyConfig", r=3, n_tasks=2, n_skills=3, n_splits=1, target_modules=MIXED), build=poly,
-        load=first_task, note="task 0"),
+        note="task 0"),
     Case("poly/splits", QWEN, peft(
         "PolyConfig", r=2, n_tasks=1, n_skills=2, n_splits=4, target_modules=MIXED), build=poly,
-        load=first_task, note="task 0"),
+        note="task 0"),
     Case("lily/llama", LLAMA, peft("LilyConfig", r=4, num_B=3, target_modules=MIXED), at(0.3),
          note="the gates are a mean over all tokens of a call, so that greedy tokens come from whole passes"),
     Case("lily/strided", QWEN, peft(
         "LilyConfig", r=4, num_B=2, stride_A=2, scaling=0.7, target_modules=MIXED), at(0.3),
         note="the gates are a mean over all tokens of a call, so that greedy tokens come from whole passes"),
-    Case("xlora/layerwise", LLAMA, build=xlora(layerwise_scalings=True), save=save_xlora, load=load_xlora, mergeable=False),
+    Case("xlora/layerwise", LLAMA, build=xlora(layerwise_scalings=True), save=save_xlora, mergeable=False),
     Case("xlora/top-two", LLAMA, build=xlora(top_k_lora=2, xlora_depth=3, xlora_size=12,
                                              softmax_temperature=0.7, global_scaling_weight=1.3),
-         save=save_xlora, load=load_xlora, mergeable=False),
+         save=save_xlora, mergeable=False),
     Case("xlora/top-softmax", QWEN, build=xlora(
         top_k_lora=2, enable_softmax=False, enable_softmax_topk=True, xlora_depth=2, xlora_size=8,
-        scaling_pass_value=0.5), save=save_xlora, load=load_xlora, mergeable=False),
+        scaling_pass_value=0.5), save=save_xlora, mergeable=False),
     Case("arrow/llama", LLAMA, build=arrow(top_k=2, router_temperature=0.5, use_gks=False),
-         save=lambda model, folder: None, load=load_arrow),
+         save=lambda model, folder: None),
     Case("arrow/general-knowledge", QWEN, build=arrow(top_k=3, router_temperature=1.0, use_gks=True),
-         save=lambda model, folder: None, load=load_arrow),
+         save=lambda model, folder: None),
     Case("shadow/llama", LLAMA, mirror(), at(0.2)),
     Case("shadow/narrow", QWEN, mirror(
         shadow_hidden_size=32, shadow_num_attention_heads=2, shadow_num_hidden_layers=2), at(0.2)),

@@ -1,6 +1,6 @@
 """Methods with projections that are shared or drawn: VeRA, PVeRA, RandLoRA, TinyLoRA, Uni-LoRA, FRoD, DEFT."""
 
-from .case import BIASED, LLAMA, MISTRAL, MIXED, QWEN, Case
+from .case import BIASED, LLAMA, MIXED, QWEN, Case
 from .deltas import at
 from .peft_config import peft
 

@@ -2,7 +2,8 @@
 
 import torch
 
-from .case import BF16, BIASED, LLAMA, MISTRAL, QWEN, Case, spread
+from .case import BF16, BIASED, LLAMA, QWEN, Case, spread
+from .loading import always_first_task
 
 
 def prompt(name, tokens=3, **options):
@@ -51,20 +52,6 @@ def gates(name, parameter):
     return torch.full_like(parameter, 0.8) + spread(parameter) if "gate" in name else parameter.data
 
 
-def first_task(model, folder):
-    """PEFT wants the task with each call; here it is always the first."""
-    from peft import PeftModel
-
-    return always_first_task(PeftModel.from_pretrained(model, folder))
-
-
-def always_first_task(model):
-    def add(module, arguments, keywords):
-        return arguments, {**keywords, "task_ids": torch.tensor([0])}
-    model.register_forward_pre_hook(add, with_kwargs=True)
-    return model
-
-
 def multitask(case, base):
     from peft import get_peft_model
 
@@ -93,10 +80,10 @@ CASES = [
     Case("prefix_tuning/qwen", QWEN, prefix(
         "PrefixTuningConfig", 5, prefix_projection=True, encoder_hidden_size=16), wide),
     Case("multitask_prompt_tuning/two-tasks", LLAMA, prompt(
-        "MultitaskPromptTuningConfig", 4, num_tasks=2, num_ranks=2), build=multitask, load=first_task,
+        "MultitaskPromptTuningConfig", 4, num_tasks=2, num_ranks=2), build=multitask,
         note="task 0"),
     Case("multitask_prompt_tuning/qwen", QWEN, prompt("MultitaskPromptTuningConfig", 3),
-         build=multitask, load=first_task, note="task 0"),
+         build=multitask, note="task 0"),
     Case("cpt/llama", LLAMA, context_aware, wide),
     Case("cpt/qwen", QWEN, context_aware, wide),
     Case("cartridge/frozen-first", LLAMA, prefix("CartridgeConfig", 4, num_frozen_tokens=1)),

@@ -2,7 +2,7 @@
 
 import torch
 
-from .case import BIASED, LLAMA, MISTRAL, MIXED, QWEN, Case, spread
+from .case import BIASED, LLAMA, MISTRAL, MIXED, QWEN, Case
 from .deltas import at
 from .peft_config import peft
 
