@@ -56,6 +56,7 @@ extension AdapterOperators {
         }
         return linear.values.joined().reduce(0) { $0 + $1.byteCount }
             + embedding.reduce(0) { $0 + $1.byteCount } + vectors + (prefix?.byteCount ?? 0)
+            + gatedPrefixes.values.reduce(0) { $0 + $1.byteCount }
     }
 }
 
@@ -76,7 +77,9 @@ extension EmbeddingOperator {
     fileprivate var byteCount: Int {
         switch self {
         case .lowRank(let rows, let b, _): rows.count * MemoryLayout<Float>.stride + b.byteCount
-        case .outputScale(let difference): difference.count * MemoryLayout<Float>.stride
+        case .output(let map): map.byteCount
+        case .rows(_, let values), .softPrompt(let values):
+            values.count * MemoryLayout<Float>.stride
         case .replacement(let table): table.byteCount
         }
     }

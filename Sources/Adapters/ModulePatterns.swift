@@ -58,6 +58,8 @@ struct TargetModules {
     private let saved: [RegularExpression]
     private let layers: Set<Int>?
     private let layerPatterns: [RegularExpression]
+    /// Names of weights, or ends of them after a dot, whose modules are targeted as well.
+    private let parameters: [String]
     let value: ModuleNames
 
     /// - Throws: `AdapterError`: settings of another type, combinations that PEFT refuses, patterns
@@ -66,9 +68,12 @@ struct TargetModules {
         _ configuration: inout AdapterConfiguration, standard: [String]? = nil
     ) throws(AdapterError) {
         let file = configuration.file
-        guard
-            let names = try configuration.names("target_modules") ?? standard.map(ModuleNames.list)
-        else { throw .missingSetting("target_modules", file: file) }
+        parameters = try configuration.texts("target_parameters") ?? []
+        let standard = standard ?? (parameters.isEmpty ? nil : [])
+        let named = try configuration.names("target_modules")
+        guard let names = named ?? standard.map(ModuleNames.list) else {
+            throw .missingSetting("target_modules", file: file)
+        }
         value = names
         targets =
             names == .expression("all-linear")
@@ -129,6 +134,9 @@ struct TargetModules {
     /// - Parameter isLinearBelowHead: what `all-linear` stands for.
     /// - Throws: `AdapterError.invalidPattern` where a match takes too many steps.
     func contains(_ module: String, isLinearBelowHead: Bool) throws(AdapterError) -> Bool {
+        if parameters.contains(where: { ModuleMatcher.names($0, module + ".weight") }) {
+            return true
+        }
         if let excluded, try excluded.contains(module) { return false }
         for pattern in saved where try pattern.matches(module) { return false }
         switch targets {

@@ -53,8 +53,25 @@ public final class AdapterPlan: Sendable {
     struct Embedding: Sendable {
         var replacement: PackedMatrix?
         var lowRanks: [EmbeddingLowRank] = []
-        /// What each feature of a row is multiplied with, less 1; nil for 0.
-        var scale: [Float]?
+        /// Changes of every row, with their weights.
+        var maps: [(map: RowMap, weight: Float)] = []
+        var rows: [EmbeddingRows] = []
+        /// Rows of all soft prompts, in order, flat.
+        var softPrompt: [Float] = []
+    }
+
+    /// What chosen tokens' rows are more than the table's.
+    struct EmbeddingRows: Sendable {
+        /// From token to its place in `differences`.
+        let places: [Int32: Int]
+        let differences: [Float]
+        let weight: Float
+    }
+
+    /// What a layer's attention is added for all rows.
+    struct Gate: Sendable {
+        let prefix: GatedPrefix
+        let weight: Float
     }
 
     /// What the views point to.
@@ -64,6 +81,10 @@ public final class AdapterPlan: Sendable {
     let embedding: Embedding?
     /// Shared read-only pages in front of the sequence.
     public let prefix: PrefixKeyValues?
+    /// By layer; empty where no layer has any.
+    private let gates: [Int: [Gate]]
+    /// Tokens of soft prompts: they are rows of the sequence, in front of its own.
+    public let softPromptTokenCount: Int
     /// True when the plan leaves every slot to the base.
     public let isBase: Bool
 
@@ -71,6 +92,11 @@ public final class AdapterPlan: Sendable {
 
     /// Tokens of the prefix: the first prompt token stands at this position.
     public var prefixTokenCount: Int { prefix?.tokenCount ?? 0 }
+
+    /// Ids that stand for the soft prompts' tokens at the beginning of a sequence.
+    public var softPromptTokens: [Int32] {
+        (0..<Int32(softPromptTokenCount)).map { -1 - $0 }
+    }
 
     /// The plan of a request that names no adapter.
     public static func base(_ slots: SlotTable) -> AdapterPlan {
@@ -88,12 +114,17 @@ public final class AdapterPlan: Sendable {
 
     private init(builder: PlanBuilder) {
         linear = builder.linear
-        views = PlanViews(linear: builder.linear, gains: builder.gains)
+        views = PlanViews(
+            linear: builder.linear, gains: builder.gains, gates: builder.gates,
+            layerCount: builder.slots.layerCount)
+        gates = builder.gates
+        softPromptTokenCount =
+            (builder.embedding?.softPrompt.count ?? 0) / builder.slots.hiddenSize
         embedding = builder.embedding
         prefix = builder.prefix
         isBase =
             builder.linear.allSatisfy { $0 == nil } && builder.gains.allSatisfy { $0 == nil }
-            && builder.embedding == nil && builder.prefix == nil
+            && builder.embedding == nil && builder.prefix == nil && builder.gates.isEmpty
     }
 }
 
@@ -101,6 +132,7 @@ public final class AdapterPlan: Sendable {
 public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertible {
     case weightOfReplacement(adapter: String, weight: Float)
     case weightOfPrefix(adapter: String, weight: Float)
+    case weightOfSoftPrompt(adapter: String, weight: Float)
     case twoPrefixes(String, String)
     case twoReplacements(String, String, slot: String)
     case crossedMaps(input: String, output: String, slot: String)
@@ -115,6 +147,9 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
         case .weightOfPrefix(let adapter, let weight):
             "adapter '\(adapter)' is a prefix, which has a meaning at weight 1 only; the request "
                 + "asks for \(weight): use weight 1"
+        case .weightOfSoftPrompt(let adapter, let weight):
+            "adapter '\(adapter)' is a prompt of trained tokens, which has a meaning at weight 1 "
+                + "only; the request asks for \(weight): use weight 1"
         case .twoPrefixes(let first, let second):
             "adapters '\(first)' and '\(second)' both put a prefix in front of the sequence; "
                 + "a request can use one prefix: drop one of them"

@@ -10,8 +10,12 @@ extension ForwardPass {
             let embedding = slice.plan.embedding
             look(up: range, rows, in: embedding?.replacement ?? base.weights.embedding)
             guard let embedding else { continue }
-            if let scale = embedding.scale { change(range, by: scale) }
+            for entry in embedding.maps {
+                change(range, by: entry.map, weight: entry.weight, rows)
+            }
+            for chosen in embedding.rows { add(chosen, to: range, rows) }
             for lowRank in embedding.lowRanks { add(lowRank, to: range, rows) }
+            if !embedding.softPrompt.isEmpty { place(embedding.softPrompt, in: range, rows) }
         }
     }
 
@@ -21,19 +25,49 @@ extension ForwardPass {
             forEachRowBlock(of: range.count) { block in
                 for offset in block {
                     let row = range.lowerBound + offset
+                    guard tokens[row] >= 0 else { continue }
                     table.unpackRow(Int(tokens[row]), into: hidden.row(row))
                 }
             }
         }
     }
 
-    /// h += d ⊙ h
-    private func change(_ range: Range<Int>, by difference: [Float]) {
+    /// h += weight · M h for rows of the table.
+    private func change(
+        _ range: Range<Int>, by map: RowMap, weight: Float, _ rows: StepRows
+    ) {
         let hidden = buffers.hidden
-        difference.withUnsafeBufferPointer { difference in
+        var scratch = [Float](repeating: 0, count: map.scratchCount + hidden.width)
+        scratch.withUnsafeMutableBufferPointer { scratch in
+            let copy = scratch.baseAddress!
+            for row in range where rows.tokens[row] >= 0 {
+                copy.update(from: hidden.row(row), count: hidden.width)
+                map.add(
+                    copy, scaledBy: weight, to: hidden.row(row), scratch: copy + hidden.width)
+            }
+        }
+    }
+
+    private func add(_ chosen: AdapterPlan.EmbeddingRows, to range: Range<Int>, _ rows: StepRows) {
+        let hidden = buffers.hidden
+        chosen.differences.withUnsafeBufferPointer { differences in
             for row in range {
-                let values = hidden.row(row)
-                for i in 0..<hidden.width { values[i] += difference[i] * values[i] }
+                guard let place = chosen.places[rows.tokens[row]] else { continue }
+                Vectors.add(
+                    differences.baseAddress! + place * hidden.width, scaledBy: chosen.weight,
+                    to: hidden.row(row), count: hidden.width)
+            }
+        }
+    }
+
+    /// Rows of soft prompts stand for negative ids.
+    private func place(_ softPrompt: [Float], in range: Range<Int>, _ rows: StepRows) {
+        let hidden = buffers.hidden
+        softPrompt.withUnsafeBufferPointer { prompt in
+            for row in range where rows.tokens[row] < 0 {
+                hidden.row(row).update(
+                    from: prompt.baseAddress! + Int(-1 - rows.tokens[row]) * hidden.width,
+                    count: hidden.width)
             }
         }
     }
@@ -44,7 +78,7 @@ extension ForwardPass {
         let rank = lowRank.b.inputCount
         let product = buffers.lowRank(floatCount: range.count * rank)
         for (offset, row) in range.enumerated() {
-            let token = Int(rows.tokens[row])
+            let token = max(0, Int(rows.tokens[row]))
             for i in 0..<rank {
                 product[offset * rank + i] = lowRank.rows[token * rank + i] * lowRank.scaling
             }

@@ -73,6 +73,7 @@ public final class ForwardPass {
         rotate(rows)
         attention.store(layer: layer, pages: pages, buffers: b)
         attention.run(layer: layer, pages: pages, pool: pool)
+        addGatedPrefixes(layer, rows.plans)
         linear.begin(input: b.attended)
         linear.add(slot: slot(layer, .attentionOutput), to: b.projected)
         linear.run(rows.plans)

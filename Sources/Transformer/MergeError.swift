@@ -8,7 +8,7 @@ public enum MergeError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .notWeightSpace(let adapter):
-            "adapter '\(adapter)' has a prefix, which is no change of weights and can't be merged: "
+            "adapter '\(adapter)' is no change of weights and can't be merged: "
                 + "serve it attached"
         case .notFinite(let module, let row, let column):
             "merging gives a value that is not finite in '\(module)' at [\(row), \(column)]: "

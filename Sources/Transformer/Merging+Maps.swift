@@ -59,4 +59,33 @@ extension BaseModel {
         matrix.unpack(into: values.pointer, pool: pool)
         return values
     }
+
+    /// Changes of all rows of a table, each from what the table held before, and of chosen ones.
+    func addMaps(
+        _ operators: [(EmbeddingOperator, Float)], to table: AlignedBuffer<Float>, width: Int
+    ) {
+        let maps = operators.compactMap { op, weight in
+            if case .output(let map) = op { (map, weight) } else { nil }
+        }
+        var scratch = [Float](
+            repeating: 0, count: width + (maps.map(\.0.scratchCount).max() ?? 0))
+        scratch.withUnsafeMutableBufferPointer { scratch in
+            guard !maps.isEmpty, let copy = scratch.baseAddress else { return }
+            for row in 0..<table.count / width {
+                let target = table.pointer + row * width
+                copy.update(from: target, count: width)
+                for (map, weight) in maps {
+                    map.add(copy, scaledBy: weight, to: target, scratch: copy + width)
+                }
+            }
+        }
+        for case (.rows(let tokens, let differences), let weight) in operators {
+            for (place, token) in tokens.enumerated() {
+                for column in 0..<width {
+                    table.pointer[Int(token) * width + column] +=
+                        weight * differences[place * width + column]
+                }
+            }
+        }
+    }
 }

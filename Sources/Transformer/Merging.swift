@@ -75,13 +75,7 @@ extension BaseModel {
         var start = weights.embedding
         for case (.replacement(let table), _) in operators { start = table }
         start.unpack(into: result.pointer, pool: pool)
-        let table = Array(UnsafeBufferPointer(start: result.pointer, count: result.count))
-        for case (.outputScale(let difference), let weight) in operators {
-            for index in 0..<result.count {
-                result.pointer[index] +=
-                    weight * difference[index % shape.inputCount] * table[index]
-            }
-        }
+        addMaps(operators, to: result, width: shape.inputCount)
         for case (.lowRank(let rows, let b, let scaling), let weight) in operators {
             add(rows: rows, b: b, scaling: scaling * weight, to: result.pointer, pool: pool)
         }

@@ -49,8 +49,14 @@ public enum EmbeddingOperator: Sendable {
     /// h += scaling · B a[token].
     /// **Shape**: `rows` [vocabularyCount, rank], one row a token; `b` [hiddenSize, rank].
     case lowRank(rows: [Float], b: PackedMatrix, scaling: Float)
-    /// h += d ⊙ (the table's row). **Shape**: [hiddenSize].
-    case outputScale([Float])
+    /// h += M (the table's row): a change of every row.
+    case output(RowMap)
+    /// What chosen tokens' rows are more than the table's.
+    /// **Shape**: `differences` [tokens.count, hiddenSize].
+    case rows(tokens: [Int32], differences: [Float])
+    /// Rows of tokens that stand in front of every sequence and have no ids: their places in it are
+    /// named by negative ids. **Shape**: [tokenCount, hiddenSize].
+    case softPrompt([Float])
     /// Stands in place of the base's table. **Shape**: [vocabularyCount, hiddenSize].
     case replacement(PackedMatrix)
 }
@@ -63,6 +69,8 @@ public struct AdapterOperators: Sendable {
     public var linear: [LinearSlot: [LinearOperator]] = [:]
     public var norms: [NormSlot: NormOperator] = [:]
     public var embedding: [EmbeddingOperator] = []
+    /// By layer: what its attention is added apart from the sequence's own.
+    public var gatedPrefixes: [Int: GatedPrefix] = [:]
     /// Keys and values in front of every sequence.
     public var prefix: PrefixKeyValues?
 
@@ -70,7 +78,8 @@ public struct AdapterOperators: Sendable {
 
     /// True when the whole effect is a change of weights, so that it can be merged.
     public var isWeightSpace: Bool {
-        prefix == nil
+        prefix == nil && gatedPrefixes.isEmpty
+            && !embedding.contains { if case .softPrompt = $0 { true } else { false } }
             && !linear.values.joined().contains {
                 if case .after(let map) = $0 { !map.isLinear } else { false }
             }

@@ -6,6 +6,7 @@ struct PlanBuilder {
     var linear: [AdapterPlan.Linear?]
     var gains: [[Float]?]
     var embedding: AdapterPlan.Embedding?
+    var gates: [Int: [AdapterPlan.Gate]] = [:]
     var prefix: PrefixKeyValues?
     /// Which adapter replaced a slot, for messages.
     private var replacers: [Slot: String] = [:]
@@ -26,6 +27,10 @@ struct PlanBuilder {
         }
         for (slot, op) in part.operators.norms { try add(op, at: slot, of: part) }
         for op in part.operators.embedding { try add(op, of: part) }
+        for (layer, prefix) in part.operators.gatedPrefixes {
+            gates[layer, default: []].append(
+                AdapterPlan.Gate(prefix: prefix, weight: part.weight))
+        }
         if let added = part.operators.prefix { try add(added, of: part) }
     }
 
@@ -104,10 +109,18 @@ struct PlanBuilder {
             entry.lowRanks.append(
                 AdapterPlan.EmbeddingLowRank(
                     rows: rows, b: b, scaling: scaling * part.weight))
-        case .outputScale(let difference):
-            var sum = entry.scale ?? Array(repeating: 0, count: difference.count)
-            for i in sum.indices { sum[i] += part.weight * difference[i] }
-            entry.scale = sum
+        case .output(let map): entry.maps.append((map, part.weight))
+        case .rows(let tokens, let differences):
+            entry.rows.append(
+                AdapterPlan.EmbeddingRows(
+                    places: Dictionary(
+                        tokens.enumerated().map { ($1, $0) }, uniquingKeysWith: { $1 }),
+                    differences: differences, weight: part.weight))
+        case .softPrompt(let rows):
+            guard part.weight == 1 else {
+                throw .weightOfSoftPrompt(adapter: part.name, weight: part.weight)
+            }
+            entry.softPrompt += rows
         case .replacement(let table):
             try claim(.embedding, for: part)
             entry.replacement = table

@@ -53,6 +53,23 @@ struct RowMapView: BitwiseCopyable {
     }
 }
 
+/// A gated prefix as a step sees it.
+struct GateView: BitwiseCopyable {
+    let prefix: Unmanaged<GatedPrefix>
+    let weight: Float
+
+    init(_ gate: AdapterPlan.Gate) {
+        prefix = Unmanaged.passUnretained(gate.prefix)
+        weight = gate.weight
+    }
+}
+
+/// The gated prefixes of a layer.
+struct GateList: BitwiseCopyable {
+    let first: UnsafePointer<GateView>
+    let count: Int
+}
+
 /// What stands at a linear slot, for the base or a plan.
 struct LinearView: BitwiseCopyable {
     /// In place of the base's matrix; the base's own in the base's views.
@@ -87,12 +104,29 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
     let linear: ViewList<LinearView>
     /// By `SlotTable.index(of: NormSlot)`; nil where the base's gain stands.
     let gains: ViewList<UnsafePointer<Float>?>
+    /// By layer; empty where no layer has any.
+    let gates: ViewList<GateList>
+    private let gateViews: ViewList<GateView>
     private let lowRanks: ViewList<LowRankView>
     private let maps: ViewList<RowMapView>
     private let values: ViewList<Float>
 
     /// - Parameter linear: by slot; nil where the base acts alone.
-    init(linear: [AdapterPlan.Linear?], gains: [[Float]?]) {
+    init(
+        linear: [AdapterPlan.Linear?], gains: [[Float]?], gates: [Int: [AdapterPlan.Gate]] = [:],
+        layerCount: Int = 0
+    ) {
+        gateViews = ViewList(
+            (0..<layerCount).flatMap { layer in (gates[layer] ?? []).map(GateView.init) })
+        var gate = gateViews.pointer
+        self.gates = ViewList(
+            gates.isEmpty
+                ? []
+                : (0..<layerCount).map { layer in
+                    let count = gates[layer]?.count ?? 0
+                    defer { gate += count }
+                    return GateList(first: UnsafePointer(gate), count: count)
+                })
         let products = linear.map { $0?.products ?? [] }
         lowRanks = ViewList(products.flatMap { $0 })
         maps = ViewList(linear.flatMap { ($0?.activeMaps ?? []).map(RowMapView.init) })
@@ -128,6 +162,8 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
     func deallocate() {
         linear.deallocate()
         gains.deallocate()
+        gates.deallocate()
+        gateViews.deallocate()
         lowRanks.deallocate()
         maps.deallocate()
         values.deallocate()

@@ -30,9 +30,8 @@ import Adapters
     }
 
     @Test(arguments: [
-        "alora_invocation_tokens", "trainable_token_indices", "layer_replication",
-        "target_parameters", "use_qalora", "use_bdlora", "arrow_config", "kasa_config",
-        "velora_config", "monteclora_config", "megatron_config",
+        "alora_invocation_tokens", "layer_replication", "use_qalora", "arrow_config",
+        "kasa_config", "megatron_config",
     ])
     func unsupportedSettingsAreRefusedByName(name: String) {
         var fixture = AdapterFixture.lora([AdapterFixture.query])

@@ -20,9 +20,10 @@ struct SequenceRunner {
         return (pass, (0..<pages.pageCount).compactMap { _ in pages.allocate() })
     }
 
-    /// Logits of every prompt token, flat.
-    func logits(_ tokens: [Int32]) -> [Float] {
+    /// Logits of every prompt token, flat; those of a soft prompt's tokens are left out.
+    func logits(_ prompt: [Int32]) -> [Float] {
         let (pass, pages) = pass()
+        let tokens = plan.softPromptTokens + prompt
         var result: [Float] = []
         for first in stride(from: 0, to: tokens.count, by: chunk) {
             let part = Array(tokens[first..<min(tokens.count, first + chunk)])
@@ -33,7 +34,8 @@ struct SequenceRunner {
             ])
             for row in 0..<logits.rowCount { result += logits.row(row) }
         }
-        return result
+        return Array(
+            result[(plan.softPromptTokenCount * base.configuration.vocabularyCount)...])
     }
 
     /// Log-probabilities of every prompt token, flat.
@@ -51,7 +53,7 @@ struct SequenceRunner {
 
     func greedy(after prompt: [Int32], count: Int) -> [Int32] {
         let (pass, pages) = pass()
-        var tokens = prompt
+        var tokens = plan.softPromptTokens + prompt
         var cached = 0
         var new: [Int32] = []
         while new.count < count {

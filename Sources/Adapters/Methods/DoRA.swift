@@ -47,7 +47,7 @@ struct DoRA {
         let a = TunerCompiler.transposed(rows, rowCount: shape.inputCount, columnCount: rank)
         let factors = try factors(.embedding, sum: columns, a, b, &compiler)
         compiler.operators.embedding += [
-            .outputScale(factors.map { $0 - 1 }),
+            .output(DiagonalMap(factors.map { $0 - 1 })),
             .lowRank(
                 rows: rows,
                 b: compiler.packed(scaled(b, by: factors), shape.outputCount, rank),

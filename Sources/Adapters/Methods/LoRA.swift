@@ -1,4 +1,5 @@
 internal import Kernels
+internal import StrictJSON
 internal import Transformer
 
 /// LoRA as PEFT saves it: low-rank factors, trained biases and whole modules saved along.
@@ -13,15 +14,30 @@ internal import Transformer
 ///
 /// **Source**: LoRA, arXiv 2106.09685; PEFT 0.21.
 enum LoRA {
-    private static let parts: [TensorPart] = [
-        .factorA, .factorB, .biasOfB, .embeddingA, .embeddingB, .magnitude,
-    ]
+    private static let parts: [TensorPart] =
+        [
+            .factorA, .factorB, .biasOfB, .embeddingA, .embeddingB, .magnitude,
+            TrainedTokens.rowsWithinLoRA,
+        ] + trainingOnly
+
+    /// What VeLoRA and MonteCLoRA keep for training to go on.
+    private static let trainingOnly = [
+        ".lora_velora_embed", ".lora_monteclora_sampler.expert_weights",
+        ".lora_monteclora_sampler.expert_weights_prior",
+        ".lora_monteclora_sampler.gaussian_var_prior", ".lora_monteclora_sampler.std_prior",
+    ].map { TensorPart($0) }
+
+    /// Of a targeted slot.
+    static func dropTrainingState(at slot: Slot, _ compiler: inout TunerCompiler) {
+        for part in trainingOnly { _ = compiler.tensors.take(part, at: slot) }
+    }
 
     static func read(
         _ file: AdapterFile, in context: Methods.Context
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
         let settings = try LoRASettings(&configuration)
+        let trained = try TrainedTokens.byModule(&configuration, context.base)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: LoRASettings.trainingOnly, strict: context.options.strict)
         let tensors = try TunerTensors(
@@ -29,6 +45,7 @@ enum LoRA {
         var compiler = TunerCompiler(
             settings: settings.tuner, tensors: tensors, context: context,
             configurationFile: configuration.file)
+        try TrainedTokens.add(trained, &compiler)
         let layers = LoRALayers(settings: settings)
         try compiler.compile(supports: LoRALayers.refusal) {
             (compiler, slot) throws(AdapterError) in try layers.add(slot, to: &compiler)
@@ -39,10 +56,11 @@ enum LoRA {
     /// True when no tensor but the factors of linear layers is there: all that is to be said about
     /// those, but for their values being finite, their header says.
     static func holdsFactorsOnly(_ file: AdapterFile) -> Bool {
-        file.tensors.allSatisfy {
-            $0.name.hasSuffix(TensorPart.factorA.suffix)
-                || $0.name.hasSuffix(TensorPart.factorB.suffix)
-        }
+        file.configuration.object["use_bdlora"]?.isUnset ?? true
+            && file.tensors.allSatisfy {
+                $0.name.hasSuffix(TensorPart.factorA.suffix)
+                    || $0.name.hasSuffix(TensorPart.factorB.suffix)
+            }
     }
 }
 

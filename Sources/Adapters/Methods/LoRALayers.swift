@@ -27,6 +27,10 @@ struct LoRALayers {
         let module = compiler.slots.name(of: slot)
         let shape = compiler.slots.shape(of: linear)
         let rank = try settings.rank(of: module)
+        LoRA.dropTrainingState(at: slot, &compiler)
+        if let blocks = settings.blocks {
+            return try addBlocks(blocks, linear, rank: rank, &compiler)
+        }
         let a = try compiler.require(.factorA, at: slot)
         let b = try compiler.tensors.require(
             .factorB, at: slot, reason: "'\(a.name)' has no partner")

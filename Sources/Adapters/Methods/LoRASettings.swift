@@ -10,6 +10,8 @@ struct LoRASettings {
     let stabilizesRank: Bool
     /// True: DoRA, with a magnitude for every output.
     let normalizesWeights: Bool
+    /// Which factors are block-diagonal; nil: none.
+    let blocks: BlockDiagonalLoRA?
     /// True: B has a bias of its own.
     let hasBiasOfB: Bool
     private let ranks: ModuleValues<Int>
@@ -25,6 +27,7 @@ struct LoRASettings {
         stabilizesRank = try configuration.flag("use_rslora")
         normalizesWeights = try configuration.flag("use_dora")
         hasBiasOfB = try configuration.flag("lora_bias")
+        blocks = try BlockDiagonalLoRA(&configuration)
         tuner = try TunerSettings(&configuration)
         ranks = try configuration.moduleValues("rank_pattern", standard: rank) {
             (value, configuration) throws(AdapterError) in
@@ -51,22 +54,17 @@ extension LoRASettings {
     /// Settings without a meaning in inference, or whose effect is in the tensors.
     static let trainingOnly: Set<String> = [
         "corda_config", "eva_config", "lora_dropout", "lora_ga_config", "loftq_config",
-        "megatron_core", "qalora_group_size",
+        "megatron_core", "monteclora_config", "qalora_group_size", "velora_config",
         // Of linear layers PEFT itself resets it: their weights are always [outputs, inputs].
         "fan_in_fan_out",
     ]
 
     static let unsupported: [(name: String, reason: String)] = [
         ("alora_invocation_tokens", "activated LoRA can't be served yet"),
-        ("trainable_token_indices", "trained tokens can't be served yet"),
         ("layer_replication", "models with replicated layers can't be served yet"),
-        ("target_parameters", "LoRA on bare parameters can't be served: the base has none"),
         ("use_qalora", "QALoRA pools inputs by group, which can't be served yet"),
-        ("use_bdlora", "block-diagonal factors can't be served yet"),
         ("arrow_config", "Arrow routing can't be served yet"),
         ("kasa_config", "KaSA changes the base's weights on loading, which can't be served yet"),
-        ("velora_config", "VeLoRA adapters can't be served yet"),
-        ("monteclora_config", "MonteCLoRA adapters can't be served yet"),
         ("megatron_config", "Megatron's parallel layers have no counterpart in the base"),
     ]
 

@@ -27,22 +27,30 @@ enum Methods {
 
     private static let readers: [String: Reader] = [
         "ADALORA": AdaLoRA.read,
+        "ADAPTION_PROMPT": AdaptionPrompt.read,
         "BEFT": BEFT.read,
+        "CARTRIDGE": PrefixTuning.read,
+        "CPT": PromptTuning.read,
         "IA3": IA3.read,
         "LN_TUNING": LNTuning.read,
         "LORA": LoRA.read,
+        "MULTITASK_PROMPT_TUNING": MultitaskPromptTuning.read,
+        "POLY": Poly.read,
         "PREFIX_TUNING": PrefixTuning.read,
+        "PROMPT_TUNING": PromptTuning.read,
+        "P_TUNING": PromptTuning.read,
+        "TRAINABLE_TOKENS": TrainedTokens.read,
     ]
 
     static let supported = readers.keys.sorted()
 
     /// Methods of PEFT 0.21, and of older releases, that have no reader.
     static let unsupported: Set<String> = [
-        "ADAMSS", "ADAPTION_PROMPT", "BOFT", "BONE", "C3A", "CARTRIDGE", "CPT",
+        "ADAMSS", "BOFT", "BONE", "C3A",
         "DEFT", "DELORA", "FOURIERFT", "FROD", "GLORA", "GRALORA", "HIRA", "HRA", "LILY",
-        "LOHA", "LOKR", "MISS", "MULTITASK_PROMPT_TUNING", "OFT", "OSF", "PEANUT",
-        "POLY", "PROMPT_TUNING", "PSOFT", "PVERA", "P_TUNING", "RANDLORA", "ROAD", "SHADOW",
-        "SHIRA", "SUPERTUNING", "TINYLORA", "TRAINABLE_TOKENS", "UNILORA", "VBLORA", "VERA",
+        "LOHA", "LOKR", "MISS", "OFT", "OSF", "PEANUT",
+        "PSOFT", "PVERA", "RANDLORA", "ROAD", "SHADOW",
+        "SHIRA", "SUPERTUNING", "TINYLORA", "UNILORA", "VBLORA", "VERA",
         "WAVEFT", "XLORA",
     ]
 

@@ -8,11 +8,13 @@ internal import Transformer
 ///
 /// With `prefix_projection` a small network made them in training; PEFT saves its result, not it.
 ///
-/// **Source**: prefix tuning, arXiv 2101.00190; PEFT 0.21.
+/// Cartridges have the same form; which tokens were frozen in training doesn't matter.
+///
+/// **Source**: prefix tuning, arXiv 2101.00190; cartridges, arXiv 2506.06266; PEFT 0.21.
 enum PrefixTuning {
     private static let tensorName = "prompt_embeddings"
     private static let trainingOnly: Set<String> = [
-        "encoder_hidden_size", "init_weights", "prefix_projection",
+        "encoder_hidden_size", "init_weights", "num_frozen_tokens", "prefix_projection",
     ]
 
     static func read(

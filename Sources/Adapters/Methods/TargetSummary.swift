@@ -7,7 +7,10 @@ enum TargetSummary {
     static func text(_ operators: AdapterOperators, slots: SlotTable) -> String {
         var changed = Set(operators.linear.keys.map(Slot.linear))
         changed.formUnion(operators.norms.keys.map(Slot.norm))
-        if !operators.embedding.isEmpty { changed.insert(.embedding) }
+        let isTableChanged = operators.embedding.contains {
+            if case .softPrompt = $0 { false } else { true }
+        }
+        if isTableChanged { changed.insert(.embedding) }
         var counts: [(name: String, count: Int)] = []
         for slot in slots.all where changed.contains(slot) {
             let name = lastComponent(slots.name(of: slot))
@@ -18,6 +21,13 @@ enum TargetSummary {
             }
         }
         var texts = counts.map { $0.count == 1 ? $0.name : "\($0.name) ×\($0.count)" }
+        for case .softPrompt(let rows) in operators.embedding {
+            texts.append("prompt of \(rows.count / slots.hiddenSize) tokens")
+        }
+        if let prefix = operators.gatedPrefixes.values.first {
+            texts.append(
+                "gated prefix of \(prefix.tokenCount) tokens ×\(operators.gatedPrefixes.count)")
+        }
         if let prefix = operators.prefix { texts.append("prefix of \(prefix.tokenCount) tokens") }
         return texts.joined(separator: ", ")
     }

@@ -125,7 +125,7 @@ struct TunerTensors {
         }
         let name = tensor.name.dropFirst(Self.prefix.count)
         guard let part = known.first(where: { name.hasSuffix($0.suffix) }) else {
-            throw unknown(tensor, foreignReason(name))
+            throw unknown(tensor, foreignReason())
         }
         let module = String(name.dropLast(part.suffix.utf8.count))
         guard let slot = slots.slot(named: module) else {
@@ -138,11 +138,8 @@ struct TunerTensors {
         .unknownTensor(tensor.name, reason: reason, file: file)
     }
 
-    private func foreignReason(_ name: Substring) -> String {
-        if name.hasSuffix(".trainable_tokens_delta") {
-            return "it holds trained tokens, which can't be served yet"
-        }
-        return "\(method) has no tensor of this kind"
+    private func foreignReason() -> String {
+        "\(method) has no tensor of this kind"
     }
 
     private func missingModuleReason(_ module: String) -> String {

@@ -16,9 +16,9 @@ final class DecodingSequence {
     let submitted: ContinuousClock.Instant
     var started: ContinuousClock.Instant?
     private var firstTokenAt: ContinuousClock.Instant?
-    /// Prompt tokens that were found in the cache rather than computed.
+    /// Tokens of soft prompts and prompt that were found in the cache rather than computed.
     private(set) var cachedTokenCount = 0
-    /// Prompt tokens that have been found or computed.
+    /// Those that have been found or computed.
     private var knownTokenCount = 0
 
     init(
@@ -35,15 +35,21 @@ final class DecodingSequence {
     }
 
     var tokens: [Int32] { paged.tokens }
+    /// Tokens of the adapters' soft prompts, which stand in front of the request's own.
+    var softPromptTokenCount: Int { request.lease.plan.softPromptTokenCount }
+    /// Tokens of soft prompts and prompt.
+    var promptEnd: Int { softPromptTokenCount + request.tokens.count }
+    /// The request's own.
     var promptTokenCount: Int { request.tokens.count }
-    var newTokenCount: Int { paged.tokens.count - promptTokenCount }
+    var newTokenCount: Int { paged.tokens.count - promptEnd }
 
     /// How the scheduler sees it.
     var scheduled: ScheduledSequence {
-        let lastToken = promptTokenCount - (newTokenLimit > 0 ? 1 : 0)
+        let lastToken = promptEnd - (newTokenLimit > 0 ? 1 : 0)
         return ScheduledSequence(
             number: number, selection: ObjectIdentifier(request.lease.plan),
-            tokenCount: promptTokenCount, firstLogitsToken: promptLogprobs == nil ? lastToken : 0,
+            tokenCount: promptEnd,
+            firstLogitsToken: promptLogprobs == nil ? lastToken : softPromptTokenCount,
             priority: request.priority, deadline: request.timeout.map { submitted + $0 })
     }
 
@@ -54,12 +60,12 @@ final class DecodingSequence {
 
     /// Accounts for a step's tokens; what it skips for the first time was found in the cache.
     ///
-    /// - Returns: how many prompt tokens were found, and how many are computed for the first time.
+    /// - Returns: how many tokens of soft prompts and prompt were found, and how many are computed for the first time.
     func note(_ tokens: Range<Int>) -> (foundCount: Int, computedCount: Int) {
-        let foundCount = max(0, min(tokens.lowerBound, promptTokenCount) - knownTokenCount)
+        let foundCount = max(0, min(tokens.lowerBound, promptEnd) - knownTokenCount)
         knownTokenCount += foundCount
         cachedTokenCount += foundCount
-        let computedCount = max(0, min(tokens.upperBound, promptTokenCount) - knownTokenCount)
+        let computedCount = max(0, min(tokens.upperBound, promptEnd) - knownTokenCount)
         knownTokenCount += computedCount
         return (foundCount, computedCount)
     }
@@ -68,7 +74,8 @@ final class DecodingSequence {
     func summary(_ reason: FinishReason, at now: ContinuousClock.Instant) -> GenerationSummary {
         let prefillEnd = firstTokenAt ?? now
         return GenerationSummary(
-            reason: reason, promptTokenCount: promptTokenCount, cachedTokenCount: cachedTokenCount,
+            reason: reason, promptTokenCount: promptTokenCount,
+            cachedTokenCount: max(0, cachedTokenCount - softPromptTokenCount),
             completionTokenCount: newTokenCount, queueDuration: (started ?? now) - submitted,
             prefillDuration: started.map { prefillEnd - $0 } ?? .zero,
             decodeDuration: now - prefillEnd)

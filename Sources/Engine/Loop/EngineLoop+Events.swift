@@ -9,7 +9,7 @@ extension EngineLoop {
                 return fail(slice.number, .nonFiniteLogits(position: place))
             }
             guard let sequence = sequences[slice.number] else { return }
-            if place + 1 < sequence.promptTokenCount {
+            if place + 1 < sequence.promptEnd {
                 score(slice.number, place: place + 1, row)
             } else if place + 1 == sequence.tokens.count, sequence.newTokenLimit > 0 {
                 guard deliverPromptLogprobs(slice.number) else { return }
@@ -17,7 +17,7 @@ extension EngineLoop {
             }
         }
         guard let sequence = sequences[slice.number], sequence.newTokenLimit == 0,
-            slice.tokens.upperBound == sequence.promptTokenCount,
+            slice.tokens.upperBound == sequence.promptEnd,
             deliverPromptLogprobs(slice.number)
         else { return }
         finish(slice.number, .length)
@@ -27,7 +27,7 @@ extension EngineLoop {
     private func score(_ number: Int, place: Int, _ row: UnsafeMutableBufferPointer<Float>) {
         guard let sequence = sequences[number],
             let topCount = sequence.request.promptLogprobCount,
-            sequence.promptLogprobs?.count == place
+            sequence.promptLogprobs?.count == place - sequence.softPromptTokenCount
         else { return }
         let logprobs = LogprobTable(row, topCount: topCount).logprobs(
             of: sequence.tokens[place])

@@ -58,7 +58,9 @@ final class EngineLoop {
         case .submit(let request, let number, let submitted):
             let sequence = DecodingSequence(
                 number: number, request: request, room: bounds.room(for: request.lease.plan),
-                paged: pages.open(number, key: request.lease.key, tokens: request.tokens),
+                paged: pages.open(
+                    number, key: request.lease.key,
+                    tokens: request.lease.plan.softPromptTokens + request.tokens),
                 submitted: submitted)
             sequences[number] = sequence
             scheduler.add(sequence.scheduled)

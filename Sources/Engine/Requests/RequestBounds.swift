@@ -38,7 +38,8 @@ package struct RequestBounds: Sendable {
 
     /// Own tokens, prompt and new ones together, that a sequence with this plan can have.
     package func room(for plan: AdapterPlan) -> Int {
-        max(0, min(contextCount - plan.prefixTokenCount, pageCount * pageTokenCount))
+        let room = min(contextCount - plan.prefixTokenCount, pageCount * pageTokenCount)
+        return max(0, room - plan.softPromptTokenCount)
     }
 
     /// - Throws: `EngineError`, where the request can't be answered whatever else goes on.

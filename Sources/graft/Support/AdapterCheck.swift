@@ -35,7 +35,7 @@ struct AdapterCheck {
                     "attached against merged: log-probabilities differ by up to \(mergeDifference) "
                         + "(limit \(limit))")
             } else {
-                lines.append("attached against merged: a prefix is no change of weights")
+                lines.append("attached against merged: it is no change of weights")
             }
             if effect == 0 {
                 lines.append("failed: the adapter changes nothing; were its weights trained?")
@@ -112,19 +112,20 @@ struct AdapterCheck {
     }
 
     private func logprobs(_ plan: AdapterPlan) -> [Float] {
+        let rowCount = Self.tokenCount + plan.softPromptTokenCount
         let pages = KeyValuePagePool(
-            pageCount: KeyValuePagePool.pageCount(forTokens: Self.tokenCount),
+            pageCount: KeyValuePagePool.pageCount(forTokens: rowCount),
             layerCount: base.configuration.layerCount, shape: base.attentionShape)
         let pass = ForwardPass(
-            base: base, pages: pages, pool: pool, maximumRowCount: Self.tokenCount,
+            base: base, pages: pages, pool: pool, maximumRowCount: rowCount,
             maximumLogitsRowCount: Self.tokenCount)
         let vocabularyCount = base.configuration.vocabularyCount
         let tokens = (0..<Self.tokenCount).map { Int32(($0 * 7919 + 11) % vocabularyCount) }
         let logits = pass.step([
             StepSlice(
-                plan: plan, tokens: tokens, cachedTokenCount: 0,
-                pages: (0..<pages.pageCount).compactMap { _ in pages.allocate() }, firstLogitsRow: 0
-            )
+                plan: plan, tokens: plan.softPromptTokens + tokens, cachedTokenCount: 0,
+                pages: (0..<pages.pageCount).compactMap { _ in pages.allocate() },
+                firstLogitsRow: plan.softPromptTokenCount)
         ])
         return (0..<logits.rowCount).flatMap { index in
             let row = logits.row(index)

@@ -41,7 +41,8 @@ struct WindowScorer {
         self.windowCount = windowCount
         self.beginningToken = beginningToken
         let pagePool = KeyValuePagePool(
-            pageCount: KeyValuePagePool.pageCount(forTokens: windowCount),
+            pageCount: KeyValuePagePool.pageCount(
+                forTokens: windowCount + plan.softPromptTokenCount),
             layerCount: base.configuration.layerCount, shape: base.attentionShape)
         pass = ForwardPass(
             base: base, pages: pagePool, pool: pool, maximumRowCount: Self.chunkRowCount,
@@ -53,7 +54,7 @@ struct WindowScorer {
     var textTokenCount: Int { windowCount - (beginningToken == nil ? 0 : 1) }
 
     func score(_ text: ArraySlice<Int32>) -> Score {
-        let tokens = (beginningToken.map { [$0] } ?? []) + text
+        let tokens = plan.softPromptTokens + (beginningToken.map { [$0] } ?? []) + text
         var score = Score()
         for first in stride(from: 0, to: tokens.count, by: Self.chunkRowCount) {
             let part = Array(tokens[first..<min(tokens.count, first + Self.chunkRowCount)])
@@ -62,7 +63,8 @@ struct WindowScorer {
                     plan: plan, tokens: part, cachedTokenCount: first, pages: pages,
                     firstLogitsRow: 0)
             ])
-            for row in 0..<part.count where first + row + 1 < tokens.count {
+            for row in 0..<part.count
+            where first + row + 1 < tokens.count && tokens[first + row + 1] >= 0 {
                 let values = logits.row(row)
                 let sum = Vectors.logSumExp(values.baseAddress!, count: values.count)
                 score.negativeLogLikelihood +=

@@ -1,0 +1,109 @@
+internal import Transformer
+
+/// Soft prompts: trained embeddings in front of the prompt's own.
+///
+///     prompt_embeddings    [tokens, hidden]
+///
+/// P-tuning's LSTM or MLP and CPT's projection made them in training; PEFT saves their result.
+///
+/// **Source**: prompt tuning, arXiv 2104.08691; P-tuning, arXiv 2103.10385; CPT, arXiv 2410.17222;
+/// PEFT 0.21.
+enum PromptTuning {
+    static let tensorName = "prompt_embeddings"
+    private static let trainingOnly: Set<String> = [
+        "num_layers", "num_attention_heads", "encoder_dropout", "encoder_hidden_size",
+        "encoder_num_layers", "encoder_reparameterization_type", "prompt_tuning_init",
+        "prompt_tuning_init_text", "prompt_tuning_init_state_dict_path", "tokenizer_kwargs",
+        "tokenizer_name_or_path", "cpt_mask", "cpt_prompt_init", "cpt_token_ids",
+        "cpt_tokens_type_mask", "opt_loss_decay_factor", "opt_projection_epsilon",
+        "opt_projection_format_epsilon", "opt_weighted_loss_type",
+    ]
+
+    static func read(
+        _ file: AdapterFile, in context: Methods.Context
+    ) throws(AdapterError) -> CompiledAdapter {
+        var configuration = file.configuration
+        let shape = try PromptShape(&configuration, base: context.base)
+        let warnings = try UnknownSettings.check(
+            configuration, trainingOnly: trainingOnly, strict: context.options.strict)
+        var tensors = PromptTensors(file)
+        let rows = try tensors.take(tensorName, shape: shape.dimensions, reason: shape.reason)
+        try tensors.checkNothingIsLeft()
+        return compiled(rows, parameterCount: rows.count, warnings, context)
+    }
+
+    static func compiled(
+        _ rows: [Float], parameterCount: Int, _ warnings: [String], _ context: Methods.Context
+    ) -> CompiledAdapter {
+        var operators = AdapterOperators()
+        operators.embedding = [.softPrompt(rows)]
+        return CompiledAdapter(
+            operators: operators, parameterCount: parameterCount, warnings: warnings,
+            targets: TargetSummary.text(operators, slots: context.base.slots))
+    }
+}
+
+/// How many tokens a soft prompt has, checked against the base.
+struct PromptShape {
+    let tokenCount: Int
+    let hiddenSize: Int
+
+    init(_ configuration: inout AdapterConfiguration, base: BaseModel) throws(AdapterError) {
+        hiddenSize = base.slots.hiddenSize
+        tokenCount = try configuration.count(
+            "num_virtual_tokens", limit: base.configuration.maximumPositionCount - 1)
+        let expected = [
+            ("token_dim", hiddenSize, "the base's hidden size"),
+            ("num_transformer_submodules", 1, "a decoder alone"),
+        ]
+        for (name, value, meaning) in expected {
+            guard let found = try configuration.optionalCount(name, limit: 1 << 31), found != value
+            else { continue }
+            throw .invalidSetting(
+                name, value: String(found), expected: "\(value), \(meaning)",
+                file: configuration.file)
+        }
+        try UnknownSettings.refuse(
+            [("modules_to_save", "modules saved beside a soft prompt can't be served yet")],
+            in: &configuration)
+    }
+
+    var dimensions: [Int] { [tokenCount, hiddenSize] }
+
+    var reason: String {
+        "'num_virtual_tokens' is \(tokenCount), and the base's hidden size is \(hiddenSize)"
+    }
+}
+
+/// The few tensors of a prompt, by name.
+struct PromptTensors {
+    private let file: String
+    private var tensors: [String: AdapterTensor]
+
+    init(_ file: AdapterFile) {
+        self.file = file.tensorFile
+        tensors = Dictionary(
+            file.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// - Throws: `AdapterError.missingTensor`, `.wrongShape`, and what is wrong with values.
+    mutating func take(
+        _ name: String, shape: [Int], reason: String
+    ) throws(AdapterError) -> [Float] {
+        guard let tensor = tensors.removeValue(forKey: name) else {
+            throw .missingTensor(name, reason: "the method consists of it", file: file)
+        }
+        guard tensor.shape == shape else {
+            throw .wrongShape(
+                tensor: name, expected: shape, found: tensor.shape, reason: reason, file: file)
+        }
+        return try tensor.floats(file: file)
+    }
+
+    /// - Throws: `AdapterError.unknownTensor`.
+    func checkNothingIsLeft() throws(AdapterError) {
+        guard let name = tensors.keys.min() else { return }
+        throw .unknownTensor(
+            name, reason: "the method has no tensor of this name", file: file)
+    }
+}

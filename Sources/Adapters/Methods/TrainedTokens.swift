@@ -1,0 +1,140 @@
+internal import Kernels
+internal import StrictJSON
+internal import Transformer
+
+/// Trained tokens: new rows of the embedding, and of the head where the two share their table.
+///
+///     base_model.model.<module>.trainable_tokens_delta                  [tokens, hidden]
+///     base_model.model.<module>.token_adapter.trainable_tokens_delta    within LoRA
+///
+/// The tensor holds the new rows themselves, in the order in which the configuration lists tokens.
+///
+/// **Source**: PEFT 0.21.
+enum TrainedTokens {
+    private static let rows = TensorPart(".trainable_tokens_delta")
+    static let rowsWithinLoRA = TensorPart(".token_adapter.trainable_tokens_delta") {
+        "the configuration's 'trainable_token_indices' don't name '\($0)'"
+    }
+
+    static func read(
+        _ file: AdapterFile, in context: Methods.Context
+    ) throws(AdapterError) -> CompiledAdapter {
+        try TunerMethod(
+            name: "trainable tokens", parts: [rows], standardTargets: ["embed_tokens"],
+            refusal: { slot in
+                switch slot {
+                case .embedding, .linear(.head): nil
+                default: "trained tokens are rows of an embedding or a head"
+                }
+            },
+            settings: { (configuration) throws(AdapterError) in
+                try tokens(
+                    "token_indices", configuration.value("token_indices"), configuration,
+                    context.base)
+            },
+            add: { (slot, tokens, compiler) throws(AdapterError) in
+                try add(slot, tokens, rows, &compiler)
+            }
+        ).read(file, in: context)
+    }
+
+    /// The ids that a list in a configuration names.
+    static func tokens(
+        _ name: String, _ value: JSONValue?, _ configuration: AdapterConfiguration,
+        _ base: BaseModel
+    ) throws(AdapterError) -> [Int32] {
+        guard let value else { throw .missingSetting(name, file: configuration.file) }
+        let limit = base.slots.vocabularyCount
+        var tokens: [Int32] = []
+        for item in value.arrayValue ?? [.null] {
+            guard let token = item.intValue, (0..<limit).contains(token),
+                !tokens.contains(Int32(token))
+            else {
+                throw configuration.invalid(
+                    name, value, expected: "a list of token ids below \(limit), none twice")
+            }
+            tokens.append(Int32(token))
+        }
+        return tokens
+    }
+
+    /// What LoRA's `trainable_token_indices` say: ids, of the embedding or by module.
+    static func byModule(
+        _ configuration: inout AdapterConfiguration, _ base: BaseModel
+    ) throws(AdapterError) -> [(module: String, tokens: [Int32])] {
+        let name = "trainable_token_indices"
+        guard let value = configuration.value(name), !value.isUnset else { return [] }
+        guard let modules = value.objectValue else {
+            return [("embed_tokens", try tokens(name, value, configuration, base))]
+        }
+        var result: [(String, [Int32])] = []
+        for (module, list) in modules {
+            result.append((module, try tokens(name, list, configuration, base)))
+        }
+        return result
+    }
+
+    /// Adds the rows that stand beside LoRA's factors.
+    static func add(
+        _ trained: [(module: String, tokens: [Int32])], _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        for (module, tokens) in trained {
+            let slot = [Slot.embedding, .linear(.head)].first {
+                ModuleMatcher.names(module, compiler.slots.name(of: $0))
+            }
+            guard let slot else {
+                throw .noTargetMatched(
+                    setting: "trainable_token_indices", value: "\"\(module)\"",
+                    modules: "embed_tokens, lm_head", file: compiler.configurationFile)
+            }
+            try add(slot, tokens, rowsWithinLoRA, &compiler)
+        }
+    }
+
+    /// Adds the new rows at a slot; those of an embedding that is the head as well, at both.
+    static func add(
+        _ slot: Slot, _ tokens: [Int32], _ part: TensorPart, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        let base = compiler.base
+        let isTied = base.configuration.tiesHeadToEmbedding
+        let values = try compiler.floats(
+            part, at: slot, shape: [tokens.count, compiler.slots.hiddenSize],
+            reason: "the configuration lists \(tokens.count) tokens")
+        if slot == .embedding {
+            compiler.operators.embedding.append(
+                .rows(
+                    tokens: tokens,
+                    differences: differences(values, tokens, base.weights.embedding)))
+            guard isTied else { return }
+            // PEFT may save the same rows once more under the head's name.
+            if let copy = compiler.tensors.take(part, at: .linear(.head)) {
+                guard try copy.floats(file: compiler.file) == values else {
+                    throw .invalidValues(
+                        tensor: copy.name,
+                        reason: "the base's head is its embedding, and the file has other rows for "
+                            + "it", file: compiler.file)
+                }
+            }
+        }
+        let head = base.matrix(at: .head)
+        compiler.append(
+            .update(
+                RowSubsetMap(
+                    outputCount: head.outputCount, outputs: tokens,
+                    rows: differences(values, tokens, head))), at: .head)
+    }
+
+    private static func differences(
+        _ rows: [Float], _ tokens: [Int32], _ table: PackedMatrix
+    ) -> [Float] {
+        var result = rows
+        var row = [Float](repeating: 0, count: table.inputCount)
+        for (place, token) in tokens.enumerated() {
+            row.withUnsafeMutableBufferPointer {
+                table.unpackRow(Int(token), into: $0.baseAddress!)
+            }
+            for column in row.indices { result[place * row.count + column] -= row[column] }
+        }
+        return result
+    }
+}
