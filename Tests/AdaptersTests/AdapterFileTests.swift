@@ -92,11 +92,11 @@ import Testing
         ("{}", "'peft_type' is missing: this is not a complete PEFT configuration"),
         (
             "{\"peft_type\":\"FOO\"}",
-            "peft_type FOO is no PEFT method that Graft knows; supported: LORA, PREFIX_TUNING"
+            "peft_type FOO is no PEFT method that Graft knows; supported: ADALORA, "
         ),
         (
-            "{\"peft_type\":\"LOHA\"}",
-            "peft_type LOHA is not supported yet; supported: LORA, PREFIX_TUNING"
+            "{\"peft_type\":\"SHADOW\"}",
+            "peft_type SHADOW is not supported yet; supported: ADALORA, "
         ),
         ("{\"peft_type\":3}", "'peft_type' is 3, expected a string"),
     ])
