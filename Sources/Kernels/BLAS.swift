@@ -29,5 +29,13 @@ public enum BLAS {
             result, blasint(columnCount))
     }
 
+    /// Calls `body` with threads of OpenBLAS's own; outside of it there is one.
+    static func withThreads(_ count: Int, _ body: () -> Void) {
+        _ = singleThreaded
+        openblas_set_num_threads(Int32(clamping: count))
+        defer { openblas_set_num_threads(1) }
+        body()
+    }
+
     private static let singleThreaded: Void = openblas_set_num_threads(1)
 }
