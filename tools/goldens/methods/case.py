@@ -23,6 +23,7 @@ class Case:
     `config` makes the PEFT configuration from the base's own. `build`, where given, makes the model
     with the adapter instead of `get_peft_model`, and `save` writes it instead of `save_pretrained`.
     `mergeable` is false where what PEFT's `merge_and_unload` returns is not the adapted model.
+    `group` is the folder of Tests/Goldens that holds it, and a manifest of its own.
     """
 
     name: str
@@ -34,11 +35,22 @@ class Case:
     prompts: tuple = (tuple(PROMPT),)
     dtype: str | None = "float32"
     mergeable: bool = True
+    group: str = "methods"
     note: str = ""
+
+    @property
+    def id(self):
+        return f"{self.group}/{self.name}"
 
     @property
     def method(self):
         return self.name.split("/")[0]
+
+    @property
+    def folder(self):
+        from make_goldens import GOLDENS
+
+        return GOLDENS / self.group / self.name
 
 
 def seed(name):

@@ -1,9 +1,10 @@
 """All cases, in the order of the manifest."""
 
 from . import (
-    deltas, infused, lora, lora_unusual, mixtures, projections, prompts, rotations, trained_weights)
+    deltas, foreign, infused, lora, lora_unusual, mixtures, projections, prompts, rotations, trained_weights)
 
 CASES = [
     *infused.CASES, *lora.CASES, *prompts.CASES, *trained_weights.CASES, *deltas.CASES,
     *projections.CASES, *rotations.CASES, *mixtures.CASES, *lora_unusual.CASES,
+    *foreign.CASES,
 ]

@@ -1,4 +1,4 @@
-"""Makes Tests/Goldens/methods: one folder per case, and a manifest of them all."""
+"""Makes Tests/Goldens/methods and formats: one folder per case, and a manifest of each."""
 
 import json
 import shutil
@@ -13,7 +13,6 @@ from .catalogue import CASES
 from .files import save_sorted
 from .loading import attach
 
-FOLDER = GOLDENS / "methods"
 MERGE_LIMIT = 1e-3
 RELOAD_LIMIT = 1e-4
 GREEDY_COUNT = 6
@@ -106,7 +105,7 @@ def own_type_distance(case, folder, reference):
 
 def make(case):
     """Writes one case's folder and returns its entry of the manifest."""
-    folder = FOLDER / case.name
+    folder = case.folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     seed(case.name)
@@ -119,7 +118,7 @@ def make(case):
     model = attach(load_base(case.base), folder)
     reference = all_logits(case, model)
     effect = distance(reference, all_logits(case, load_base(case.base)))
-    entry = {"id": f"methods/{case.name}", "method": case.method, "base": case.base,
+    entry = {"id": case.id, "method": case.method, "base": case.base,
              "adapters": {case.name: 1.0}, "prompts": [list(prompt) for prompt in case.prompts],
              "greedy": [greedy(model, prompt) for prompt in case.prompts], "effect": effect}
     tensors = {f"logits.{i}": rows for i, rows in enumerate(reference)}
@@ -141,17 +140,17 @@ def make(case):
     return entry
 
 
-def read_manifest():
-    path = FOLDER / "manifest.json"
+def read_manifest(group):
+    path = GOLDENS / group / "manifest.json"
     if not path.exists():
         return {}
     return {entry["id"]: entry for entry in json.loads(path.read_text(encoding="utf-8"))["cases"]}
 
 
-def write_manifest(entries):
+def write_manifest(group, entries):
     """In the catalogue's order, without cases that it no longer has."""
-    cases = [entries[f"methods/{case.name}"] for case in CASES if f"methods/{case.name}" in entries]
-    (FOLDER / "manifest.json").write_text(
+    cases = [entries[case.id] for case in CASES if case.group == group and case.id in entries]
+    (GOLDENS / group / "manifest.json").write_text(
         json.dumps({"metadata": metadata(), "cases": cases}, indent=1) + "\n", encoding="utf-8")
 
 
@@ -163,8 +162,8 @@ def make_methods(names):
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     warnings.filterwarnings("ignore")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    entries = read_manifest()
+    groups = sorted({case.group for case in CASES})
+    entries = {key: entry for group in groups for key, entry in read_manifest(group).items()}
     failed = []
     for case in CASES:
         if names and not any(case.name.startswith(name) for name in names):
@@ -173,11 +172,12 @@ def make_methods(names):
             entry = make(case)
         except Exception as error:
             failed.append(case.name)
-            shutil.rmtree(FOLDER / case.name, ignore_errors=True)
+            shutil.rmtree(case.folder, ignore_errors=True)
             print(f"{case.name}: FAILED: {type(error).__name__}: {error}", flush=True)
             continue
         entries[entry["id"]] = entry
         print(f"{case.name}: effect {entry['effect']:.2f}, reload {entry.get('reload_distance', 0):.1e}, "
               f"merge {entry.get('merge_distance', entry.get('merge_error'))}", flush=True)
-    write_manifest(entries)
+    for group in groups:
+        write_manifest(group, entries)
     return failed

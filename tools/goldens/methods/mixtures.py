@@ -37,9 +37,7 @@ def xlora(**options):
         from make_goldens import load_base
         from peft import XLoraConfig, get_peft_model
 
-        from .generate import FOLDER
-
-        paths = experts(FOLDER / case.name, lambda: load_base(case.base), EXPERT_COUNT, MIXED)
+        paths = experts(case.folder, lambda: load_base(case.base), EXPERT_COUNT, MIXED)
         model = get_peft_model(without_cache(base), XLoraConfig(
             task_type="CAUSAL_LM", hidden_size=base.config.hidden_size,
             adapters={str(i): str(path) for i, path in enumerate(paths)}, xlora_dropout_p=0.2, **options))
@@ -78,9 +76,7 @@ def arrow(**options):
     def build(case, base):
         from make_goldens import load_base
 
-        from .generate import FOLDER
-
-        folder = FOLDER / case.name
+        folder = case.folder
         paths = experts(folder, lambda: load_base(case.base), EXPERT_COUNT, ATTENTION_OUT, "task")
         general = []
         if options.get("use_gks"):

@@ -1,0 +1,163 @@
+"""Makes Tests/Goldens/adapterhub: bottleneck adapters of the AdapterHub library, as it saves them.
+
+Runs in an environment of its own, tools/python/adapterhub-requirements.txt: the library is pinned to an
+older transformers than PEFT's goldens. References are the library's own logits, in f32 arithmetic.
+
+    tools/reference adapterhub
+"""
+
+import json
+import pathlib
+import shutil
+import sys
+import warnings
+import zlib
+
+import adapters
+import torch
+import transformers
+from safetensors.torch import load_file
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from goldens.methods.files import save_sorted  # noqa: E402
+
+SEED = 20260119
+MODELS = ROOT / "models"
+FOLDER = ROOT / "Tests/Goldens/adapterhub"
+PROMPT = [1, 247, 16, 372, 483, 176, 443, 237]
+PINNED = {"adapters": "1.3.0", "transformers": "4.57.6", "torch": "2.13.0"}
+GREEDY_COUNT = 6
+
+# name: (base, class of the configuration, its options)
+CASES = {
+    "houlsby": ("tiny-llama", "DoubleSeqBnConfig", dict(reduction_factor=8)),
+    "houlsby-mistral": ("tiny-mistral", "DoubleSeqBnConfig", dict(reduction_factor=4, non_linearity="gelu")),
+    "pfeiffer": ("tiny-llama", "SeqBnConfig", dict(reduction_factor=16)),
+    "pfeiffer-residual-before": ("tiny-llama-bias", "SeqBnConfig", dict(
+        reduction_factor=8, residual_before_ln=False, original_ln_before=True, original_ln_after=False)),
+    "parallel": ("tiny-llama", "ParBnConfig", dict(reduction_factor=8)),
+    "parallel-both": ("tiny-mistral", "ParBnConfig", dict(
+        reduction_factor=16, mh_adapter=True, scaling="learned", non_linearity="tanh")),
+    "norms": ("tiny-llama", "DoubleSeqBnConfig", dict(
+        reduction_factor=8, ln_before=True, ln_after=True, non_linearity="leakyrelu")),
+    "norms-inside": ("tiny-llama", "SeqBnConfig", dict(
+        reduction_factor=8, ln_after=True, adapter_residual_before_ln=True, scaling="channel")),
+    "some-layers": ("tiny-llama-bf16", "DoubleSeqBnConfig", dict(
+        reduction_factor={"0": 4, "default": 16}, leave_out=[1], non_linearity="silu")),
+}
+
+
+def metadata():
+    return {"generator": "tools/goldens/make_adapterhub_goldens.py", "seed": str(SEED), **PINNED}
+
+
+def check_versions():
+    found = {"adapters": adapters.__version__, "transformers": transformers.__version__,
+             "torch": torch.__version__.split("+")[0]}
+    if found != PINNED:
+        sys.exit(f"make_adapterhub_goldens: needs {PINNED}, found {found}: "
+                 "use the environment of tools/python/adapterhub-requirements.txt")
+
+
+def load_base(name):
+    """The base in f32. This transformers reads rotary settings from other keys than its successor wrote."""
+    config = transformers.AutoConfig.from_pretrained(MODELS / name)
+    rope = dict(getattr(config, "rope_parameters", None) or {})
+    config.rope_theta = rope.pop("rope_theta", 10000.0)
+    config.rope_scaling = rope if rope.get("rope_type", "default") != "default" else None
+    return transformers.AutoModelForCausalLM.from_pretrained(
+        MODELS / name, config=config, dtype=torch.float32).eval()
+
+
+@torch.no_grad()
+def logits_of(model, tokens):
+    return model(torch.tensor([tokens])).logits[0].float()
+
+
+def check_base(name, model):
+    """The other transformers' logits of the same base, from the other goldens."""
+    stored = load_file(ROOT / "Tests/Goldens/logits.safetensors")
+    cases = json.loads((ROOT / "Tests/Goldens/manifest.json").read_text(encoding="utf-8"))["cases"]
+    prompt = next(case for case in cases if case["id"] == f"{name}/base")["prompts"][1]
+    off = float((logits_of(model, prompt) - stored[f"{name}/base.1"]).abs().max())
+    if off > 1e-3:
+        sys.exit(f"make_adapterhub_goldens: {name} gives other logits here, {off} off")
+
+
+def randomize(model):
+    for name, parameter in model.named_parameters():
+        if ".adapters.law." not in name:
+            continue
+        scale = 0.7 / max(parameter.shape) ** 0.5 if parameter.ndim > 1 else 0.2
+        parameter.data += scale * torch.randn_like(parameter)
+
+
+def greedy(model, prompt):
+    tokens, margins = list(prompt), []
+    for _ in range(GREEDY_COUNT):
+        top = torch.topk(logits_of(model, tokens)[-1], 2)
+        tokens.append(int(top.indices[0]))
+        margins.append(round(float(top.values[0] - top.values[1]), 6))
+    return {"tokens": tokens[len(prompt):], "margins": margins}
+
+
+def attach(name, folder):
+    model = load_base(name)
+    adapters.init(model)
+    model.load_adapter(str(folder), set_active=True, use_safetensors=True)
+    return model.eval()
+
+
+def save(model, folder):
+    """As the library saves it, its pickle turned to safetensors: with `ln_before` the norm has two names,
+    which its own safetensors refuse."""
+    model.save_adapter(str(folder), "law", with_head=False)
+    pickle = folder / "pytorch_adapter.bin"
+    tensors = {name: tensor.clone() for name, tensor in torch.load(pickle).items()}
+    pickle.unlink()
+    save_sorted(tensors, folder / "adapter.safetensors", {"format": "pt", **metadata()})
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["model_name"] = ""
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def make(name, base, kind, options):
+    folder = FOLDER / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    torch.manual_seed((SEED + zlib.crc32(name.encode())) % (1 << 31))
+    model = load_base(base)
+    check_base(base, model)
+    plain = logits_of(model, PROMPT)
+    adapters.init(model)
+    model.add_adapter("law", config=getattr(adapters, kind)(**options))
+    model.set_active_adapters("law")
+    randomize(model)
+    trained = logits_of(model.eval(), PROMPT)
+    save(model, folder)
+    model = attach(base, folder)
+    logits = logits_of(model, PROMPT)
+    off, effect = float((logits - trained).abs().max()), float((logits - plain).abs().max())
+    if off > 1e-5 or effect < 0.1:
+        sys.exit(f"make_adapterhub_goldens: {name}: {off} off after loading, effect {effect}")
+    save_sorted({"tokens.0": torch.tensor(PROMPT), "logits.0": logits.contiguous()},
+                folder / "expected.safetensors", {**metadata(), "base": base, "dtype": "float32"})
+    print(f"{name}: effect {effect:.2f}", flush=True)
+    return {"id": f"adapterhub/{name}", "method": kind, "base": base, "adapters": {name: 1.0},
+            "prompts": [PROMPT], "greedy": [greedy(model, PROMPT)], "effect": effect, "merges": False}
+
+
+def main():
+    check_versions()
+    warnings.filterwarnings("ignore")
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(1)
+    cases = [make(name, *case) for name, case in CASES.items()]
+    (FOLDER / "manifest.json").write_text(
+        json.dumps({"metadata": metadata(), "cases": cases}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
