@@ -11,12 +11,6 @@ struct MethodGoldenTests {
     private static let refused: [String: String] = [
         "methods/lora/activated": "alora_invocation_tokens",
         "methods/lora/activated-qwen": "alora_invocation_tokens",
-        "methods/lora/pissa": "init_lora_weights",
-        "methods/lora/pissa-qwen": "init_lora_weights",
-        "methods/lora/olora": "init_lora_weights",
-        "methods/lora/olora-wide": "init_lora_weights",
-        "methods/lora/kasa": "kasa_config",
-        "methods/lora/kasa-qwen": "kasa_config",
         "methods/lora/replicated": "layer_replication",
         "methods/lora/replicated-qwen": "layer_replication",
     ]
