@@ -1,5 +1,5 @@
 /* Sixteen f32 lanes, one an output, and what every kernel does with them. Each level compiles this
- * for its registers: 16 lanes are two of them with AVX2, one with AVX-512.
+ * for its registers: 16 lanes are two of them with AVX2, one with AVX-512, four with NEON.
  */
 #ifndef GK_BODY_LANES_H
 #define GK_BODY_LANES_H
@@ -28,6 +28,10 @@ typedef uint32_t lanes_u_unaligned __attribute__((ext_vector_type(16), aligned(4
 #define LOAD(p) ((lanes_f) * (const lanes_f_unaligned *)(p))
 #define STORE(p, v) (*(lanes_f_unaligned *)(p) = (v))
 #define SPLAT(x) ((lanes_f)(x))
+/* A factor of a whole row of a tile; a level says how its instructions take it. */
+#if !defined(FACTOR)
+#define FACTOR(x) SPLAT(x)
+#endif
 
 INLINE lanes_f load_part(const float *p, size_t count, float fill) {
     float part[LANES];
