@@ -28,10 +28,6 @@ typedef uint32_t lanes_u_unaligned __attribute__((ext_vector_type(16), aligned(4
 #define LOAD(p) ((lanes_f) * (const lanes_f_unaligned *)(p))
 #define STORE(p, v) (*(lanes_f_unaligned *)(p) = (v))
 #define SPLAT(x) ((lanes_f)(x))
-/* A factor of a whole row of a tile; a level says how its instructions take it. */
-#if !defined(FACTOR)
-#define FACTOR(x) SPLAT(x)
-#endif
 
 INLINE lanes_f load_part(const float *p, size_t count, float fill) {
     float part[LANES];

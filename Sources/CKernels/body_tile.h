@@ -6,6 +6,9 @@
  * 12 × 1 of 32 with AVX-512, 6 × 4 of 32 with NEON) and more than the 8 that hide an addition's latency (4 cycles, 2 a
  * cycle). The accumulators have names, because the compiler keeps an array of them in memory.
  */
+#if !defined(FACTOR) /* how a level's multiply-adds take a scalar */
+#define FACTOR(x) SPLAT(x)
+#endif
 #define DECLARE(i) lanes_f a##i = accumulate ? LOAD(y + i * y_stride) : SPLAT(0.0f);
 #define ADVANCE(i) a##i = FMA(FACTOR(x[i * x_stride + p]), w, a##i);
 #define PUT(i) STORE(y + i * y_stride, a##i);

@@ -18,7 +18,6 @@ INLINE lanes_f in_lane(float x) {
     __asm__ volatile("" : "+w"(x));
     return SPLAT(x);
 }
-#undef FACTOR
 #define FACTOR(x) in_lane(x)
 
 #include "body_vector.h"
