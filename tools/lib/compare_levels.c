@@ -186,10 +186,13 @@ static void rotary(generator *g, float *out) {
 static void elementwise(generator *g, float *out) {
     size_t count = between(g, 0, 300);
     fill(g, x, count, 7);
-    for (int i = 0; i < 3; i++) fill(g, out + 512 * i, count, 7);
+    fill(g, x + 512, count, 2);
+    for (int i = 0; i < 5; i++) fill(g, out + 512 * i, count, 7);
     gk_silu_multiply(out, x, count);
     gk_add(x, out + 512, count);
     gk_scale(out + 1024, value(g, 3), count);
+    gk_scaled_add(x, value(g, 3), out + 1536, count);
+    gk_scaled_product_add(x, x + 512, value(g, 3), out + 2048, count);
 }
 
 /* Logits with equal ones among them, then their exponentials; indices are exact as floats. */
