@@ -164,6 +164,9 @@ size_t gk_page_head_floats(size_t head_dimension);
 /* Writes key and value of one token, [heads * dimension] each, into `slot` of a page. */
 void gk_store_key_value(const float *key, const float *value, size_t heads, size_t head_dimension,
                         size_t slot, float *page);
+/* The same token's key and value, read back. */
+void gk_load_key_value(const float *page, size_t heads, size_t head_dimension, size_t slot,
+                       float *key, float *value);
 
 /* Attention of some query rows of one key-value head over paged keys and values.
  *
