@@ -29,11 +29,15 @@ enum Methods {
         "ADALORA": AdaLoRA.read,
         "ADAPTION_PROMPT": AdaptionPrompt.read,
         "BEFT": BEFT.read,
+        "C3A": C3A.read,
         "CARTRIDGE": PrefixTuning.read,
         "CPT": PromptTuning.read,
+        "DELORA": DeLoRA.read,
+        "GRALORA": GraLoRA.read,
         "IA3": IA3.read,
         "LN_TUNING": LNTuning.read,
         "LORA": LoRA.read,
+        "MISS": MiSS.read,
         "MULTITASK_PROMPT_TUNING": MultitaskPromptTuning.read,
         "POLY": Poly.read,
         "PREFIX_TUNING": PrefixTuning.read,
@@ -46,11 +50,9 @@ enum Methods {
 
     /// Methods of PEFT 0.21, and of older releases, that have no reader.
     static let unsupported: Set<String> = [
-        "ADAMSS", "BOFT", "BONE", "C3A",
-        "DEFT", "DELORA", "FOURIERFT", "FROD", "GLORA", "GRALORA", "HIRA", "HRA", "LILY",
-        "LOHA", "LOKR", "MISS", "OFT", "OSF", "PEANUT",
-        "PSOFT", "PVERA", "RANDLORA", "ROAD", "SHADOW",
-        "SHIRA", "SUPERTUNING", "TINYLORA", "UNILORA", "VBLORA", "VERA",
+        "ADAMSS", "BOFT", "BONE", "DEFT", "FOURIERFT", "FROD", "GLORA", "HIRA", "HRA",
+        "LILY", "LOHA", "LOKR", "OFT", "OSF", "PEANUT", "PSOFT", "PVERA", "RANDLORA",
+        "ROAD", "SHADOW", "SHIRA", "SUPERTUNING", "TINYLORA", "UNILORA", "VBLORA", "VERA",
         "WAVEFT", "XLORA",
     ]
 
