@@ -36,16 +36,16 @@ enum C3A {
         let module = compiler.slots.name(of: slot)
         let shape = compiler.slots.shape(of: linear)
         guard shape.inputCount % blockSize == 0, shape.outputCount % blockSize == 0 else {
-            throw .unsupportedTarget(
-                module: module, setting: "block_size",
-                reason: "it is [\(shape.outputCount), \(shape.inputCount)], which \(blockSize) "
-                    + "doesn't divide", file: compiler.configurationFile)
+            throw .invalidSetting(
+                "block_size", value: "\(blockSize)",
+                expected: "a divisor of both sides of '\(module)', "
+                    + "[\(shape.outputCount), \(shape.inputCount)]",
+                file: compiler.configurationFile)
         }
         let kernels = try compiler.floats(
             kernels, at: slot,
             shape: [shape.outputCount / blockSize, shape.inputCount / blockSize, blockSize],
             reason: "'block_size' and 'block_size_pattern' give '\(module)' blocks of \(blockSize)")
-        guard compiler.readsValues else { return compiler.appendChecked(at: linear) }
         let scale = 1 / Float(shape.inputCount)
         compiler.append(
             .update(

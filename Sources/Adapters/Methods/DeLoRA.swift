@@ -56,7 +56,6 @@ enum DeLoRA {
         let strength = try compiler.floats(
             strength, at: slot, shape: [1], reason: "every module has one strength")
         let norms = try compiler.floats(norms, at: slot, shape: [inputCount], reason: reason)
-        guard compiler.readsValues else { return compiler.appendChecked(at: linear, rank: rank) }
         for i in 0..<rank {
             var (row, column) = (0.0, 0.0)
             for k in 0..<inputCount {

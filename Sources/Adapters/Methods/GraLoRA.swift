@@ -71,10 +71,11 @@ enum GraLoRA {
         let shape = compiler.slots.shape(of: linear)
         let (pieceCount, rank) = (settings.pieceCount, settings.rank)
         guard shape.inputCount % pieceCount == 0, shape.outputCount % pieceCount == 0 else {
-            throw .unsupportedTarget(
-                module: module, setting: "gralora_k",
-                reason: "it is [\(shape.outputCount), \(shape.inputCount)], which \(pieceCount) "
-                    + "doesn't divide", file: compiler.configurationFile)
+            throw .invalidSetting(
+                "gralora_k", value: "\(pieceCount)",
+                expected: "a divisor of both sides of '\(module)', "
+                    + "[\(shape.outputCount), \(shape.inputCount)]",
+                file: compiler.configurationFile)
         }
         let (inputCount, outputCount) = (
             shape.inputCount / pieceCount, shape.outputCount / pieceCount
@@ -86,7 +87,6 @@ enum GraLoRA {
             a, at: slot, shape: [pieceCount, inputCount, rank], reason: reason)
         let b = try compiler.floats(
             b, at: slot, shape: [pieceCount, rank, outputCount], reason: reason)
-        guard compiler.readsValues else { return compiler.appendChecked(at: linear, rank: rank) }
         let down = BlockDiagonalMap(
             blocks: transposedBlocks(a, pieceCount, rowCount: inputCount, columnCount: rank),
             blockCount: pieceCount,
@@ -134,7 +134,6 @@ enum GraLoRA {
             generalA, at: slot, shape: [rank, shape.inputCount], reason: reason)
         let b = try compiler.floats(
             generalB, at: slot, shape: [shape.outputCount, rank], reason: reason)
-        guard compiler.readsValues else { return compiler.appendChecked(at: linear, rank: rank) }
         compiler.appendProduct(a: a, b: b, rank: rank, scaling: settings.scaling, at: linear)
     }
 }

@@ -71,9 +71,9 @@ enum MiSS {
         case .mini(let miniature): width = miniature
         }
         guard shape.outputCount % width == 0 else {
-            throw .unsupportedTarget(
-                module: module, setting: "mini_r",
-                reason: "its \(shape.outputCount) outputs are no multiple of 'mini_r', \(width)",
+            throw .invalidSetting(
+                "mini_r", value: "\(width)",
+                expected: "a divisor of \(shape.outputCount), the outputs of '\(module)'",
                 file: compiler.configurationFile)
         }
         let core = try compiler.floats(
@@ -94,16 +94,15 @@ enum MiSS {
         let shape = compiler.slots.shape(of: linear)
         let module = compiler.slots.name(of: slot)
         guard shape.outputCount % rank == 0, shape.inputCount % rank == 0 else {
-            throw .unsupportedTarget(
-                module: module, setting: "r",
-                reason: "\"bat\" divides weights into squares of 'r', \(rank), and these are "
+            throw .invalidSetting(
+                "r", value: "\(rank)",
+                expected: "with \"bat\", a divisor of both sides of '\(module)', "
                     + "[\(shape.outputCount), \(shape.inputCount)]",
                 file: compiler.configurationFile)
         }
         let blocks = try compiler.floats(
             block, at: slot, shape: [shape.outputCount / rank, rank, rank],
             reason: "'r' is \(rank), and '\(module)' has \(shape.outputCount) outputs")
-        guard compiler.readsValues else { return compiler.appendChecked(at: linear) }
         let base = compiler.baseMatrix(linear)
         var delta: [Float] = []
         delta.reserveCapacity(base.count)

@@ -31,10 +31,9 @@ extension TunerCompiler {
                 scaling: scaling), at: linear)
     }
 
-    /// Notes that a slot is changed, where values aren't read.
-    mutating func appendChecked(at linear: LinearSlot, rank: Int? = nil) {
+    /// Notes a targeted slot where nothing changes.
+    mutating func touch(_ linear: LinearSlot) {
         operators.linear[linear, default: []] += []
-        if let rank { checkedRank = max(checkedRank ?? 0, rank) }
     }
 
     /// scaling · L R
