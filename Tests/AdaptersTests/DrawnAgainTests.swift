@@ -1,4 +1,5 @@
 import Adapters
+import Kernels
 import StrictJSON
 import Testing
 import Transformer

@@ -1,6 +1,8 @@
 import Adapters
+import Checkpoints
 import StrictJSON
 import Testing
+import Transformer
 
 /// Methods that change weights: what is missing, of another shape or unsupported, and the sentence
 /// that it gets.

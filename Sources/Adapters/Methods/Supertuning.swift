@@ -125,7 +125,13 @@ private struct MagnitudeOrder {
     /// - Throws: `AdapterError.unsupportedSetting` where equal magnitudes leave it open which weights
     ///   are meant.
     func places(_ count: Int, values: [Float]) throws(AdapterError) -> [Int] {
-        let order = magnitudes.indices.sorted {
+        guard count > 0 else { return [] }
+        // Sorting values is quick, and leaves few places to sort.
+        let sorted = magnitudes.sorted()
+        let limit = takesLargest ? sorted[sorted.count - count] : sorted[count - 1]
+        let order = magnitudes.indices.filter {
+            takesLargest ? magnitudes[$0] >= limit : magnitudes[$0] <= limit
+        }.sorted {
             takesLargest ? magnitudes[$0] > magnitudes[$1] : magnitudes[$0] < magnitudes[$1]
         }
         for index in 1..<max(1, min(count + 1, order.count))

@@ -89,10 +89,7 @@ enum TinyLoRA {
         let slots = compiler.slots.all.filter(targeted.contains)
         settings.numbers = Dictionary(uniqueKeysWithValues: zip(slots, slots.indices))
         guard !slots.isEmpty else { return }
-        for group in 0..<settings.groupCount
-        where slots.contains(where: {
-            settings.group(of: $0) == group
-        }) {
+        for group in 0..<settings.groupCount {
             let tensor = try compiler.tensors.requireShared(
                 shared(group),
                 reason:

@@ -1,3 +1,4 @@
+import Checkpoints
 import StrictJSON
 
 /// Small valid adapters of methods that change weights, all on `AdapterFixture.query` of `TinyBase`,
