@@ -6,6 +6,7 @@
 #define TILE 12
 #define INT_TILE 4
 #define FEW_ROWS 3
+#define DOT_ROWS 3
 #define GK_HARDWARE_HALF 1
 
 #pragma clang diagnostic ignored "-Wpsabi"

@@ -4,7 +4,8 @@
  *
  * Lane i of 16 adds k = i, i + 16, … by fused multiply-adds; the lanes are then added as a tree. So
  * no output has padding, whatever the rank, and no output's bits depend on which others are computed
- * beside it. A tile is 1 row × 4 outputs, or DOT_ROWS × 2.
+ * beside it. A tile is 1 row × 4 outputs, or DOT_ROWS × 2: 3 × 2 sums are 12 of 16 registers with
+ * AVX2, 2 × 2 are 16 of 32 with NEON, where weights and rows need 8 more.
  */
 INLINE lanes_f take_stored(gk_type type, const uint8_t *w, size_t k) {
     if (type == GK_F32) return LOAD((const float *)w + k);
@@ -50,23 +51,30 @@ INLINE lanes_f take_stored_part(gk_type type, const uint8_t *w, size_t k, size_t
 
 #define DOT_1_1(M) M(0, 0)
 #define DOT_1_4(M) M(0, 0) M(0, 1) M(0, 2) M(0, 3)
-#define DOT_3_1(M) M(0, 0) M(1, 0) M(2, 0)
-#define DOT_3_2(M) M(0, 0) M(0, 1) M(1, 0) M(1, 1) M(2, 0) M(2, 1)
+#if DOT_ROWS == 2
+#define DOT_ROWS_OF(M) ROWS_2(M)
+#define DOT_N_1(M) M(0, 0) M(1, 0)
+#define DOT_N_2(M) M(0, 0) M(0, 1) M(1, 0) M(1, 1)
+#else
+#define DOT_ROWS_OF(M) ROWS_3(M)
+#define DOT_N_1(M) M(0, 0) M(1, 0) M(2, 0)
+#define DOT_N_2(M) M(0, 0) M(0, 1) M(1, 0) M(1, 1) M(2, 0) M(2, 1)
+#endif
 DEFINE_DOT_TILE(dots_1_1, DOT_1_1, ROWS_1, ROWS_1)
 DEFINE_DOT_TILE(dots_1_4, DOT_1_4, ROWS_1, ROWS_4)
-DEFINE_DOT_TILE(dots_3_1, DOT_3_1, ROWS_3, ROWS_1)
-DEFINE_DOT_TILE(dots_3_2, DOT_3_2, ROWS_3, ROWS_2)
+DEFINE_DOT_TILE(dots_n_1, DOT_N_1, DOT_ROWS_OF, ROWS_1)
+DEFINE_DOT_TILE(dots_n_2, DOT_N_2, DOT_ROWS_OF, ROWS_2)
 
 INLINE void dots_of_type(gk_type type, const gk_dot_product *q) {
     size_t row_bytes = q->inputs * (type == GK_F32 ? 4 : 2), row = 0;
-    for (; row + 3 <= q->rows; row += 3) {
+    for (; row + DOT_ROWS <= q->rows; row += DOT_ROWS) {
         const float *x = q->x + row * q->x_stride;
         float *y = q->y + row * q->y_stride;
         size_t o = 0;
         for (; o + 2 <= q->outputs; o += 2)
-            dots_3_2(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
+            dots_n_2(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
         if (o < q->outputs)
-            dots_3_1(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
+            dots_n_1(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
     }
     for (; row < q->rows; row++) {
         const float *x = q->x + row * q->x_stride;

@@ -55,11 +55,14 @@ typedef struct {
     size_t level_stride, head_stride;
 } row_run;
 
-INLINE int32_t word_at(const int8_t *p) {
+/* Word `index` of a row's levels: four inputs. */
+#if !defined(GK_WORDS_IN_LANES)
+INLINE int32_t word_at(const int8_t *levels, int index) {
     int32_t word;
-    memcpy(&word, p, 4);
+    memcpy(&word, levels + 4 * index, 4);
     return word;
 }
+#endif
 
 #define INT_BEGIN(i)                                                                              \
     lanes_f a##i = accumulate ? LOAD(y + i * y_stride) : SPLAT(0.0f);
@@ -67,7 +70,7 @@ INLINE int32_t word_at(const int8_t *p) {
     const gk_row_block *h##i = x.heads + i * x.head_stride + b;                                   \
     dot_sums s##i = start_sums(kind, h##i->sum, offset);
 #define INT_DOT(i)                                                                                \
-    s##i = add_dots(kind, s##i, w, word_at(levels + i * x.level_stride + quarter * 4));
+    s##i = add_dots(kind, s##i, w, word_at(levels + i * x.level_stride, quarter));
 #define INT_SCALE(i)                                                                              \
     a##i = FMA(__builtin_convertvector(finish_sums(kind, s##i, h##i->sum, offset), lanes_f),     \
                scale * SPLAT(h##i->scale), a##i);
@@ -111,8 +114,15 @@ INLINE int32_t word_at(const int8_t *p) {
 
 DEFINE_INT_TILE(2)
 DEFINE_INT_TILE(3)
+#if INT_TILE == 3
+#define INT_TILE_ROWS(M) ROWS_3(M)
+#define INT_TILES(type) {0, GK(type##_tile_2), GK(type##_tile_3)}
+#elif INT_TILE == 4
 DEFINE_INT_TILE(4)
-#if INT_TILE > 4
+#define INT_TILE_ROWS(M) ROWS_4(M)
+#define INT_TILES(type) {0, GK(type##_tile_2), GK(type##_tile_3), GK(type##_tile_4)}
+#else
+DEFINE_INT_TILE(4)
 #define INT_TILE_ROWS(M) ROWS_12(M)
 DEFINE_INT_TILE(5)
 DEFINE_INT_TILE(6)
@@ -126,10 +136,6 @@ DEFINE_INT_TILE(12)
     {0, GK(type##_tile_2),  GK(type##_tile_3),  GK(type##_tile_4),                \
      GK(type##_tile_5), GK(type##_tile_6),  GK(type##_tile_7),  GK(type##_tile_8),                \
      GK(type##_tile_9), GK(type##_tile_10), GK(type##_tile_11), GK(type##_tile_12)}
-#else
-#define INT_TILE_ROWS(M) ROWS_4(M)
-#define INT_TILES(type)                                                                           \
-    {0, GK(type##_tile_2), GK(type##_tile_3), GK(type##_tile_4)}
 #endif
 
 /* One row by one panel, in one pass over the packed bytes: when weights come from memory, it must not
@@ -155,8 +161,8 @@ INLINE void int_row(gk_type type, row_run x, const uint8_t *panel, size_t blocks
             } else {
                 take_nibbles(bytes, &low, &high);
             }
-            sums = add_dots(kind, sums, low, word_at(levels + quarter * 4));
-            sums = add_dots(kind, sums, high, word_at(levels + 16 + quarter * 4));
+            sums = add_dots(kind, sums, low, word_at(levels, quarter));
+            sums = add_dots(kind, sums, high, word_at(levels, 4 + quarter));
         }
         lanes_i dots = finish_sums(kind, sums, head->sum, offset);
         lanes_f scale = widen_half((const uint16_t *)panel) * SPLAT(head->scale);
@@ -240,7 +246,7 @@ static void GK(multiply_blocks)(const gk_product *q) {
 
 /* Rounds of the products' own instructions on registers: what a product can't outrun. */
 #define PEAK_BEGIN(i) dot_sums s##i = start_sums(kind, i, 1);
-#define PEAK_ADD(i) s##i = add_dots(kind, s##i, w, word_at(levels + 4 * i));
+#define PEAK_ADD(i) s##i = add_dots(kind, s##i, w, word_at(levels, i));
 #define PEAK_SINK(i) total += finish_sums(kind, s##i, 1, 1);
 INLINE size_t peak_dots_of(level_kind kind, size_t rounds, float *sink) {
     const uint8_t bytes[64] = {1, 2, 3};

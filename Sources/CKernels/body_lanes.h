@@ -1,5 +1,5 @@
 /* Sixteen f32 lanes, one an output, and what every kernel does with them. Each level compiles this
- * for its registers: 16 lanes are two of them with AVX2, one with AVX-512.
+ * for its registers: 16 lanes are two of them with AVX2, one with AVX-512, four with NEON.
  */
 #ifndef GK_BODY_LANES_H
 #define GK_BODY_LANES_H

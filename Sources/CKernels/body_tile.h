@@ -3,11 +3,14 @@
  *   y[r][o] = (accumulate ? y[r][o] : 0) + sum over k of x[r][k] * panel[k][o]     k ascending
  *
  * TILE rows times one panel are as many accumulators as fit the registers (6 × 2 of 16 with AVX2,
- * 12 × 1 of 32 with AVX-512) and more than the 8 that hide an addition's latency (4 cycles, 2 a
+ * 12 × 1 of 32 with AVX-512, 6 × 4 of 32 with NEON) and more than the 8 that hide an addition's latency (4 cycles, 2 a
  * cycle). The accumulators have names, because the compiler keeps an array of them in memory.
  */
+#if !defined(FACTOR) /* how a level's multiply-adds take a scalar */
+#define FACTOR(x) SPLAT(x)
+#endif
 #define DECLARE(i) lanes_f a##i = accumulate ? LOAD(y + i * y_stride) : SPLAT(0.0f);
-#define ADVANCE(i) a##i = FMA(SPLAT(x[i * x_stride + p]), w, a##i);
+#define ADVANCE(i) a##i = FMA(FACTOR(x[i * x_stride + p]), w, a##i);
 #define PUT(i) STORE(y + i * y_stride, a##i);
 #define DEFINE_TILE(R)                                                                            \
     static void GK(tile_##R)(size_t k, const float *x, size_t x_stride, const float *panel,       \
@@ -67,7 +70,7 @@ INLINE void panel_product(size_t rows, size_t k, const float *x, size_t x_stride
 
 /* Rounds of the tile's multiply-adds on registers: what a product can't outrun. */
 #define PEAK_START(i) lanes_f a##i = SPLAT((float)i);
-#define PEAK_STEP(i) a##i = FMA(a##i, factor, added);
+#define PEAK_STEP(i) a##i = FMA(factor, added, a##i);
 #define PEAK_END(i) total += a##i;
 static size_t GK(peak_fma)(size_t rounds, float *sink) {
     lanes_f factor = SPLAT(*sink * 0 + 0.5f), added = SPLAT(*sink * 0 + 1.0f);

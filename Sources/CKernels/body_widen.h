@@ -1,6 +1,9 @@
 /* Packed weights of the float types as f32, exactly (layouts: pack.c). */
 INLINE lanes_f widen_half(const uint16_t *p) {
-#if defined(GK_HARDWARE_HALF)
+#if defined(GK_HARDWARE_HALF) && defined(__aarch64__)
+    typedef _Float16 halves __attribute__((ext_vector_type(16), aligned(1)));
+    return __builtin_convertvector(*(const halves *)p, lanes_f);
+#elif defined(GK_HARDWARE_HALF)
     __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
     __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8)));
     lanes_f result;

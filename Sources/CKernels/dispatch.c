@@ -1,55 +1,91 @@
 /* Chooses the level once, weakest first, and forwards to the chosen kernels. */
 #include <stdlib.h>
 #include <string.h>
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 #include "kernel_table.h"
+
+typedef struct {
+    const char *name;
+    int (*runs)(void); /* has the processor what this level needs beyond weaker ones? */
+    void (*fill)(gk_table *);
+} level_row;
 
 static gk_table table;
 static gk_level current;
 
-static gk_level hardware_level(void) {
+static int always(void) { return 1; }
+
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
-        !__builtin_cpu_supports("f16c"))
-        return GK_PORTABLE;
-    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-        !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq"))
-        return GK_AVX2;
-    if (!__builtin_cpu_supports("avx512vnni")) return GK_AVX512;
-    return __builtin_cpu_supports("avx512bf16") ? GK_AVX512BF16 : GK_AVX512VNNI;
-#else
-    return GK_PORTABLE;
-#endif
+static int has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("f16c");
 }
+static int has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+static int has_avx512vnni(void) { return __builtin_cpu_supports("avx512vnni"); }
+static int has_avx512bf16(void) { return __builtin_cpu_supports("avx512bf16"); }
+#define ON_X86(runs, fill) runs, fill
+#define ON_ARM(runs, fill) NULL, NULL
+#elif defined(__aarch64__)
+static int has_dot_products(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
+#define ON_X86(runs, fill) NULL, NULL
+#define ON_ARM(runs, fill) runs, fill
+#else
+#define ON_X86(runs, fill) NULL, NULL
+#define ON_ARM(runs, fill) NULL, NULL
+#endif
+
+/* Weakest first; a level of another architecture has a name only. */
+static const level_row levels[GK_LEVEL_COUNT] = {
+    [GK_PORTABLE] = {"portable", always, gk_init_portable},
+    [GK_AVX2] = {"avx2", ON_X86(has_avx2, gk_init_avx2)},
+    [GK_AVX512] = {"avx512", ON_X86(has_avx512, gk_init_avx512)},
+    [GK_AVX512VNNI] = {"avx512vnni", ON_X86(has_avx512vnni, gk_init_avx512vnni)},
+    [GK_AVX512BF16] = {"avx512bf16", ON_X86(has_avx512bf16, gk_init_avx512bf16)},
+    [GK_NEON] = {"neon", ON_ARM(always, gk_init_neon)},
+    [GK_NEONDOT] = {"neondot", ON_ARM(has_dot_products, gk_init_neondot)},
+};
+
+const char *gk_level_name(gk_level level) { return levels[level].name; }
 
 gk_level gk_supported_level(void) {
-    static const char *const names[GK_LEVEL_COUNT] = {"portable", "avx2", "avx512", "avx512vnni",
-                                                  "avx512bf16"};
-    gk_level level = hardware_level();
     const char *mask = getenv("GRAFT_CPU");
-    for (int i = 0; mask && i < GK_LEVEL_COUNT; i++)
-        if (strcmp(mask, names[i]) == 0 && (gk_level)i < level) level = (gk_level)i;
-    return level;
+    gk_level strongest = GK_PORTABLE;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+#endif
+    for (int i = 0; i < GK_LEVEL_COUNT; i++) {
+        if (!levels[i].fill) continue;
+        if (!levels[i].runs()) break;
+        strongest = (gk_level)i;
+        if (mask && strcmp(mask, levels[i].name) == 0) break;
+    }
+    return strongest;
+}
+
+int gk_level_is_supported(gk_level level) {
+    return levels[level].fill && level <= gk_supported_level();
 }
 
 gk_level gk_set_level(gk_level level) {
     gk_level supported = gk_supported_level();
-    current = level < supported ? level : supported;
     gk_table chosen;
     memset(&chosen, 0, sizeof chosen);
-    gk_init_portable(&chosen);
-#if defined(__x86_64__)
-    if (current >= GK_AVX2) gk_init_avx2(&chosen);
-    if (current >= GK_AVX512) gk_init_avx512(&chosen);
-    if (current >= GK_AVX512VNNI) gk_init_avx512vnni(&chosen);
-    if (current >= GK_AVX512BF16) gk_init_avx512bf16(&chosen);
-#endif
+    for (int i = 0; i <= (int)level && i <= (int)supported; i++) {
+        if (!levels[i].fill) continue;
+        levels[i].fill(&chosen);
+        current = (gk_level)i;
+    }
     table = chosen;
     return current;
 }
 
-__attribute__((constructor)) static void choose_level(void) { gk_set_level(GK_AVX512BF16); }
+__attribute__((constructor)) static void choose_level(void) { gk_set_level(GK_LEVEL_COUNT - 1); }
 
 gk_level gk_current_level(void) { return current; }
 

@@ -35,6 +35,9 @@ void gk_init_avx2(gk_table *table);
 void gk_init_avx512(gk_table *table);
 void gk_init_avx512vnni(gk_table *table);
 void gk_init_avx512bf16(gk_table *table);
+#elif defined(__aarch64__)
+void gk_init_neon(gk_table *table);
+void gk_init_neondot(gk_table *table);
 #endif
 
 #endif

@@ -13,6 +13,9 @@
 
 #include "ckernels.h"
 
+/* As the kernels: no product and sum become one operation, or processors would disagree. */
+#pragma STDC FP_CONTRACT OFF
+
 enum { BLOCK = 32 };
 
 static size_t block_bytes(gk_type type) {
@@ -202,5 +205,17 @@ void gk_store_key_value(const float *key, const float *value, size_t heads, size
         for (size_t i = 0; i < head_dimension; i++)
             keys[i * GK_PAGE + slot] = key[head * head_dimension + i];
         memcpy(values + slot * padded, value + head * head_dimension, head_dimension * 4);
+    }
+}
+
+void gk_load_key_value(const float *page, size_t heads, size_t head_dimension, size_t slot,
+                       float *key, float *value) {
+    size_t padded = (head_dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
+    for (size_t head = 0; head < heads; head++) {
+        const float *keys = page + head * gk_page_head_floats(head_dimension);
+        const float *values = keys + head_dimension * GK_PAGE;
+        for (size_t i = 0; i < head_dimension; i++)
+            key[head * head_dimension + i] = keys[i * GK_PAGE + slot];
+        memcpy(value + head * head_dimension, values + slot * padded, head_dimension * 4);
     }
 }

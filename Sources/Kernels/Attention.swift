@@ -101,6 +101,14 @@ public enum Attention {
             key, value, shape.keyValueHeadCount, shape.headDimension, slot, page)
     }
 
+    /// Reads one token's key and value from its place in a page; shapes as in `storeKeyValue`.
+    public static func loadKeyValue(
+        page: UnsafePointer<Float>, slot: Int, shape: AttentionShape,
+        key: UnsafeMutablePointer<Float>, value: UnsafeMutablePointer<Float>
+    ) {
+        gk_load_key_value(page, shape.keyValueHeadCount, shape.headDimension, slot, key, value)
+    }
+
     /// Attends from every row of every slice.
     public static func run(
         slices: UnsafeBufferPointer<AttentionSlice>, shape: AttentionShape,

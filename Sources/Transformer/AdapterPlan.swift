@@ -124,7 +124,7 @@ public final class AdapterPlan: Sendable {
         prefix = builder.prefix
         isBase =
             builder.linear.allSatisfy { $0 == nil } && builder.gains.allSatisfy { $0 == nil }
-            && builder.embedding == nil && builder.prefix == nil && builder.gates.isEmpty
+            && builder.embedding == nil && prefix == nil && builder.gates.isEmpty
     }
 }
 
@@ -133,7 +133,6 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
     case weightOfReplacement(adapter: String, weight: Float)
     case weightOfPrefix(adapter: String, weight: Float)
     case weightOfSoftPrompt(adapter: String, weight: Float)
-    case twoPrefixes(String, String)
     case twoReplacements(String, String, slot: String)
     case crossedMaps(input: String, output: String, slot: String)
     case twoBottlenecks(String, String, slot: String)
@@ -150,9 +149,6 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
         case .weightOfSoftPrompt(let adapter, let weight):
             "adapter '\(adapter)' is a prompt of trained tokens, which has a meaning at weight 1 "
                 + "only; the request asks for \(weight): use weight 1"
-        case .twoPrefixes(let first, let second):
-            "adapters '\(first)' and '\(second)' both put a prefix in front of the sequence; "
-                + "a request can use one prefix: drop one of them"
         case .twoReplacements(let first, let second, let slot):
             "adapters '\(first)' and '\(second)' both replace \(slot), and only one can stand "
                 + "there: drop one of them"

@@ -7,15 +7,20 @@ struct PlanBuilder {
     var gains: [[Float]?]
     var embedding: AdapterPlan.Embedding?
     var gates: [Int: [AdapterPlan.Gate]] = [:]
-    var prefix: PrefixKeyValues?
+    /// In the order in which they stand in front of the sequence.
+    private var prefixes: [PrefixKeyValues] = []
     /// Which adapter replaced a slot, for messages.
     private var replacers: [Slot: String] = [:]
-    private var prefixOwner = ""
 
     init(slots: SlotTable) {
         self.slots = slots
         linear = Array(repeating: nil, count: slots.linearCount)
         gains = Array(repeating: nil, count: slots.normCount)
+    }
+
+    /// All prefixes as one.
+    var prefix: PrefixKeyValues? {
+        prefixes.count > 1 ? PrefixKeyValues(concatenating: prefixes) : prefixes.first
     }
 
     mutating func add(_ part: SelectedOperators) throws(CombinationError) {
@@ -131,12 +136,10 @@ struct PlanBuilder {
     private mutating func add(
         _ added: PrefixKeyValues, of part: SelectedOperators
     ) throws(CombinationError) {
-        guard prefix == nil else { throw .twoPrefixes(prefixOwner, part.name) }
         guard part.weight == 1 else {
             throw .weightOfPrefix(adapter: part.name, weight: part.weight)
         }
-        prefix = added
-        prefixOwner = part.name
+        prefixes.append(added)
     }
 
     private mutating func claim(

@@ -40,6 +40,33 @@ public final class PrefixKeyValues: Sendable {
         }
     }
 
+    /// Several prefixes, one behind the other.
+    ///
+    /// - Parameter parts: at least one, all of one base.
+    convenience init(concatenating parts: [PrefixKeyValues]) {
+        self.init(
+            values: parts.flatMap(\.values), tokenCount: parts.reduce(0) { $0 + $1.tokenCount },
+            layerCount: parts[0].layerCount, shape: parts[0].shape)
+    }
+
+    /// Keys and values of all tokens, in the shape in which they were given.
+    package var values: [Float] {
+        let width = shape.keyValueHeadCount * shape.headDimension
+        var values = [Float](repeating: 0, count: tokenCount * layerCount * 2 * width)
+        values.withUnsafeMutableBufferPointer { target in
+            for token in 0..<tokenCount {
+                for layer in 0..<layerCount {
+                    let key = target.baseAddress! + (token * layerCount + layer) * 2 * width
+                    Attention.loadKeyValue(
+                        page: page(token / Attention.pageTokenCount, layer: layer),
+                        slot: token % Attention.pageTokenCount, shape: shape, key: key,
+                        value: key + width)
+                }
+            }
+        }
+        return values
+    }
+
     public var pageCount: Int { Self.pageCount(for: tokenCount) }
 
     public var byteCount: Int { storage.count * MemoryLayout<Float>.stride }

@@ -31,7 +31,7 @@ import Adapters
 
     @Test(arguments: [
         "alora_invocation_tokens", "layer_replication", "use_qalora", "arrow_config",
-        "kasa_config", "megatron_config",
+        "megatron_config",
     ])
     func unsupportedSettingsAreRefusedByName(name: String) {
         var fixture = AdapterFixture.lora([AdapterFixture.query])
@@ -39,7 +39,7 @@ import Adapters
         #expect(reading.failure(fixture).hasPrefix("\(config): not supported: '\(name)' is [1]: "))
     }
 
-    @Test(arguments: ["pissa", "pissa_niter_4", "olora", "corda", "lora_ga", "loftq"])
+    @Test(arguments: ["pissa_niter_4", "corda", "lora_ga", "loftq"])
     func initializationsThatChangeTheBaseAreRefused(method: String) {
         let fixture = AdapterFixture.lora(
             [AdapterFixture.query], ["init_lora_weights": .string(method)])

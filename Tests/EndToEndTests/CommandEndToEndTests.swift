@@ -136,6 +136,16 @@ struct CommandEndToEndTests {
         #expect(!streamed.output.isEmpty)
     }
 
+    @Test func anInstructionSetThatIsNoneIsAWarning() throws {
+        for (name, isWarning) in [("avx-2", true), ("portable", false), ("", false)] {
+            let run = try GraftProcess.run(
+                ["run", "--base", base, "--plain", "--max-tokens", "1", "A"],
+                environment: ["GRAFT_CPU": name])
+            #expect(run.status == 0)
+            #expect(run.errors.contains("Warning: GRAFT_CPU is '\(name)'") == isWarning)
+        }
+    }
+
     @Test(arguments: [
         (["serve", "--base", "/nowhere"], "/nowhere"),
         (["inspect", "/nowhere"], "/nowhere"),

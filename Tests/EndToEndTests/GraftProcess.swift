@@ -26,9 +26,14 @@ struct UnexpectedOutput: Error { let line: String }
 enum GraftProcess {
     /// Runs to the end.
     ///
-    /// - Parameter input: what it reads on standard input.
-    static func run(_ arguments: [String], input: String = "") throws -> Finished {
+    /// - Parameters:
+    ///   - input: what it reads on standard input.
+    ///   - environment: variables beside those of this process, or instead of them.
+    static func run(
+        _ arguments: [String], input: String = "", environment: [String: String] = [:]
+    ) throws -> Finished {
         let process = make(arguments)
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let files = try TemporaryDirectory()
         for name in ["in", "out", "err"] {
             try Data(name == "in" ? Array(input.utf8) : []).write(

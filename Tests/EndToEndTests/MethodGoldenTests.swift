@@ -11,14 +11,13 @@ struct MethodGoldenTests {
     private static let refused: [String: String] = [
         "methods/lora/activated": "alora_invocation_tokens",
         "methods/lora/activated-qwen": "alora_invocation_tokens",
-        "methods/lora/pissa": "init_lora_weights",
-        "methods/lora/pissa-qwen": "init_lora_weights",
-        "methods/lora/olora": "init_lora_weights",
-        "methods/lora/olora-wide": "init_lora_weights",
-        "methods/lora/kasa": "kasa_config",
-        "methods/lora/kasa-qwen": "kasa_config",
         "methods/lora/replicated": "layer_replication",
         "methods/lora/replicated-qwen": "layer_replication",
+        "methods/frod/drawn-again": "save_projection",
+        "methods/psoft/llama": "singular vectors",
+        "methods/psoft/not-orthogonal": "singular vectors",
+        "methods/psoft/pissa-scaled": "singular vectors",
+        "methods/psoft/series": "singular vectors",
     ]
 
     /// Mixtures of several adapters, which no single file names.

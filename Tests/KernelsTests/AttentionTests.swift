@@ -134,7 +134,7 @@ extension InstructionSetSuites {
             let sample = Sample(
                 queryHeads: sample.0, keyValueHeads: sample.1, dimension: sample.2,
                 prefixCount: sample.3, tokenCount: sample.4, seed: 21)
-            for set in runnableSets {
+            for set in InstructionSet.runnable {
                 InstructionSet.use(set)
                 defer { InstructionSet.use(.strongest) }
                 let output = sample.run(0..<sample.tokenCount, chunk: sample.tokenCount, threads: 2)

@@ -49,7 +49,7 @@ extension InstructionSetSuites {
             let matrix = stored.packed()
             let rowCount = 9
             let input = random.floats(rowCount * inputCount)
-            for set in runnableSets {
+            for set in InstructionSet.runnable {
                 InstructionSet.use(set)
                 defer { InstructionSet.use(.strongest) }
                 let output = product(matrix, input, rowCount: rowCount, threads: 2)
@@ -83,7 +83,7 @@ extension InstructionSetSuites {
             let stored = StoredMatrix(type, outputCount: 83, inputCount: inputCount, using: &random)
             let matrix = stored.packed()
             let input = random.floats(40 * inputCount)
-            for set in runnableSets {
+            for set in InstructionSet.runnable {
                 InstructionSet.use(set)
                 defer { InstructionSet.use(.strongest) }
                 let alone = (0..<40).flatMap { row in
@@ -114,7 +114,7 @@ extension InstructionSetSuites {
             InstructionSet.use(.portable)
             defer { InstructionSet.use(.strongest) }
             let portable = product(matrix, input, rowCount: 8, threads: 1)
-            for set in runnableSets where !(set == .avx512bf16 && type == .bf16) {
+            for set in InstructionSet.runnable where !(set == .avx512bf16 && type == .bf16) {
                 InstructionSet.use(set)
                 #expect(
                     product(matrix, input, rowCount: 8, threads: 1) == portable, "\(type) \(set)")
@@ -131,7 +131,7 @@ extension InstructionSetSuites {
             ).packed()
             let input = random.floats(rowCount * inputCount)
             let start = random.floats(rowCount * outputCount)
-            for set in runnableSets {
+            for set in InstructionSet.runnable {
                 InstructionSet.use(set)
                 defer { InstructionSet.use(.strongest) }
                 let together = product(matrix, input, rowCount: rowCount, threads: 2, start: start)
@@ -171,7 +171,7 @@ extension InstructionSetSuites {
                 let expected = (0..<16).map { out in
                     (0..<64).reduce(Float(0)) { $0 + input[$1] * stored.values[out * 64 + $1] }
                 }
-                for set in runnableSets {
+                for set in InstructionSet.runnable {
                     InstructionSet.use(set)
                     defer { InstructionSet.use(.strongest) }
                     for rowCount in [1, 5] {
@@ -191,7 +191,7 @@ extension InstructionSetSuites {
             for value in [Float.nan, .infinity, -.infinity] {
                 var input = random.floats(96)
                 input[40] = value
-                for set in runnableSets {
+                for set in InstructionSet.runnable {
                     InstructionSet.use(set)
                     defer { InstructionSet.use(.strongest) }
                     let output = product(matrix, input, rowCount: 1, threads: 1)

@@ -40,7 +40,7 @@ extension InstructionSetSuites {
                 let stored = StoredMatrix(
                     type, outputCount: rank, inputCount: width, using: &random)
                 let input = random.floats(rowCount * width)
-                for set in runnableSets {
+                for set in InstructionSet.runnable {
                     InstructionSet.use(set)
                     defer { InstructionSet.use(.strongest) }
                     let output = dots(
@@ -67,7 +67,7 @@ extension InstructionSetSuites {
             let input = random.floats(70 * 100)
             InstructionSet.use(.portable)
             let portable = dots(matrix, input, rowCount: 70, scale: 2, threads: 1)
-            for set in runnableSets {
+            for set in InstructionSet.runnable {
                 InstructionSet.use(set)
                 defer { InstructionSet.use(.strongest) }
                 for rowCount in [1, 2, 3, 4, 5, 31, 70] {

@@ -125,14 +125,6 @@ struct StoredMatrix {
     }
 }
 
-/// Instruction sets that this machine can run.
-var runnableSets: [InstructionSet] {
-    InstructionSet.allCases.prefix {
-        InstructionSet.allCases.firstIndex(of: $0)!
-            <= InstructionSet.allCases.firstIndex(of: InstructionSet.strongest)!
-    }
-}
-
 /// Rows as products with types of blocks take them: blocks of 32 levels −127…127 with one scale.
 func roundedToBlocks(_ values: [Float]) -> [Float] {
     stride(from: 0, to: values.count, by: 32).flatMap { first in

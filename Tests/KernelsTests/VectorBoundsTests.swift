@@ -89,7 +89,7 @@ extension InstructionSetSuites {
                             portable.pointer[index] == before.pointer[index],
                             "\(kernel.name), \(count) values: index \(index)")
                     }
-                    for set in runnableSets {
+                    for set in InstructionSet.runnable {
                         InstructionSet.use(set)
                         let other = Self.memory(count: count, misalignment: misalignment)
                         kernel.run(other.pointer + row.lowerBound, count)

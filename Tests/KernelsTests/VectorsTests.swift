@@ -7,7 +7,7 @@ extension InstructionSetSuites {
         private func onEverySet(_ body: (InstructionSet) -> [Float]) {
             InstructionSet.use(.portable)
             let portable = body(.portable)
-            for set in runnableSets {
+            for set in InstructionSet.runnable {
                 InstructionSet.use(set)
                 #expect(body(set).map(\.bitPattern) == portable.map(\.bitPattern), "\(set)")
             }

@@ -42,12 +42,19 @@ struct AdapterPlanTests {
         #expect(AdapterPlan.base(base.slots).prefixTokenCount == 0)
     }
 
-    @Test func twoPrefixesAreRefused() {
-        let parts = ["a", "b"].map { name in part(name) { $0.prefix = prefix() } }
-        #expect(
-            failure(parts)
-                == "adapters 'a' and 'b' both put a prefix in front of the sequence; a request can use "
-                + "one prefix: drop one of them")
+    @Test func twoPrefixesStandOneBehindTheOther() throws {
+        func prefix(_ tokenCount: Int, seed: Int) -> PrefixKeyValues {
+            let values = (0..<tokenCount * 3 * 2 * 32).map { Float(($0 * 31 + seed) % 97) }
+            return PrefixKeyValues(
+                values: values, tokenCount: tokenCount, layerCount: 3, shape: base.attentionShape)
+        }
+        let (first, second) = (prefix(19, seed: 1), prefix(7, seed: 2))
+        #expect(first.values == (0..<19 * 3 * 2 * 32).map { Float(($0 * 31 + 1) % 97) })
+        let plan = try AdapterPlan(
+            [part("a") { $0.prefix = first }, part("b") { $0.prefix = second }],
+            slots: base.slots)
+        #expect(plan.prefixTokenCount == 26)
+        #expect(plan.prefix?.values == first.values + second.values)
     }
 
     @Test func aPrefixAtAnotherWeightIsRefused() {

@@ -16,7 +16,7 @@ internal import Transformer
 enum LoRA {
     private static let parts: [TensorPart] =
         [
-            .factorA, .factorB, .biasOfB, .embeddingA, .embeddingB, .magnitude,
+            .factorA, .factorB, .biasOfB, .embeddingA, .embeddingB, .magnitude, .diagonal,
             TrainedTokens.rowsWithinLoRA,
         ] + trainingOnly
 
@@ -69,6 +69,9 @@ extension TensorPart {
     static let factorB = TensorPart(".lora_B.weight")
     static let biasOfB = TensorPart(".lora_B.bias") {
         "the configuration doesn't set 'lora_bias', or doesn't target '\($0)'"
+    }
+    static let diagonal = TensorPart(".lora_diag") {
+        "the configuration doesn't set 'kasa_config', or doesn't target '\($0)'"
     }
     static let embeddingA = TensorPart(".lora_embedding_A")
     static let embeddingB = TensorPart(".lora_embedding_B")

@@ -47,6 +47,14 @@ struct LoRALayers {
             return try DoRA(shape: shape, rank: rank, scaling: scaling, biasOfB: bias)
                 .add(linear, try compiler.floats(a), try compiler.floats(b), to: &compiler)
         }
+        if let residual = settings.residualBase {
+            compiler.append(
+                try residual.removed(at: linear, rank: rank, scaling: scaling, compiler),
+                at: linear)
+        }
+        if settings.residualBase == .kasa {
+            return try addDiagonal(linear, a, b, rank: rank, scaling: scaling, &compiler)
+        }
         compiler.operators.linear[linear, default: []].append(
             .lowRank(
                 LowRankOperator(
@@ -58,6 +66,23 @@ struct LoRALayers {
             compiler.operators.linear[linear, default: []].append(
                 .bias(bias.map { scaling * $0 }))
         }
+    }
+
+    /// y += scaling · B (d ⊙ A x): KaSA's factors with its singular values.
+    private func addDiagonal(
+        _ linear: LinearSlot, _ a: AdapterTensor, _ b: AdapterTensor, rank: Int, scaling: Float,
+        _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        let shape = compiler.slots.shape(of: linear)
+        let diagonal = try compiler.floats(
+            .diagonal, at: .linear(linear), shape: [rank],
+            reason: "it has one value for each of \(rank) ranks")
+        var left = try compiler.floats(a)
+        for index in left.indices { left[index] *= diagonal[index / shape.inputCount] }
+        compiler.append(
+            compiler.lowRank(
+                a: left, b: try compiler.floats(b), rank: rank, shape, scaling: scaling),
+            at: linear)
     }
 
     /// Stands for factors whose values aren't read.
@@ -93,6 +118,12 @@ struct LoRALayers {
         let slots = compiler.slots
         let module = slots.name(of: .embedding)
         let rank = try settings.rank(of: module)
+        guard settings.residualBase == nil else {
+            throw .unsupportedTarget(
+                module: module, setting: "target_modules",
+                reason: "what training took out of an embedding can't be computed again",
+                file: compiler.configurationFile)
+        }
         guard !settings.hasBiasOfB else {
             throw .unsupportedTarget(
                 module: module, setting: "target_modules",

@@ -10,6 +10,8 @@ struct LoRASettings {
     let stabilizesRank: Bool
     /// True: DoRA, with a magnitude for every output.
     let normalizesWeights: Bool
+    /// What the base loses before the factors are added; nil: nothing.
+    let residualBase: ResidualBase?
     /// Which factors are block-diagonal; nil: none.
     let blocks: BlockDiagonalLoRA?
     /// True: B has a bias of its own.
@@ -19,7 +21,6 @@ struct LoRASettings {
 
     init(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
         try UnknownSettings.refuse(Self.unsupported, in: &configuration)
-        try Self.checkInitialization(&configuration)
         let rank = try configuration.count("r", limit: Self.rankLimit)
         guard let alpha = configuration.value("lora_alpha") else {
             throw .missingSetting("lora_alpha", file: configuration.file)
@@ -27,6 +28,7 @@ struct LoRASettings {
         stabilizesRank = try configuration.flag("use_rslora")
         normalizesWeights = try configuration.flag("use_dora")
         hasBiasOfB = try configuration.flag("lora_bias")
+        residualBase = try Self.residualBase(&configuration)
         blocks = try BlockDiagonalLoRA(&configuration)
         tuner = try TunerSettings(&configuration)
         ranks = try configuration.moduleValues("rank_pattern", standard: rank) {
@@ -64,28 +66,52 @@ extension LoRASettings {
         ("layer_replication", "models with replicated layers can't be served yet"),
         ("use_qalora", "QALoRA pools inputs by group, which can't be served yet"),
         ("arrow_config", "Arrow routing can't be served yet"),
-        ("kasa_config", "KaSA changes the base's weights on loading, which can't be served yet"),
         ("megatron_config", "Megatron's parallel layers have no counterpart in the base"),
     ]
 
-    /// How training began is of no consequence, unless loading would have to change the base first.
-    private static func checkInitialization(
+    /// How training began is of no consequence, unless it took its part out of the base first.
+    private static func residualBase(
         _ configuration: inout AdapterConfiguration
-    ) throws(AdapterError) {
+    ) throws(AdapterError) -> ResidualBase? {
+        let residual = try initialization(&configuration)
+        let kasa = configuration.value("kasa_config").map { !$0.isUnset } ?? false
+        guard residual != nil || kasa else { return nil }
+        guard residual == nil || !kasa else {
+            throw .unsupportedSetting(
+                "kasa_config", value: "set",
+                reason: "'init_lora_weights' takes another part out of the base",
+                file: configuration.file)
+        }
+        for name in ["use_dora", "use_bdlora"] {
+            guard let value = configuration.value(name), !value.isUnset else { continue }
+            throw .unsupportedSetting(
+                name, value: value.excerpt,
+                reason: "together with a start that takes its part out of the base, it can't be "
+                    + "served", file: configuration.file)
+        }
+        return residual ?? .kasa
+    }
+
+    private static func initialization(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> ResidualBase? {
         let name = "init_lora_weights"
-        guard let value = configuration.value(name), value.boolValue == nil else { return }
+        guard let value = configuration.value(name), value.boolValue == nil else { return nil }
         guard let method = value.stringValue?.lowercased() else {
             throw configuration.invalid(
                 name, value, expected: "true, false or the name of an initialization")
         }
         switch method {
-        case "gaussian", "eva", "orthogonal", "mica": return
-        case _ where method.hasPrefix("pissa"), "olora", "lora_ga", "corda":
+        case "gaussian", "eva", "orthogonal", "mica": return nil
+        case "pissa": return .pissa
+        case "olora": return .olora
+        case _ where method.hasPrefix("pissa_niter_"), "lora_ga", "corda":
             throw .unsupportedSetting(
                 name, value: value.excerpt,
                 reason:
-                    "its training began by changing the base's weights; convert it to plain LoRA "
-                    + "with PEFT's save_pretrained(path_initial_model_for_weight_conversion=…)",
+                    "its training began by taking a part out of the base that the file doesn't "
+                    + "determine; convert it to plain LoRA with PEFT's "
+                    + "save_pretrained(path_initial_model_for_weight_conversion=…)",
                 file: configuration.file)
         case "loftq":
             throw .unsupportedSetting(
@@ -96,7 +122,7 @@ extension LoRASettings {
         default:
             throw configuration.invalid(
                 name, value,
-                expected: "true, false, gaussian, eva, orthogonal or mica")
+                expected: "true, false, gaussian, eva, orthogonal, mica, pissa or olora")
         }
     }
 }

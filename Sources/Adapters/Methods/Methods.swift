@@ -27,37 +27,59 @@ enum Methods {
 
     private static let readers: [String: Reader] = [
         "ADALORA": AdaLoRA.read,
+        "ADAMSS": AdaMSS.read,
         "ADAPTION_PROMPT": AdaptionPrompt.read,
         "BEFT": BEFT.read,
+        "C3A": C3A.read,
         "CARTRIDGE": PrefixTuning.read,
         "CPT": PromptTuning.read,
+        "DEFT": DEFT.read,
+        "DELORA": DeLoRA.read,
+        "FROD": FRoD.read,
+        "GLORA": GLoRA.read,
+        "GRALORA": GraLoRA.read,
         "IA3": IA3.read,
         "LN_TUNING": LNTuning.read,
         "LORA": LoRA.read,
+        "MISS": MiSS.read,
         "MULTITASK_PROMPT_TUNING": MultitaskPromptTuning.read,
+        "OSF": OSF.read,
+        "PEANUT": PEANuT.read,
         "POLY": Poly.read,
         "PREFIX_TUNING": PrefixTuning.read,
         "PROMPT_TUNING": PromptTuning.read,
         "P_TUNING": PromptTuning.read,
+        "SUPERTUNING": Supertuning.read,
+        "TINYLORA": TinyLoRA.read,
         "TRAINABLE_TOKENS": TrainedTokens.read,
+        "UNILORA": UniLoRA.read,
+        "WAVEFT": WaveFT.read,
     ]
 
     static let supported = readers.keys.sorted()
 
     /// Methods of PEFT 0.21, and of older releases, that have no reader.
     static let unsupported: Set<String> = [
-        "ADAMSS", "BOFT", "BONE", "C3A",
-        "DEFT", "DELORA", "FOURIERFT", "FROD", "GLORA", "GRALORA", "HIRA", "HRA", "LILY",
-        "LOHA", "LOKR", "MISS", "OFT", "OSF", "PEANUT",
-        "PSOFT", "PVERA", "RANDLORA", "ROAD", "SHADOW",
-        "SHIRA", "SUPERTUNING", "TINYLORA", "UNILORA", "VBLORA", "VERA",
-        "WAVEFT", "XLORA",
+        "BOFT", "BONE", "FOURIERFT", "HIRA", "HRA", "LILY", "LOHA", "LOKR", "OFT",
+        "PVERA", "RANDLORA", "ROAD", "SHADOW", "SHIRA", "VBLORA", "VERA",
+        "XLORA",
+    ]
+
+    /// Methods whose files lack what their effect depends on.
+    static let undetermined: [String: String] = [
+        "PSOFT": "its file doesn't hold the singular vectors of the base that its rotations are "
+            + "between, and their signs differ from one library of linear algebra to the next; "
+            + "merge it with PEFT where it was trained"
     ]
 
     /// - Throws: `AdapterError.missingSetting` without a `peft_type`, `.unsupportedMethod` and
     ///   `.unknownMethod` where no reader has it.
     static func reader(of peftType: String, file: String) throws(AdapterError) -> Reader {
         if let reader = readers[peftType] { return reader }
+        if let reason = undetermined[peftType] {
+            throw .unsupportedSetting(
+                "peft_type", value: "\"\(peftType)\"", reason: reason, file: file)
+        }
         throw unsupported.contains(peftType)
             ? .unsupportedMethod(peftType, supported: supported, file: file)
             : .unknownMethod(peftType, supported: supported, file: file)

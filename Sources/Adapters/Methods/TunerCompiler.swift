@@ -57,7 +57,7 @@ struct TunerCompiler {
 
     /// The slots that the configuration targets; on a tied base, embedding and head together where
     /// it says so.
-    private func targetedSlots() throws(AdapterError) -> Set<Slot> {
+    func targetedSlots() throws(AdapterError) -> Set<Slot> {
         var targeted: Set<Slot> = []
         for slot in slots.all {
             let isLinearBelowHead =

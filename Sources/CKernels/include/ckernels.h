@@ -28,18 +28,25 @@ enum { GK_SCRATCH_FLOATS = (GK_WIDE_INPUTS + GK_EDGE_ROWS) * GK_PANEL };
 
 typedef enum { GK_F32, GK_F16, GK_BF16, GK_Q8_0, GK_Q4_0, GK_Q4_1, GK_TYPE_COUNT } gk_type;
 
+/* The levels of all architectures; within one, each includes those before it. */
 typedef enum {
     GK_PORTABLE,
     GK_AVX2,
     GK_AVX512,
     GK_AVX512VNNI,
     GK_AVX512BF16,
+    GK_NEON,
+    GK_NEONDOT,
     GK_LEVEL_COUNT
 } gk_level;
 
+/* As GRAFT_CPU spells it. */
+const char *gk_level_name(gk_level level);
 /* The strongest level of this processor, or the weaker one that the environment variable GRAFT_CPU
- * (portable, avx2, avx512, avx512vnni, avx512bf16) names. */
+ * names. */
 gk_level gk_supported_level(void);
+/* True for a level that gk_set_level can use. */
+int gk_level_is_supported(gk_level level);
 /* The level in use. */
 gk_level gk_current_level(void);
 /* Uses `level`, or the strongest supported one below it; returns the level in use. */
@@ -157,6 +164,9 @@ size_t gk_page_head_floats(size_t head_dimension);
 /* Writes key and value of one token, [heads * dimension] each, into `slot` of a page. */
 void gk_store_key_value(const float *key, const float *value, size_t heads, size_t head_dimension,
                         size_t slot, float *page);
+/* The same token's key and value, read back. */
+void gk_load_key_value(const float *page, size_t heads, size_t head_dimension, size_t slot,
+                       float *key, float *value);
 
 /* Attention of some query rows of one key-value head over paged keys and values.
  *

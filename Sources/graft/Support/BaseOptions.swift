@@ -28,8 +28,16 @@ struct BaseOptions: ParsableArguments {
     /// Threads asked for, or one a core.
     var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
 
-    /// The workers that all products of this process run on.
-    func makePool() -> WorkerPool { WorkerPool(threadCount: threadCount) }
+    /// The workers that all products of this process run on; says so on standard error when they
+    /// can't use the instruction set that `GRAFT_CPU` names.
+    func makePool() -> WorkerPool {
+        if let complaint = InstructionSet.complaint(
+            aboutChoice: ProcessInfo.processInfo.environment["GRAFT_CPU"], inUse: .current)
+        {
+            writeToStandardError("Warning: \(complaint)")
+        }
+        return WorkerPool(threadCount: threadCount)
+    }
 
     /// Opens the base, with a progress line on a terminal.
     func open(pool: WorkerPool) throws -> BaseModel {

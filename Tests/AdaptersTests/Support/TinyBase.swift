@@ -99,6 +99,12 @@ struct FloatTensor {
             values.flatMap { value in
                 withUnsafeBytes(of: HalfPrecision.bf16(value).littleEndian) { [UInt8]($0) }
             }
+        case .i64:
+            values.flatMap { value in withUnsafeBytes(of: Int64(value).littleEndian) { [UInt8]($0) }
+            }
+        case .i32:
+            values.flatMap { value in withUnsafeBytes(of: Int32(value).littleEndian) { [UInt8]($0) }
+            }
         default: values.flatMap { value in withUnsafeBytes(of: value) { [UInt8]($0) } }
         }
     }

@@ -1,0 +1,175 @@
+internal import Kernels
+internal import Transformer
+
+/// FRoD: matrices of one kind share their right vectors; of each, the strengths of these are trained,
+/// and a few strengths between them.
+///
+///     base_model.frod_V.<kind>                          [inputs, inputs]
+///     base_model.frod_s_indices.<kind>                  [2, count]
+///     base_model.frod_s_size.<kind>                     [2]
+///     base_model.model.<module>.frod_lambda_l           [inputs]
+///     base_model.model.<module>.frod_lambda_s_values    [count]
+///
+/// W' = U (S + diag(l)) Vᵀ, U the columns of W V⁻ᵀ at length 1. S has the values at its indices. A kind
+/// is a module's name within its block, for example `self_attn_q_proj`.
+///
+/// **Source**: PEFT 0.21.
+enum FRoD {
+    private static let diagonal = TensorPart(".frod_lambda_l")
+    private static let values = TensorPart(".frod_lambda_s_values")
+    private static let shortest = 1e-12
+
+    /// What the modules of a kind share.
+    private struct Shared {
+        /// **Shape**: [inputs, inputs]
+        let right: [Double]
+        /// Places of S.
+        let rows: [Int]
+        let columns: [Int]
+    }
+
+    static func read(
+        _ file: AdapterFile, in context: Methods.Context
+    ) throws(AdapterError) -> CompiledAdapter {
+        let slots = context.base.slots
+        let names = slots.linearSlots.flatMap { slot in
+            ["frod_V", "frod_s_indices", "frod_s_size"].map {
+                sharedName($0, kind(of: slots.name(of: .linear(slot))))
+            }
+        }
+        return try TunerMethod(
+            name: "FRoD", parts: [diagonal, values], shared: Set(names),
+            trainingOnly: [
+                "frod_dropout", "progressbar", "projection_prng_key", "regularization_alpha",
+                "runtime_offload_base_weight", "sparse_rate",
+            ],
+            settings: { (configuration) throws(AdapterError) in
+                try checkProjection(&configuration)
+                return [String: Shared]()
+            },
+            prepare: { (shared, compiler) throws(AdapterError) in
+                for linear in try compiler.targetedLinearSlots() {
+                    let kind = kind(of: compiler.slots.name(of: .linear(linear)))
+                    guard shared[kind] == nil else { continue }
+                    shared[kind] = try readShared(kind, linear, &compiler)
+                }
+            },
+            add: { (slot, shared, compiler) throws(AdapterError) in
+                guard case .linear(let linear) = slot,
+                    let shared = shared[kind(of: compiler.slots.name(of: slot))]
+                else { return }
+                try add(linear, shared, &compiler)
+            }
+        ).read(file, in: context)
+    }
+
+    private static func checkProjection(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) {
+        let name = "save_projection"
+        guard try configuration.flag(name, standard: true) else {
+            throw .unsupportedSetting(
+                name, value: "false",
+                reason:
+                    "the vectors that modules share aren't in the file, and their signs, on which "
+                    + "the trained values depend, differ from one library of linear algebra to the "
+                    + "next; save the adapter with save_projection set",
+                file: configuration.file)
+        }
+    }
+
+    private static func kind(of module: String) -> String {
+        let components = module.split(separator: ".")
+        guard let last = components.last else { return module }
+        guard components.count > 1, let parent = components.dropLast().last, Int(parent) == nil
+        else { return String(last) }
+        return "\(parent)_\(last)"
+    }
+
+    private static func sharedName(_ tensor: String, _ kind: String) -> String {
+        "base_model.\(tensor).\(kind)"
+    }
+
+    private static func readShared(
+        _ kind: String, _ linear: LinearSlot, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) -> Shared {
+        let inputCount = compiler.slots.shape(of: linear).inputCount
+        let reason = "modules of kind '\(kind)' have \(inputCount) inputs"
+        let file = compiler.file
+        func require(_ name: String) throws(AdapterError) -> AdapterTensor {
+            try compiler.tensors.requireShared(
+                sharedName(name, kind), reason: "the configuration targets modules of this kind")
+        }
+        let right = try require("frod_V")
+        try compiler.check(right, shape: [inputCount, inputCount], reason: reason)
+        let size = try require("frod_s_size")
+        try compiler.check(size, shape: [2], reason: "it is a matrix's shape")
+        let places = try require("frod_s_indices")
+        let count = places.shape.last ?? 0
+        try compiler.check(
+            places, shape: [2, count], reason: "places are a row and a column each")
+        if try size.integers(in: 0..<Int.max, meaning: "sizes", file: file)
+            != [inputCount, inputCount]
+        {
+            throw .invalidValues(tensor: size.name, reason: reason, file: file)
+        }
+        let indices = try places.integers(in: 0..<inputCount, meaning: "inputs", file: file)
+        return Shared(
+            right: try right.floats(file: file).map(Double.init),
+            rows: Array(indices.prefix(count)), columns: Array(indices.suffix(count)))
+    }
+
+    private static func add(
+        _ linear: LinearSlot, _ shared: Shared, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        let slot = Slot.linear(linear)
+        let module = compiler.slots.name(of: slot)
+        let shape = compiler.slots.shape(of: linear)
+        let (outputCount, inputCount) = (shape.outputCount, shape.inputCount)
+        let diagonal = try compiler.floats(
+            diagonal, at: slot, shape: [inputCount], reason: "'\(module)' has \(inputCount) inputs")
+        let values = try compiler.floats(
+            values, at: slot, shape: [shared.rows.count],
+            reason: "modules of its kind share \(shared.rows.count) places")
+        let base = compiler.baseMatrix(linear)
+        let transposed = transposed(shared.right, size: inputCount)
+        guard
+            let vectors = LinearAlgebra.solve(
+                base.map(Double.init), dividedBy: transposed, rowCount: outputCount,
+                size: inputCount)
+        else {
+            throw .invalidValues(
+                tensor: sharedName("frod_V", kind(of: module)), reason: "it has no inverse",
+                file: compiler.file)
+        }
+        let lengths = lengths(vectors, width: inputCount)
+        var left = [Double](repeating: 0, count: vectors.count)
+        for output in 0..<outputCount {
+            let start = output * inputCount
+            func unit(_ column: Int) -> Double {
+                lengths[column] > shortest ? vectors[start + column] / lengths[column] : 0
+            }
+            for column in 0..<inputCount {
+                left[start + column] = Double(diagonal[column]) * unit(column)
+            }
+            for (index, value) in values.enumerated() {
+                left[start + shared.columns[index]] += Double(value) * unit(shared.rows[index])
+            }
+        }
+        let weight = LinearAlgebra.product(
+            left, transposed, rowCount: outputCount, columnCount: inputCount,
+            innerCount: inputCount)
+        compiler.appendDense(zip(weight, base).map { Float($0 - Double($1)) }, at: linear)
+    }
+
+    /// Of the columns.
+    private static func lengths(_ matrix: [Double], width: Int) -> [Double] {
+        var squares = [Double](repeating: 0, count: width)
+        for (index, value) in matrix.enumerated() { squares[index % width] += value * value }
+        return squares.map { $0.squareRoot() }
+    }
+
+    private static func transposed(_ matrix: [Double], size: Int) -> [Double] {
+        matrix.indices.map { matrix[$0 % size * size + $0 / size] }
+    }
+}

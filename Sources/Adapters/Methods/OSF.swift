@@ -1,0 +1,161 @@
+internal import Kernels
+internal import StrictJSON
+internal import Transformer
+
+/// OSF: the directions of a matrix with the smallest singular values, trained; the others stay.
+///
+///     base_model.model.<module>.osf_svd_params.U_low    [outputs, n]
+///                                             .S_low    [n]
+///                                             .V_low    [n, inputs]
+///
+/// W' = W − L + U S V, with L what W's own smallest n singular values give, and n the smaller side
+/// less `effective_rank`. L depends on W alone, not on signs: it is W, projected on the eigenvectors of
+/// W Wᵀ (or Wᵀ W, whichever is smaller) with the smallest eigenvalues.
+///
+/// **Source**: arXiv 2504.07097; PEFT 0.21.
+enum OSF {
+    private static let left = TensorPart(".osf_svd_params.U_low")
+    private static let values = TensorPart(".osf_svd_params.S_low")
+    private static let right = TensorPart(".osf_svd_params.V_low")
+
+    /// How many singular values stay.
+    private enum Kept {
+        case half
+        case share(Double)
+        case count(Int)
+
+        func count(of smallerSide: Int) -> Int {
+            switch self {
+            case .half: smallerSide / 2
+            case .share(let share): Int(Double(smallerSide) * share)
+            case .count(let count): min(smallerSide, count)
+            }
+        }
+    }
+
+    private struct Settings {
+        let standard: Kept
+        let patterns: [(pattern: RegularExpression, kept: Kept)]
+
+        func kept(_ module: String) throws(AdapterError) -> Kept {
+            for (pattern, kept) in patterns where try pattern.matches(module) { return kept }
+            return standard
+        }
+    }
+
+    static func read(
+        _ file: AdapterFile, in context: Methods.Context
+    ) throws(AdapterError) -> CompiledAdapter {
+        try TunerMethod(
+            name: "OSF", parts: [left, values, right], trainingOnly: ["target_svd_config"],
+            settings: { (configuration) throws(AdapterError) in
+                try settings(&configuration)
+            },
+            add: { (slot, settings, compiler) throws(AdapterError) in
+                guard case .linear(let linear) = slot else { return }
+                let kept = try settings.kept(compiler.slots.name(of: slot))
+                try add(linear, kept, &compiler)
+            }
+        ).read(file, in: context)
+    }
+
+    private static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> Settings {
+        let name = "effective_rank"
+        let value = configuration.value(name)
+        let standard: Kept =
+            if let value { try kept(value, name, configuration) } else { .half }
+        var patterns: [(pattern: RegularExpression, kept: Kept)] = []
+        for (key, value) in try configuration.members("rank_pattern", limit: 4096) {
+            patterns.append(
+                (
+                    try RegularExpression(
+                        "(?s:.*)(?:\(key))", extent: .start, setting: "rank_pattern", shown: key,
+                        file: configuration.file),
+                    try kept(value, "rank_pattern", configuration)
+                ))
+        }
+        return Settings(standard: standard, patterns: patterns)
+    }
+
+    /// A number with a decimal point, up to 1, is a share.
+    private static func kept(
+        _ value: JSONValue, _ name: String, _ configuration: AdapterConfiguration
+    ) throws(AdapterError) -> Kept {
+        if case .number(let share) = value, share > 0, share <= 1 { return .share(share) }
+        guard let number = value.doubleValue, number >= 1, number < 1e9 else {
+            throw configuration.invalid(
+                name, value, expected: "a count from 1, or a share from 0 to 1")
+        }
+        return .count(Int(number))
+    }
+
+    private static func add(
+        _ linear: LinearSlot, _ kept: Kept, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        let slot = Slot.linear(linear)
+        let module = compiler.slots.name(of: slot)
+        let shape = compiler.slots.shape(of: linear)
+        let smallerSide = min(shape.outputCount, shape.inputCount)
+        let count = smallerSide - kept.count(of: smallerSide)
+        let reason =
+            "'effective_rank' keeps \(smallerSide - count) of the \(smallerSide) directions of "
+            + "'\(module)'"
+        var left = try compiler.floats(
+            left, at: slot, shape: [shape.outputCount, count], reason: reason)
+        let values = try compiler.floats(values, at: slot, shape: [count], reason: reason)
+        let right = try compiler.floats(
+            right, at: slot, shape: [count, shape.inputCount], reason: reason)
+        guard count > 0 else { return compiler.touch(linear) }
+        for index in left.indices { left[index] *= values[index % count] }
+        let own = try smallestPart(linear, count: count, compiler)
+        // [U S | −O] [V; P] for the part O P of W.
+        var b = [Float](repeating: 0, count: shape.outputCount * 2 * count)
+        for output in 0..<shape.outputCount {
+            for index in 0..<count {
+                b[output * 2 * count + index] = left[output * count + index]
+                b[output * 2 * count + count + index] = -own.left[output * count + index]
+            }
+        }
+        compiler.appendProduct(a: right + own.right, b: b, rank: 2 * count, at: linear)
+    }
+
+    /// Factors of what the smallest `count` singular values of a matrix give.
+    private static func smallestPart(
+        _ linear: LinearSlot, count: Int, _ compiler: TunerCompiler
+    ) throws(AdapterError) -> (left: [Float], right: [Float]) {
+        let shape = compiler.slots.shape(of: linear)
+        let base = compiler.baseMatrix(linear)
+        let isWide = shape.outputCount <= shape.inputCount
+        let size = min(shape.outputCount, shape.inputCount)
+        let rows =
+            isWide
+            ? base
+            : TunerCompiler.transposed(
+                base, rowCount: shape.outputCount, columnCount: shape.inputCount)
+        let gram = LinearAlgebra.gramMatrix(
+            rows, rowCount: size, columnCount: rows.count / size)
+        guard let eigen = LinearAlgebra.eigenvectors(gram, size: size) else {
+            throw .unsupportedTarget(
+                module: compiler.slots.name(of: .linear(linear)), setting: "target_modules",
+                reason: "the singular values of its weights can't be computed",
+                file: compiler.configurationFile)
+        }
+        let vectors = eigen.vectors[(size - count) * size..<size * size].map { Float($0) }
+        let columns = TunerCompiler.transposed(vectors, rowCount: count, columnCount: size)
+        if isWide {
+            return (
+                columns,
+                TunerCompiler.product(
+                    vectors, base, rowCount: count, columnCount: shape.inputCount,
+                    innerCount: size)
+            )
+        }
+        return (
+            TunerCompiler.product(
+                base, columns, rowCount: shape.outputCount, columnCount: count, innerCount: size),
+            vectors
+        )
+    }
+}

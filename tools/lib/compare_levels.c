@@ -1,0 +1,286 @@
+/* Compares every level of the kernels with the portable one, bit for bit, on random shapes.
+ *
+ *   compare_levels [rounds [seed]]
+ *
+ * Prints this processor's levels, what differs, a digest of the portable results (one on every
+ * processor), and a verdict; exits with 1 when anything differs.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ckernels.h"
+
+enum {
+    MOST_INPUTS = 40 * 32,
+    MOST_OUTPUTS = 83,
+    MOST_ROWS = 140,
+    MOST_COUNT = 4096,
+    RESULT_FLOATS = 8192, /* with room around what a case writes */
+    MARGIN = 64,
+};
+
+/* ---- random values ------------------------------------------------------------------------ */
+
+/* SplitMix64. */
+typedef struct {
+    uint64_t state;
+} generator;
+
+static uint64_t next(generator *g) {
+    uint64_t z = g->state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static size_t between(generator *g, size_t low, size_t high) {
+    return low + (size_t)(next(g) % (high - low + 1));
+}
+
+/* -1...1 by a power of two up to 2^±spread. */
+static float value(generator *g, int spread) {
+    float unit = (float)(int32_t)(next(g) >> 32) * 0x1p-31f;
+    return ldexpf(unit, (int)between(g, 0, 2 * (size_t)spread) - spread);
+}
+
+static void fill(generator *g, float *values, size_t count, int spread) {
+    for (size_t i = 0; i < count; i++) values[i] = value(g, spread);
+}
+
+/* Any finite f16, subnormals among them. */
+static uint16_t any_half(generator *g) {
+    uint16_t bits = (uint16_t)next(g);
+    return (bits & 0x7c00) == 0x7c00 ? bits ^ 0x4000 : bits;
+}
+
+/* Weights as stored, row-major. */
+static void fill_weights(generator *g, gk_type type, size_t count, uint8_t *stored) {
+    static const size_t sizes[GK_TYPE_COUNT] = {4, 2, 2, 34, 18, 20};
+    size_t size = sizes[type], items = type > GK_BF16 ? count / 32 : count;
+    for (size_t item = 0; item < items; item++, stored += size) {
+        float weight = value(g, 4);
+        uint16_t half = any_half(g), scale = gk_half_from_float(weight / 64);
+        uint16_t minimum = gk_half_from_float(value(g, 0));
+        if (type == GK_F32) memcpy(stored, &weight, 4);
+        if (type == GK_F16) memcpy(stored, &half, 2);
+        if (type == GK_BF16) memcpy(stored, (uint8_t *)&weight + 2, 2);
+        if (type <= GK_BF16) continue;
+        memcpy(stored, &scale, 2);
+        for (size_t i = 2; i < size; i++) stored[i] = (uint8_t)next(g);
+        if (type == GK_Q4_1) memcpy(stored + 2, &minimum, 2);
+    }
+}
+
+/* ---- cases: each draws shapes and values, and leaves what the kernel wrote in `out` --------- */
+
+static float x[MOST_ROWS * (MOST_INPUTS + 8)], scratch[1 << 16] __attribute__((aligned(64)));
+static uint8_t stored[MOST_OUTPUTS * MOST_INPUTS * 4];
+static uint8_t packed[(MOST_OUTPUTS + GK_PANEL) * MOST_INPUTS * 4] __attribute__((aligned(64)));
+static int8_t levels[MOST_ROWS * MOST_INPUTS];
+static gk_row_block blocks[MOST_ROWS * MOST_INPUTS / 32];
+
+static void multiply(generator *g, float *out) {
+    gk_product q = {.type = (gk_type)between(g, 0, GK_TYPE_COUNT - 1), .packed = packed};
+    int is_tall = between(g, 0, 7) == 0;
+    q.rows = is_tall ? between(g, 100, MOST_ROWS) : between(g, 1, between(g, 0, 1) ? 3 : 30);
+    q.outputs = between(g, 1, is_tall ? 20 : MOST_OUTPUTS);
+    q.inputs = is_tall ? 64 : q.type > GK_BF16 ? 32 * between(g, 1, 40) : between(g, 1, 700);
+    q.x_stride = q.inputs + between(g, 0, 7);
+    q.y_stride = q.outputs + between(g, 0, 7);
+    q.accumulate = (int)between(g, 0, 1);
+    size_t panels = (q.outputs + GK_PANEL - 1) / GK_PANEL;
+    q.first_panel = between(g, 0, panels - 1);
+    q.last_panel = between(g, q.first_panel + 1, panels);
+    fill_weights(g, q.type, q.outputs * q.inputs, stored);
+    gk_pack(q.type, stored, q.outputs, q.inputs, 0, panels, packed);
+    fill(g, x, q.rows * q.x_stride, 6);
+    fill(g, out, q.rows * q.y_stride, 6);
+    if (q.type > GK_BF16) gk_round_rows_int8(x, q.x_stride, q.rows, q.inputs, levels, blocks);
+    q.x = x;
+    q.x_levels = levels;
+    q.x_blocks = blocks;
+    q.y = out;
+    q.scratch = scratch;
+    gk_multiply(&q);
+}
+
+static void dots(generator *g, float *out) {
+    gk_dot_product q = {.type = (gk_type)between(g, 0, GK_BF16), .weights = stored};
+    q.outputs = between(g, 1, 20);
+    q.inputs = between(g, 1, 400);
+    q.rows = between(g, 1, 20);
+    q.x_stride = q.inputs + between(g, 0, 7);
+    q.y_stride = q.outputs + between(g, 0, 7);
+    q.scale = value(g, 2);
+    fill_weights(g, q.type, q.outputs * q.inputs, stored);
+    fill(g, x, q.rows * q.x_stride, 6);
+    q.x = x;
+    q.y = out;
+    gk_dots(&q);
+}
+
+static void round_rows(generator *g, float *out) {
+    static const float odd[] = {0, -0.0f, 1e-38f, 3e38f, INFINITY, -INFINITY, NAN};
+    size_t rows = between(g, 1, 4), inputs = 32 * between(g, 1, 8);
+    fill(g, x, rows * inputs, 20);
+    for (size_t i = between(g, 0, 3); i > 0; i--)
+        x[between(g, 0, rows * inputs - 1)] = odd[between(g, 0, 6)];
+    if (between(g, 0, 3) == 0) memset(x, 0, 32 * sizeof *x);
+    gk_round_rows_int8(x, inputs, rows, inputs, (int8_t *)out, (gk_row_block *)(out + 1024));
+}
+
+/* What has no levels, but must not depend on the processor either. */
+static void storage(generator *g, float *out) {
+    gk_type type = (gk_type)between(g, 0, GK_TYPE_COUNT - 1);
+    size_t inputs = 32 * between(g, 1, 8);
+    fill_weights(g, type, GK_PANEL * inputs, stored);
+    gk_pack(type, stored, GK_PANEL, inputs, 0, 1, packed);
+    gk_unpack_row(type, packed, inputs, between(g, 0, GK_PANEL - 1), out);
+    fill(g, x, inputs, 6);
+    gk_quantize(GK_Q8_0, x, inputs, (uint8_t *)(out + 512));
+    gk_quantize(GK_Q4_1, x, inputs, (uint8_t *)(out + 1024));
+    gk_round_rows_bf16(x, inputs, 1, inputs, (uint32_t *)(out + 1536));
+}
+
+static void attention(generator *g, float *out) {
+    enum { PAGES = 6, HEADS = 2 };
+    static float pages[2 * PAGES][HEADS * GK_PAGE * 2 * 112];
+    const float *prefix[PAGES], *own[PAGES];
+    size_t dimension = between(g, 0, 1) ? 16 * between(g, 1, 6) : 2 * between(g, 1, 48);
+    for (size_t i = 0; i < PAGES; i++) {
+        fill(g, pages[i], HEADS * gk_page_head_floats(dimension), 0);
+        fill(g, pages[PAGES + i], HEADS * gk_page_head_floats(dimension), 0);
+        prefix[i] = pages[i];
+        own[i] = pages[PAGES + i];
+    }
+    gk_attention_tile t = {.head_dimension = dimension, .prefix_pages = prefix, .pages = own};
+    t.group = between(g, 1, 4);
+    t.positions = between(g, 1, 8);
+    t.prefix = between(g, 0, PAGES * GK_PAGE);
+    t.visible = between(g, 1, PAGES * GK_PAGE - t.positions + 1);
+    t.head_offset = between(g, 0, HEADS - 1) * gk_page_head_floats(dimension);
+    t.scale = 1 / sqrtf((float)dimension);
+    t.query_stride = t.output_stride = t.group * dimension + between(g, 0, 7);
+    fill(g, x, t.positions * t.query_stride, 3);
+    t.queries = x;
+    t.output = out;
+    t.scratch = scratch;
+    gk_attention(&t);
+}
+
+static void rms_norm(generator *g, float *out) {
+    size_t width = between(g, 1, 500);
+    fill(g, x, 2 * width, 4);
+    gk_rms_norm(x, x + width, 1e-5f, width, out);
+}
+
+static void rotary(generator *g, float *out) {
+    size_t dimension = 2 * between(g, 1, 64), heads = between(g, 1, 5);
+    fill(g, x, dimension, 0);
+    fill(g, out, heads * dimension, 3);
+    gk_rotary(out, heads, dimension, x, x + dimension / 2);
+}
+
+static void elementwise(generator *g, float *out) {
+    size_t count = between(g, 0, 300);
+    fill(g, x, count, 7);
+    fill(g, x + 512, count, 2);
+    for (int i = 0; i < 5; i++) fill(g, out + 512 * i, count, 7);
+    gk_silu_multiply(out, x, count);
+    gk_add(x, out + 512, count);
+    gk_scale(out + 1024, value(g, 3), count);
+    gk_scaled_add(x, value(g, 3), out + 1536, count);
+    gk_scaled_product_add(x, x + 512, value(g, 3), out + 2048, count);
+}
+
+/* Logits with equal ones among them, then their exponentials; indices are exact as floats. */
+static void sampling(generator *g, float *out) {
+    size_t count = between(g, 1, MOST_COUNT - 1);
+    fill(g, x, count, 5);
+    for (size_t i = count / 4; i > 0; i--)
+        x[between(g, 0, count - 1)] = x[between(g, 0, count - 1)];
+    if (between(g, 0, 3) == 0) x[between(g, 1, count) - 1] = -INFINITY;
+    size_t first = between(g, 0, count), largest = gk_index_of_maximum(x, count);
+    float threshold = x[between(g, 0, count - 1)];
+    out[MOST_COUNT] = (float)largest;
+    out[MOST_COUNT + 1] = (float)gk_index_at_least(x, first, count, threshold);
+    out[MOST_COUNT + 2] = gk_log_sum_exp(x, count);
+    memcpy(out, x, count * sizeof *x);
+    float sum = gk_exponentials(out, x[largest], count);
+    out[MOST_COUNT + 3] = sum;
+    double wanted = (double)sum * (double)(next(g) >> 12) * 0x1p-52;
+    out[MOST_COUNT + 4] = (float)gk_index_of_sum(out, count, wanted);
+}
+
+/* ---- comparison --------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *name;
+    void (*run)(generator *, float *);
+} kernel_case;
+
+static const kernel_case cases[] = {
+    {"products", multiply},       {"dot products", dots},
+    {"rounding rows", round_rows}, {"attention", attention},
+    {"rms norm", rms_norm},       {"rotary", rotary},
+    {"elementwise", elementwise}, {"sampling", sampling},
+    {"storage", storage},
+};
+
+enum { CASE_COUNT = sizeof cases / sizeof *cases };
+
+static float expected[RESULT_FLOATS], found[RESULT_FLOATS];
+
+static void run_at(gk_level level, const kernel_case *c, uint64_t seed, float *results) {
+    generator g = {seed};
+    memset(results, 0x5a, RESULT_FLOATS * sizeof *results);
+    gk_set_level(level);
+    c->run(&g, results + MARGIN);
+}
+
+/* FNV-1a, a byte at a time. */
+static uint64_t digest_of(const float *results, uint64_t digest) {
+    const uint8_t *bytes = (const uint8_t *)results;
+    for (size_t i = 0; i < RESULT_FLOATS * sizeof *results; i++)
+        digest = (digest ^ bytes[i]) * 0x100000001b3u;
+    return digest;
+}
+
+/* The number of levels whose results differ from `expected`. */
+static int compare_levels(const kernel_case *c, uint64_t seed) {
+    int different = 0;
+    for (int level = GK_PORTABLE + 1; level < GK_LEVEL_COUNT; level++) {
+        if (!gk_level_is_supported((gk_level)level)) continue;
+        run_at((gk_level)level, c, seed, found);
+        size_t i = 0;
+        while (i < RESULT_FLOATS && memcmp(found + i, expected + i, sizeof *found) == 0) i++;
+        if (i == RESULT_FLOATS) continue;
+        printf("%s, seed %llu: %s gives %a, portable %a at %d\n", c->name,
+               (unsigned long long)seed, gk_level_name((gk_level)level), (double)found[i],
+               (double)expected[i], (int)i - MARGIN);
+        different++;
+    }
+    return different;
+}
+
+int main(int argc, char **argv) {
+    size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 300;
+    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1, digest = 0xcbf29ce484222325u;
+    printf("levels:");
+    for (int level = GK_PORTABLE; level < GK_LEVEL_COUNT; level++)
+        if (gk_level_is_supported((gk_level)level)) printf(" %s", gk_level_name((gk_level)level));
+    printf("\n");
+    int different = 0;
+    for (size_t i = 0; i < CASE_COUNT; i++)
+        for (size_t round = 0; round < rounds; round++) {
+            run_at(GK_PORTABLE, &cases[i], seed + round, expected);
+            digest = digest_of(expected, digest);
+            different += compare_levels(&cases[i], seed + round);
+        }
+    printf("digest: %016llx\n", (unsigned long long)digest);
+    printf("%zu cases from seed %llu: %d differ\n", rounds * CASE_COUNT, (unsigned long long)seed,
+           different);
+    return different != 0;
+}
