@@ -205,7 +205,7 @@ struct ServeEndToEndTests {
             [
                 #"{"id":1,"tokens":[1,40,300],"adapter":{"law":0.7,"medicine":-0.3},"max_tokens":4,"temperature":0}"#,
                 #"{"id":2,"tokens":[1,40,300],"adapter":{"law":1,"prefix":1},"max_tokens":4,"temperature":0}"#,
-                #"{"id":3,"tokens":[1,40,300],"adapter":{"prefix-long":1,"prefix":1},"max_tokens":4}"#,
+                #"{"id":3,"tokens":[1,40,300],"adapter":{"prefix-long":1,"prefix":0.5},"max_tokens":4}"#,
             ])
         #expect(events.done(1)?.answered.map { $0["weight"]?.doubleValue } == [0.7, -0.3])
         #expect(events.done(2)?.answered.count == 2)

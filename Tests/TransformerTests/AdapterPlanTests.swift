@@ -43,13 +43,18 @@ struct AdapterPlanTests {
     }
 
     @Test func twoPrefixesStandOneBehindTheOther() throws {
-        func prefix(_ tokenCount: Int, seed: Int) -> PrefixKeyValues {
-            let values = (0..<tokenCount * 3 * 2 * 32).map { Float(($0 * 31 + seed) % 97) }
-            return PrefixKeyValues(
-                values: values, tokenCount: tokenCount, layerCount: 3, shape: base.attentionShape)
+        func values(_ tokenCount: Int, seed: Int) -> [Float] {
+            let count = tokenCount * 3 * 2 * 32
+            return (0..<count).map { index in Float((index * 31 + seed) % 97) }
         }
-        let (first, second) = (prefix(19, seed: 1), prefix(7, seed: 2))
-        #expect(first.values == (0..<19 * 3 * 2 * 32).map { Float(($0 * 31 + 1) % 97) })
+        func prefix(_ tokenCount: Int, seed: Int) -> PrefixKeyValues {
+            PrefixKeyValues(
+                values: values(tokenCount, seed: seed), tokenCount: tokenCount, layerCount: 3,
+                shape: base.attentionShape)
+        }
+        let first = prefix(19, seed: 1)
+        let second = prefix(7, seed: 2)
+        #expect(first.values == values(19, seed: 1))
         let plan = try AdapterPlan(
             [part("a") { $0.prefix = first }, part("b") { $0.prefix = second }],
             slots: base.slots)
