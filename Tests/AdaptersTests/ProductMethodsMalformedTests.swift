@@ -191,6 +191,26 @@ import Transformer
                     + "'model.layers.0.self_attn.q_proj' have equal magnitudes"))
     }
 
+    @Test func moreDrawsThanFitAreRefused() {
+        let module = "base_model.model.\(AdapterFixture.query)"
+        let fixture = AdapterFixture(
+            configuration: [
+                "peft_type": .string("TINYLORA"), "r": .integer(16), "u": .integer(1 << 20 + 1),
+                "save_projection": .bool(false),
+                "target_modules": .array([.string("layers.0.self_attn.q_proj")]),
+            ],
+            tensors: [
+                FloatTensor(module + ".tinylora_A", [16, 16]),
+                FloatTensor(module + ".tinylora_B", [16, 16]),
+                FloatTensor("base_model.tinylora_v.0", [1 << 20 + 1]),
+            ])
+        #expect(
+            reading.failure(fixture)
+                == "\(config): not supported: 'save_projection' is false: 268435712 values would "
+                + "have to be drawn, and 268435456 is the most; save the adapter with "
+                + "save_projection set")
+    }
+
     @Test func directionsOfAnotherBaseAreRefused() {
         let module = "base_model.model.\(AdapterFixture.query)"
         let fixture = AdapterFixture(

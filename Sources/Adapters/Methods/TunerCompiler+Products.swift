@@ -31,12 +31,6 @@ extension TunerCompiler {
                 scaling: scaling), at: linear)
     }
 
-    /// The linear slots that the configuration targets, in forward order.
-    func targetedLinearSlots() throws(AdapterError) -> [LinearSlot] {
-        let targeted = try targetedSlots()
-        return slots.linearSlots.filter { targeted.contains(.linear($0)) }
-    }
-
     /// Notes a targeted slot where nothing changes.
     mutating func touch(_ linear: LinearSlot) {
         operators.linear[linear, default: []] += []
@@ -76,15 +70,6 @@ extension AdapterConfiguration {
     mutating func flag(_ name: String, standard: Bool) throws(AdapterError) -> Bool {
         guard value(name) != nil else { return standard }
         return try flag(name)
-    }
-
-    /// A seed of a generator: a whole number from 0.
-    mutating func seed(_ name: String, standard: UInt64) throws(AdapterError) -> UInt64 {
-        guard let value = value(name) else { return standard }
-        guard let seed = value.intValue, seed >= 0 else {
-            throw invalid(name, value, expected: "a whole number from 0")
-        }
-        return UInt64(seed)
     }
 
     /// One of the texts of `allowed`.
