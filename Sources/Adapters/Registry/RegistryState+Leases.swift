@@ -18,6 +18,7 @@ struct SelectionGrant: Sendable {
     let plan: AdapterPlan
     let entries: [SelectionLease.Entry]
     let key: String
+    let activation: PlanActivation?
     let holds: [LeaseHold]
 }
 
@@ -71,7 +72,10 @@ extension RegistryState {
                 SelectionLease.Entry(
                     name: $0.selected.name, weight: $0.selected.weight, hash: $0.adapter.hash,
                     merged: merged != nil)
-            }, key: key, holds: holds)
+            }, key: key,
+            activation: plan.activation.map {
+                PlanActivation(tokens: $0, earlierPlan: basePlan, earlierKey: "")
+            }, holds: holds)
     }
 
     mutating func release(key: String, holds: [LeaseHold]) -> Released {
