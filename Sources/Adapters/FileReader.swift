@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Glibc
 
 /// Reads whole files into memory, so that nothing that happens to them later matters.
@@ -31,6 +32,33 @@ struct FileReader {
     ///
     /// - Throws: `AdapterError.notRegularFile`, `.tooLarge`, `.changedWhileReading`, `.unreadable`.
     func bytes(of path: String, limit: Int) throws(AdapterError) -> [UInt8] {
+        try whole(path, limit: limit) { (descriptor, count) throws(AdapterError) in
+            let bytes = try read(descriptor, count, path)
+            return bytes.count == count ? bytes : nil
+        }
+    }
+
+    /// The file's bytes, read to where they stay.
+    ///
+    /// - Throws: as `bytes(of:limit:)`.
+    func copy(of path: String, limit: Int) throws(AdapterError) -> MappedFile {
+        try whole(path, limit: limit) { (descriptor, count) throws(AdapterError) in
+            var outcome = ReadOutcome()
+            let file: MappedFile
+            do {
+                file = try MappedFile(byteCount: count, path: path) {
+                    outcome = read(descriptor, into: $0, path)
+                }
+            } catch { throw .unreadable(path: path, reason: "no memory for \(count) bytes") }
+            if let failure = outcome.failure { throw failure }
+            return outcome.count == count ? file : nil
+        }
+    }
+
+    /// - Parameter read: takes a descriptor and the length; nil when there was less to read.
+    private func whole<Content>(
+        _ path: String, limit: Int, _ read: (Int32, Int) throws(AdapterError) -> Content?
+    ) throws(AdapterError) -> Content {
         try checkInsideRoot(path)
         // Opening a FIFO would wait for its writer.
         let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
@@ -39,18 +67,17 @@ struct FileReader {
         let before = try status(descriptor, path)
         let kind = Self.kind(before)
         guard kind == .regular else {
-            throw .notRegularFile(
-                path: path, found: kind.description)
+            throw .notRegularFile(path: path, found: kind.description)
         }
         let count = Int(before.st_size)
         guard count <= limit else { throw .tooLarge(path: path, byteCount: count, limit: limit) }
-        let bytes = try read(descriptor, count, path)
+        let content = try read(descriptor, count)
         let after = try status(descriptor, path)
-        guard bytes.count == count, after.st_size == before.st_size,
+        guard let content, after.st_size == before.st_size,
             after.st_mtim.tv_sec == before.st_mtim.tv_sec,
             after.st_mtim.tv_nsec == before.st_mtim.tv_nsec
         else { throw .changedWhileReading(path: path) }
-        return bytes
+        return content
     }
 
     /// The bytes of a safetensors header, with the length in front, and how long the whole file is.
@@ -108,23 +135,41 @@ struct FileReader {
         return rest.count == 5 && rest[4] == UInt8(ascii: "{")
     }
 
+    /// What a read got.
+    private struct ReadOutcome {
+        var count = 0
+        var failure: AdapterError?
+    }
+
     private func read(
         _ descriptor: Int32, _ count: Int, _ path: String
     ) throws(AdapterError) -> [UInt8] {
-        var failure: AdapterError?
+        var outcome = ReadOutcome()
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            while initialized < count {
-                let got = Glibc.read(
-                    descriptor, buffer.baseAddress! + initialized,
-                    min(count - initialized, 1 << 30))
-                if got < 0, errno == EINTR { continue }
-                if got < 0 { failure = .unreadable(path: path, reason: Self.errorText()) }
-                if got <= 0 { return }
-                initialized += got
-            }
+            outcome = read(
+                descriptor,
+                into: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count), path)
+            initialized = outcome.count
         }
-        if let failure { throw failure }
+        if let failure = outcome.failure { throw failure }
         return bytes
+    }
+
+    /// Reads until the buffer is full or the file ends.
+    private func read(
+        _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, _ path: String
+    ) -> ReadOutcome {
+        var outcome = ReadOutcome()
+        while outcome.count < buffer.count {
+            let got = Glibc.read(
+                descriptor, buffer.baseAddress! + outcome.count,
+                min(buffer.count - outcome.count, 1 << 30))
+            if got < 0, errno == EINTR { continue }
+            if got < 0 { outcome.failure = .unreadable(path: path, reason: Self.errorText()) }
+            if got <= 0 { break }
+            outcome.count += got
+        }
+        return outcome
     }
 
     private func status(_ descriptor: Int32, _ path: String) throws(AdapterError) -> stat {

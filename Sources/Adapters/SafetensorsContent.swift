@@ -31,9 +31,9 @@ struct SafetensorsContent {
 
     /// - Throws: `AdapterError`: not a regular file, changed while it was read, not safetensors.
     init(reading path: String, _ reader: FileReader) throws(AdapterError) {
-        let bytes = try reader.bytes(of: path, limit: Self.byteCountLimit)
+        let file = try reader.copy(of: path, limit: Self.byteCountLimit)
         do throws(CheckpointError) {
-            self.init(try SafetensorsFile(file: MappedFile(copying: bytes, path: path)))
+            self.init(try SafetensorsFile(file: file))
         } catch { throw .damagedFile(error.description) }
     }
 

@@ -37,36 +37,16 @@ public final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: start, count: count)
     }
 
-    /// Copies `bytes` into memory that is read-only from then on: whatever happens to the file at `path` later doesn't
-    /// matter. Aligned like a mapped file.
+    /// Memory that `fill` writes once and that is read-only from then on: whatever happens to the file at `path` later
+    /// doesn't matter. Aligned like a mapped file; what isn't written reads as zeros and takes no memory.
     ///
-    /// - Parameter path: where the bytes come from, for messages; it isn't opened.
-    /// - Throws: `CheckpointError.unreadable` when there is no memory for the copy.
-    public init(copying bytes: [UInt8], path: String) throws(CheckpointError) {
-        self.path = path
-        guard !bytes.isEmpty else {
-            self.bytes = UnsafeRawBufferPointer(start: nil, count: 0)
-            return
-        }
-        guard
-            let start = mmap(
-                nil, bytes.count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-            start != MAP_FAILED
-        else { throw .unreadable(path: path, reason: SystemCall.errorText()) }
-        let copy = UnsafeMutableRawBufferPointer(start: start, count: bytes.count)
-        copy.copyBytes(from: bytes)
-        mprotect(start, bytes.count, PROT_READ)
-        self.bytes = UnsafeRawBufferPointer(copy)
-    }
-
-    /// A file of which only the beginning was read; the rest reads as zeros and takes no memory. For
-    /// checks of a header against the file's length.
-    ///
-    /// - Throws: `CheckpointError.unreadable` when there are no addresses for it.
-    package init(
-        beginning: [UInt8], byteCount: Int, path: String
+    /// - Parameters:
+    ///   - path: where the bytes come from, for messages; it isn't opened.
+    ///   - fill: called once, unless there are no bytes.
+    /// - Throws: `CheckpointError.unreadable` when there is no memory for them.
+    public init(
+        byteCount: Int, path: String, fill: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(CheckpointError) {
-        precondition(beginning.count <= byteCount)
         self.path = path
         guard byteCount > 0 else {
             bytes = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -77,10 +57,26 @@ public final class MappedFile: @unchecked Sendable {
                 nil, byteCount, PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), start != MAP_FAILED
         else { throw .unreadable(path: path, reason: SystemCall.errorText()) }
-        let copy = UnsafeMutableRawBufferPointer(start: start, count: byteCount)
-        copy.copyBytes(from: beginning)
+        fill(UnsafeMutableRawBufferPointer(start: start, count: byteCount))
         mprotect(start, byteCount, PROT_READ)
-        bytes = UnsafeRawBufferPointer(copy)
+        bytes = UnsafeRawBufferPointer(start: start, count: byteCount)
+    }
+
+    /// A copy of `bytes`.
+    ///
+    /// - Throws: as above.
+    public convenience init(copying bytes: [UInt8], path: String) throws(CheckpointError) {
+        try self.init(byteCount: bytes.count, path: path) { $0.copyBytes(from: bytes) }
+    }
+
+    /// A file of which only the beginning was read. For checks of a header against the file's length.
+    ///
+    /// - Throws: as above.
+    package convenience init(
+        beginning: [UInt8], byteCount: Int, path: String
+    ) throws(CheckpointError) {
+        precondition(beginning.count <= byteCount)
+        try self.init(byteCount: byteCount, path: path) { $0.copyBytes(from: beginning) }
     }
 
     /// Calls `body` with the bytes, and keeps the file mapped meanwhile.

@@ -85,6 +85,8 @@ public final class AdapterPlan: Sendable {
     private let gates: [Int: [Gate]]
     /// Tokens of soft prompts: they are rows of the sequence, in front of its own.
     public let softPromptTokenCount: Int
+    /// Where in a sequence the plan begins to act, the base's before; nil: at its first token.
+    public let activation: ActivationTokens?
     /// True when the plan leaves every slot to the base.
     public let isBase: Bool
 
@@ -122,6 +124,7 @@ public final class AdapterPlan: Sendable {
             (builder.embedding?.softPrompt.count ?? 0) / builder.slots.hiddenSize
         embedding = builder.embedding
         prefix = builder.prefix
+        activation = builder.activation
         isBase =
             builder.linear.allSatisfy { $0 == nil } && builder.gains.allSatisfy { $0 == nil }
             && builder.embedding == nil && prefix == nil && builder.gates.isEmpty
@@ -137,6 +140,7 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
     case crossedMaps(input: String, output: String, slot: String)
     case twoBottlenecks(String, String, slot: String)
     case weightOfBottleneck(adapter: String, weight: Float)
+    case activation(adapter: String, other: String)
 
     public var description: String {
         switch self {
@@ -161,6 +165,9 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
         case .weightOfBottleneck(let adapter, let weight):
             "adapter '\(adapter)' is not linear, so that it has a meaning at weight 1 only; the "
                 + "request asks for \(weight): use weight 1"
+        case .activation(let adapter, let other):
+            "adapter '\(adapter)' acts from its invocation tokens on and was trained on the base's "
+                + "keys and values before them, which '\(other)' would change: use it alone"
         }
     }
 }

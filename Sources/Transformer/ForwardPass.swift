@@ -42,7 +42,7 @@ public final class ForwardPass {
     /// and returns the logits that were asked for.
     ///
     /// - Parameter slices: slices with the same plan instance stand side by side; a sequence has one
-    ///   slice.
+    ///   slice, or one for each plan, which follow each other in its tokens.
     public func step(_ slices: [StepSlice]) -> StepLogits {
         rows.prepare(slices)
         precondition(

@@ -1,6 +1,7 @@
 /// Why an adapter can't become part of the weights.
 public enum MergeError: Error, Equatable, Sendable, CustomStringConvertible {
     case notWeightSpace(adapter: String)
+    case activated(adapter: String)
     case notFinite(module: String, row: Int, column: Int)
     case tooLargeForType(module: String, value: Float, type: String)
     case replacementWeight(adapter: String, weight: Float)
@@ -10,6 +11,9 @@ public enum MergeError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notWeightSpace(let adapter):
             "adapter '\(adapter)' is no change of weights and can't be merged: "
                 + "serve it attached"
+        case .activated(let adapter):
+            "adapter '\(adapter)' acts from its invocation tokens on only, while merged weights would "
+                + "act on every token: serve it attached"
         case .notFinite(let module, let row, let column):
             "merging gives a value that is not finite in '\(module)' at [\(row), \(column)]: "
                 + "nothing was changed; check the adapter's weights"

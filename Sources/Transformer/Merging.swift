@@ -117,6 +117,12 @@ extension BaseModel {
 }
 
 extension AdapterOperators {
+    /// - Throws: `MergeError.notWeightSpace`, `.activated`.
+    public func checkIsWeightSpace(_ name: String) throws(MergeError) {
+        guard activation == nil else { throw .activated(adapter: name) }
+        guard isWeightSpace else { throw .notWeightSpace(adapter: name) }
+    }
+
     /// The same change as whole matrices that stand in place of the base's: a live merge.
     ///
     /// The base is only read. Matrices get the base's own type; those of a quantised base are f32,
@@ -126,7 +132,7 @@ extension AdapterOperators {
     public func merged(
         name: String, into base: BaseModel, weight: Float, pool: WorkerPool
     ) throws(MergeError) -> AdapterOperators {
-        guard isWeightSpace else { throw .notWeightSpace(adapter: name) }
+        try checkIsWeightSpace(name)
         if replacesWeights, weight != 1 {
             throw .replacementWeight(adapter: name, weight: weight)
         }

@@ -73,12 +73,14 @@ public struct AdapterOperators: Sendable {
     public var gatedPrefixes: [Int: GatedPrefix] = [:]
     /// Keys and values in front of every sequence.
     public var prefix: PrefixKeyValues?
+    /// Where in a sequence all of this begins to act; nil: at its first token.
+    public var activation: ActivationTokens?
 
     public init() {}
 
     /// True when the whole effect is a change of weights, so that it can be merged.
     public var isWeightSpace: Bool {
-        prefix == nil && gatedPrefixes.isEmpty
+        prefix == nil && activation == nil && gatedPrefixes.isEmpty
             && !embedding.contains { if case .softPrompt = $0 { true } else { false } }
             && !linear.values.joined().contains {
                 if case .after(let map) = $0 { !map.isLinear } else { false }

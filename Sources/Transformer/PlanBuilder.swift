@@ -9,6 +9,8 @@ struct PlanBuilder {
     var gates: [Int: [AdapterPlan.Gate]] = [:]
     /// In the order in which they stand in front of the sequence.
     private var prefixes: [PrefixKeyValues] = []
+    var activation: ActivationTokens?
+    private var names: [String] = []
     /// Which adapter replaced a slot, for messages.
     private var replacers: [Slot: String] = [:]
 
@@ -27,6 +29,7 @@ struct PlanBuilder {
         if part.operators.replacesWeights, part.weight != 1 {
             throw .weightOfReplacement(adapter: part.name, weight: part.weight)
         }
+        try addActivation(part)
         for (slot, operators) in part.operators.linear {
             for op in operators { try add(op, at: slot, of: part) }
         }
@@ -140,6 +143,14 @@ struct PlanBuilder {
             throw .weightOfPrefix(adapter: part.name, weight: part.weight)
         }
         prefixes.append(added)
+    }
+
+    /// An adapter that begins to act within the sequence stands alone.
+    private mutating func addActivation(_ part: SelectedOperators) throws(CombinationError) {
+        defer { names.append(part.name) }
+        guard let other = names.first else { return activation = part.operators.activation }
+        if activation != nil { throw .activation(adapter: other, other: part.name) }
+        if part.operators.activation != nil { throw .activation(adapter: part.name, other: other) }
     }
 
     private mutating func claim(

@@ -7,7 +7,8 @@ internal import Synchronization
 public final class ShutdownSignals: Sendable {
     private let sources: Mutex<[any DispatchSourceSignal]>
 
-    /// Watches from now on, as long as this object lives.
+    /// Watches as long as this object lives; returns when no signal can be missed any more. One that
+    /// comes earlier ends the process, as it would without this object.
     public init(service: any LineService) {
         let counter = Counter(service: service)
         sources = Mutex([Self.source(SIGTERM, counter), Self.source(SIGINT, counter)])
@@ -18,11 +19,15 @@ public final class ShutdownSignals: Sendable {
     private static func source(
         _ number: Int32, _ counter: Counter
     ) -> sending any DispatchSourceSignal {
-        signal(number, SIG_IGN)
+        // Dispatch puts its own handler in place of the default action when it registers the source;
+        // ignoring the signal until then would lose it.
+        let isRegistered = DispatchSemaphore(value: 0)
         let source = DispatchSource.makeSignalSource(
             signal: number, queue: DispatchQueue(label: "graft-signals"))
         source.setEventHandler { counter.receive() }
+        source.setRegistrationHandler { isRegistered.signal() }
         source.resume()
+        isRegistered.wait()
         return source
     }
 }

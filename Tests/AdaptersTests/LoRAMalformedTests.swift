@@ -30,8 +30,7 @@ import Adapters
     }
 
     @Test(arguments: [
-        "alora_invocation_tokens", "layer_replication", "use_qalora", "arrow_config",
-        "megatron_config",
+        "layer_replication", "use_qalora", "arrow_config", "megatron_config",
     ])
     func unsupportedSettingsAreRefusedByName(name: String) {
         var fixture = AdapterFixture.lora([AdapterFixture.query])

@@ -2,6 +2,7 @@ import Adapters
 import Foundation
 import Synchronization
 import Testing
+import Transformer
 
 @Suite struct RegistryMemoryTests {
     let directory: ScratchDirectory
@@ -172,6 +173,76 @@ import Testing
         #expect(isUnloaded.withLock { $0 })
         #expect(registry.memory.byteCount == 0)
         #expect(registry.liveCounts == (0, 0))
+    }
+
+    /// Whether a name goes before, while or after its adapter is read: who waits is answered, the
+    /// unloading ends, and nothing stays in memory.
+    @Test func unloadingDuringALoadEndsBoth() async throws {
+        let adapter = try path("a", seed: 3)
+        var refusedCount = 0
+        for _ in 0..<100 {
+            try registry.register(name: "a", path: adapter)
+            let leases = AsyncStream<Result<SelectionLease, AdapterError>>.makeStream()
+            registry.lease([SelectionEntry(name: "a")]) { leases.continuation.yield($0) }
+            let registry = registry
+            async let unloaded: Void = registry.unload(name: "a")
+            switch await leases.stream.first(where: { _ in true }) {
+            case .success(let lease): lease.release()
+            case .failure(let error):
+                #expect(error == .unknownAdapter("a", loaded: []))
+                refusedCount += 1
+            case nil: Issue.record("no answer")
+            }
+            try await unloaded
+            #expect(registry.list().isEmpty)
+        }
+        #expect(refusedCount > 0)
+        #expect(registry.liveCounts == (0, 0))
+        #expect(registry.memory.byteCount == 0)
+    }
+
+    @Test func aNameWithAnotherLifeDuringALoadAnswersFromThat() async throws {
+        let paths = [try path("old", seed: 3), try path("new", seed: 4)]
+        let hashes = try paths.map { path in
+            try AdapterRegistry(base: registry.base).load(name: "a", path: path).hash
+        }
+        for _ in 0..<100 {
+            try registry.register(name: "a", path: paths[0])
+            let leases = AsyncStream<Result<SelectionLease, AdapterError>>.makeStream()
+            registry.lease([SelectionEntry(name: "a")]) { leases.continuation.yield($0) }
+            registry.unload(name: "a") { _ in }
+            try registry.register(name: "a", path: paths[1])
+            switch await leases.stream.first(where: { _ in true }) {
+            case .success(let lease): #expect(hashes.contains(lease.entries[0].hash))
+            // Between the two lives nothing has the name.
+            case .failure(let error): #expect(error == .unknownAdapter("a", loaded: []))
+            case nil: Issue.record("no answer")
+            }
+            #expect(try lease("a").entries[0].hash == hashes[1])
+            try await registry.unload(name: "a")
+        }
+        #expect(registry.liveCounts == (0, 0))
+    }
+
+    @Test func aHotMergeThatFailsIsReportedOnce() async throws {
+        let failures = Mutex<[String]>([])
+        let hot = AdapterRegistry(
+            base: registry.base,
+            settings: .init(mergeShare: 0.6) { entry, error in
+                failures.withLock { $0.append("\(entry.name): \(error)") }
+            })
+        let prefix = try AdapterFixture.prefix().write(to: directory, name: "prefix")
+        try hot.load(name: "style", path: prefix)
+        for _ in 0..<5000 where failures.withLock({ $0.isEmpty }) {
+            try hot.lease([SelectionEntry(name: "style")]).release()
+            await Task.yield()
+        }
+        for _ in 0..<300 { try hot.lease([SelectionEntry(name: "style")]).release() }
+        #expect(
+            failures.withLock { $0 } == [
+                "style: \(MergeError.notWeightSpace(adapter: "style"))"
+            ])
+        #expect(hot.list()[0].state == .attached)
     }
 
     @Test func trafficMergesAnAdapterAndDropsItAgain() async throws {

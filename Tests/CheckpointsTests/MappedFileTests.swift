@@ -25,6 +25,17 @@ import Testing
         #expect(try MappedFile(copying: [], path: path).bytes.isEmpty)
     }
 
+    @Test func memoryIsFilledOnceAndTheRestIsZero() throws {
+        let file = try MappedFile(byteCount: 5000, path: "p") { memory in
+            #expect(memory.count == 5000)
+            memory.copyBytes(from: [1, 2] as [UInt8])
+        }
+        #expect([UInt8](file.bytes.prefix(3)) == [1, 2, 0])
+        #expect(file.bytes.allSatisfy { $0 <= 2 } && file.bytes.count == 5000)
+        let empty = try MappedFile(byteCount: 0, path: "p") { _ in Issue.record("filled") }
+        #expect(empty.bytes.isEmpty)
+    }
+
     @Test func aCopyIsReadLikeTheFile() throws {
         let writer = SafetensorsWriter(tensors: [.init(name: "t", elementType: .f32, shape: [2])])
         try writer.write(to: directory.place("t")) { (_, sink) throws(CheckpointError) in

@@ -32,25 +32,23 @@ enum GraftProcess {
     static func run(
         _ arguments: [String], input: String = "", environment: [String: String] = [:]
     ) throws -> Finished {
-        let process = make(arguments)
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let files = try TemporaryDirectory()
         for name in ["in", "out", "err"] {
             try Data(name == "in" ? Array(input.utf8) : []).write(
                 to: URL(fileURLWithPath: files.file(name)))
         }
-        process.standardInput = FileHandle(forReadingAtPath: files.file("in"))
-        process.standardOutput = FileHandle(forWritingAtPath: files.file("out"))
-        process.standardError = FileHandle(forWritingAtPath: files.file("err"))
-        try process.run()
-        process.waitUntilExit()
+        let process = try ChildProcess(
+            Checkout.executable, arguments, environment: environment, input: files.file("in"),
+            output: files.file("out"),
+            errors: files.file("err"))
+        let status = process.waitUntilExit()
         func text(_ name: String) throws -> String {
             String(
                 decoding: try Data(contentsOf: URL(fileURLWithPath: files.file(name))),
                 as: UTF8.self)
         }
         return Finished(
-            status: process.terminationStatus, output: try text("out"), errors: try text("err"))
+            status: status, output: try text("out"), errors: try text("err"))
     }
 
     /// Serves some request lines over standard input and returns the events.
@@ -61,11 +59,9 @@ enum GraftProcess {
         return try finished.events()
     }
 
-    static func make(_ arguments: [String]) -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: Checkout.executable)
-        process.arguments = arguments
-        return process
+    /// Starts the program without input; its output is lost.
+    static func start(_ arguments: [String]) throws -> ChildProcess {
+        try ChildProcess(Checkout.executable, arguments)
     }
 }
 

@@ -9,8 +9,6 @@ struct MethodGoldenTests {
 
     /// Methods, and forms of LoRA, that PEFT saves and that are refused, with a word of the reason.
     private static let refused: [String: String] = [
-        "methods/lora/activated": "alora_invocation_tokens",
-        "methods/lora/activated-qwen": "alora_invocation_tokens",
         "methods/lora/replicated": "layer_replication",
         "methods/lora/replicated-qwen": "layer_replication",
         "methods/frod/drawn-again": "save_projection",

@@ -53,12 +53,15 @@ struct MixedMethodsTests {
                 base: base, pages: pagePool, pool: MixedMethodsTests.pool,
                 maximumRowCount: rowCount, maximumLogitsRowCount: rowCount)
             let logits = pass.step(
-                sequences.map { plan, tokens in
-                    StepSlice(
+                sequences.flatMap { plan, tokens in
+                    let slice = StepSlice(
                         plan: plan, tokens: tokens, cachedTokenCount: 0,
                         pages: (0..<KeyValuePagePool.pageCount(forTokens: tokens.count))
                             .compactMap { _ in pagePool.allocate() },
                         firstLogitsRow: plan.softPromptTokenCount)
+                    guard let activation = plan.activation else { return [slice] }
+                    return slice.split(
+                        at: activation.start(in: tokens), base: AdapterPlan.base(base.slots))
                 })
             var row = 0
             let all = sequences.map { plan, tokens in

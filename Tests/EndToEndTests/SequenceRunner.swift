@@ -20,6 +20,17 @@ struct SequenceRunner {
         return (pass, (0..<pages.pageCount).compactMap { _ in pages.allocate() })
     }
 
+    /// Rows under the plan, those before the token from which on it acts under the base's.
+    private func slices(
+        _ part: [Int32], of prompt: [Int32], from first: Int, _ pages: [Int32], firstLogitsRow: Int
+    ) -> [StepSlice] {
+        let slice = StepSlice(
+            plan: plan, tokens: part, cachedTokenCount: first, pages: pages,
+            firstLogitsRow: firstLogitsRow)
+        guard let activation = plan.activation else { return [slice] }
+        return slice.split(at: activation.start(in: prompt), base: AdapterPlan.base(base.slots))
+    }
+
     /// Logits of every prompt token, flat; those of a soft prompt's tokens are left out.
     func logits(_ prompt: [Int32]) -> [Float] {
         let (pass, pages) = pass()
@@ -27,11 +38,7 @@ struct SequenceRunner {
         var result: [Float] = []
         for first in stride(from: 0, to: tokens.count, by: chunk) {
             let part = Array(tokens[first..<min(tokens.count, first + chunk)])
-            let logits = pass.step([
-                StepSlice(
-                    plan: plan, tokens: part, cachedTokenCount: first, pages: pages,
-                    firstLogitsRow: 0)
-            ])
+            let logits = pass.step(slices(part, of: tokens, from: first, pages, firstLogitsRow: 0))
             for row in 0..<logits.rowCount { result += logits.row(row) }
         }
         return Array(
@@ -58,11 +65,8 @@ struct SequenceRunner {
         var new: [Int32] = []
         while new.count < count {
             let part = Array(tokens[cached...])
-            let logits = pass.step([
-                StepSlice(
-                    plan: plan, tokens: part, cachedTokenCount: cached, pages: pages,
-                    firstLogitsRow: part.count - 1)
-            ])
+            let logits = pass.step(
+                slices(part, of: prompt, from: cached, pages, firstLogitsRow: part.count - 1))
             cached = tokens.count
             let row = logits.row(0)
             let next = Vectors.indexOfMaximum(UnsafePointer(row.baseAddress!), count: row.count)

@@ -66,11 +66,9 @@ struct ServeEndToEndTests {
         }
         let folder = try TemporaryDirectory()
         let socket = folder.file("graft.sock")
-        let server = GraftProcess.make(
+        let server = try GraftProcess.start(
             ["serve", "--socket", socket] + arguments(Checkout.model("tiny-llama"), names))
-        server.standardError = FileHandle.nullDevice
-        try server.run()
-        defer { server.terminate() }
+        defer { server.kill() }
         // All are connected before the first one asks, so that their requests meet.
         let clients = try names.map { _ in try UnixClient(socket) }
         for (index, name) in names.enumerated() { clients[index].send(request(name, id: index)) }
@@ -86,8 +84,7 @@ struct ServeEndToEndTests {
         let steps = try client.next()?["steps"]?.objectValue
         #expect((steps?["most_selections"]?.intValue ?? 0) > 1)
         server.terminate()
-        server.waitUntilExit()
-        #expect(server.terminationStatus == 0)
+        #expect(server.waitUntilExit() == 0)
     }
 
     @Test func mergingLiveKeepsBaseAndOthersAndUnmergingRestoresEveryBit() throws {
@@ -100,12 +97,10 @@ struct ServeEndToEndTests {
         // Each line waits for nothing: a client that needs an order awaits the answers.
         let folder = try TemporaryDirectory()
         let socket = folder.file("graft.sock")
-        let server = GraftProcess.make(
+        let server = try GraftProcess.start(
             ["serve", "--socket", socket]
                 + arguments(Checkout.model("tiny-llama"), ["law", "medicine"]))
-        server.standardError = FileHandle.nullDevice
-        try server.run()
-        defer { server.terminate() }
+        defer { server.kill() }
         let client = try UnixClient(socket)
         func logprobs(_ id: Int, _ adapter: String) throws -> (JSONValue?, JSONObject?) {
             client.send(score(id, adapter))
@@ -131,12 +126,10 @@ struct ServeEndToEndTests {
     @Test func hotMergingAnswersFromMergedWeightsWithinRounding() throws {
         let folder = try TemporaryDirectory()
         let socket = folder.file("graft.sock")
-        let server = GraftProcess.make(
+        let server = try GraftProcess.start(
             ["serve", "--socket", socket, "--merge", "hot", "--prefix-cache", "off"]
                 + arguments(Checkout.model("tiny-llama"), ["law", "medicine"]))
-        server.standardError = FileHandle.nullDevice
-        try server.run()
-        defer { server.terminate() }
+        defer { server.kill() }
         let client = try UnixClient(socket)
         func score(_ id: Int, _ adapter: String) throws -> ([Double], JSONObject?) {
             client.send(

@@ -11,7 +11,7 @@ final class UnixClient {
     init(_ path: String, seconds: Double = 30) throws {
         let deadline = Date().addingTimeInterval(seconds)
         while true {
-            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             var address = sockaddr_un()
             address.sun_family = sa_family_t(AF_UNIX)
             withUnsafeMutableBytes(of: &address.sun_path) { place in

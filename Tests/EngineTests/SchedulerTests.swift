@@ -112,6 +112,13 @@ import Testing
         #expect(scheduler.expired(at: start).isEmpty)
         #expect(scheduler.expired(at: start + .seconds(1)) == [1])
         #expect(scheduler.expired(at: start + .seconds(9)) == [0, 1])
+        scheduler.remove(1)
+        #expect(scheduler.expired(at: start + .seconds(1)).isEmpty)
+        scheduler.add(sequence(3, deadline: start + .seconds(3)))
+        #expect(scheduler.expired(at: start + .seconds(2)) == [0])
+        scheduler.remove(0)
+        #expect(scheduler.expired(at: start + .seconds(2)).isEmpty)
+        #expect(scheduler.expired(at: start + .seconds(3)) == [3])
     }
 
     /// Sixty-four places are taken by a burst of 200 on one selection; a request on another one
@@ -219,47 +226,5 @@ import Testing
         for number in live { scheduler.remove(number) }
         #expect(scheduler.freePageCount == 8)
         #expect(scheduler.runningCount == 0 && scheduler.waitingCount == 0)
-    }
-}
-
-/// Pages as counts; nothing is shared.
-private final class CountedPages: PageLedger {
-    private(set) var availablePageCount: Int
-    private var held: [Int: Int] = [:]
-
-    init(pageCount: Int) { availablePageCount = pageCount }
-
-    func adoptCached(_ number: Int, tokenLimit: Int) -> Int { 0 }
-
-    func grow(_ number: Int, to pageCount: Int) {
-        availablePageCount -= pageCount - (held[number] ?? 0)
-        held[number] = pageCount
-    }
-
-    func release(_ number: Int) { availablePageCount += held.removeValue(forKey: number) ?? 0 }
-}
-
-/// A scheduler with its pages.
-private struct PagedScheduler {
-    private var scheduler: Scheduler
-    private let pages: CountedPages
-
-    init(limits: SchedulerLimits) {
-        scheduler = Scheduler(limits: limits)
-        pages = CountedPages(pageCount: limits.pageCount)
-    }
-
-    var freePageCount: Int { pages.availablePageCount }
-    var runningCount: Int { scheduler.runningCount }
-    var waitingCount: Int { scheduler.waitingCount }
-
-    mutating func add(_ sequence: ScheduledSequence) { scheduler.add(sequence) }
-    mutating func appendToken(to number: Int) { scheduler.appendToken(to: number) }
-    mutating func nextStep() -> StepDecision { scheduler.nextStep(pages) }
-    func expired(at now: ContinuousClock.Instant) -> [Int] { scheduler.expired(at: now) }
-
-    mutating func remove(_ number: Int) {
-        scheduler.remove(number)
-        pages.release(number)
     }
 }

@@ -16,9 +16,10 @@ import Transformer
     /// Computes a sequence from what the cache has on; returns the tokens that were found.
     @discardableResult
     private func compute(
-        _ number: Int, key: String = "", _ tokens: [Int32], in pages: SequencePages
+        _ number: Int, key: String = "", earlier: (key: String, tokenCount: Int)? = nil,
+        _ tokens: [Int32], in pages: SequencePages
     ) -> Int {
-        _ = pages.open(number, key: key, tokens: tokens)
+        _ = pages.open(number, key: key, earlier: earlier, tokens: tokens)
         let found = pages.adoptCached(number, tokenLimit: tokens.count - 1)
         pages.grow(number, to: (tokens.count + 15) / 16)
         pages.publish(number, tokenCount: tokens.count)
@@ -80,6 +81,53 @@ import Transformer
         #expect(pages.evictionCount == 4 && pages.cachedPageCount == 0)
         pages.close(2)
         #expect(pages.selectionCount == 0 && pages.availablePageCount == 5)
+    }
+
+    /// Single pages of three texts, used again in another order: they go in that of their last use.
+    @Test func evictionsGoByLastUseNotByAge() {
+        let texts = (0..<3).map { text in (0..<17).map { Int32($0 + text) } }
+        for evictionCount in 0...3 {
+            let pages = pages(5)
+            for (number, text) in texts.enumerated() {
+                compute(number, text, in: pages)
+                pages.close(number)
+            }
+            for (number, place) in [(3, 0), (4, 2), (5, 0)] {
+                #expect(compute(number, texts[place], in: pages) == 16)
+                pages.close(number)
+            }
+            _ = pages.open(6, key: "", tokens: [])
+            pages.grow(6, to: 2 + evictionCount)
+            pages.close(6)
+            #expect(pages.evictionCount == evictionCount)
+            var found: [Bool] = []
+            for place in [1, 2, 0] {
+                _ = pages.open(7, key: "", tokens: texts[place])
+                found.append(pages.adoptCached(7, tokenLimit: 16) == 16)
+                pages.close(7)
+            }
+            #expect(found == (0..<3).map { $0 >= evictionCount }, "\(evictionCount) evicted")
+        }
+    }
+
+    @Test func pagesBeforeAnotherSelectionBeginsAreTheEarlierOnes() {
+        let pages = pages(16)
+        compute(0, key: "", text, in: pages)
+        // From token 20 on: the second page is the adapter's own.
+        #expect(compute(1, key: "a", earlier: ("", 20), text, in: pages) == 16)
+        #expect(compute(2, key: "a", earlier: ("", 20), text, in: pages) == 32)
+        // From token 24 on that page is another one, though its tokens are the same.
+        #expect(compute(3, key: "a", earlier: ("", 24), text, in: pages) == 16)
+        #expect(compute(4, key: "b", earlier: ("", 20), text, in: pages) == 16)
+        #expect(compute(5, key: "a", earlier: ("", 32), text, in: pages) == 32)
+        #expect(compute(6, key: "a", earlier: ("", .max), text, in: pages) == 32)
+        #expect(compute(7, key: "a", text, in: pages) == 0)
+        for number in 0..<8 { pages.close(number) }
+        #expect(pages.availablePageCount == 16 && pages.selectionCount > 1)
+        _ = pages.open(8, key: "x", tokens: text)
+        pages.grow(8, to: 16)
+        pages.close(8)
+        #expect(pages.selectionCount == 0)
     }
 
     @Test func withoutCachingNothingIsKept() {

@@ -1,3 +1,4 @@
+import Adapters
 import Dispatch
 import Engine
 import Foundation
@@ -146,12 +147,14 @@ enum TinyBase {
 final class CountingLease: PlanLease {
     let plan: AdapterPlan
     let key: String
+    let activation: PlanActivation?
     let releaseCount = Atomic(0)
     let tokenCount = Atomic(0)
 
     /// - Parameter key: nil for one that stands for the plan.
-    init(_ plan: AdapterPlan, key: String? = nil) {
+    init(_ plan: AdapterPlan, key: String? = nil, activation: PlanActivation? = nil) {
         self.plan = plan
+        self.activation = activation
         self.key = key ?? "\(ObjectIdentifier(plan))"
     }
 

@@ -44,6 +44,16 @@ import Transformer
         #expect(adapters[1].objectValue?["weight"] == .number(-0.3))
     }
 
+    @Test(arguments: [
+        ("", 0), (#","priority":null"#, 0), (#","priority":-100"#, -100),
+        (#","priority":7"#, 7), (#","priority":100"#, 100),
+    ])
+    func passesThePriorityOn(field: String, priority: Int) {
+        let desk = Desk()
+        desk.receive(#"{"id":1,"prompt":"x"\#(field)}"#)
+        #expect(desk.generator.requests.map(\.priority) == [priority])
+    }
+
     @Test func neverSendsHalfACharacter() throws {
         let desk = Desk()
         desk.receive(#"{"id":1,"prompt":"x"}"#)

@@ -4,10 +4,14 @@ import Testing
 import Transports
 
 @Suite struct ServerTests {
+    private let folder: SocketFolder
+
+    init() throws { folder = try SocketFolder() }
+
     private static let local = ListenAddress(host: "127.0.0.1", port: 0)
 
     @Test func servesUnixAndTCPAtOnce() async throws {
-        let path = try RunningServer.socketPath()
+        let path = folder.socketPath
         let server = try await RunningServer(
             .init(unixSockets: [path], addresses: [Self.local]))
         let first = try TestSocket(unixSocket: path)
@@ -52,7 +56,7 @@ import Transports
     }
 
     @Test func closesTheConnectionOfAClientThatIsReset() async throws {
-        let path = try RunningServer.socketPath()
+        let path = folder.socketPath
         let server = try await RunningServer(.init(unixSockets: [path], addresses: [Self.local]))
         let tcp = try TestSocket(port: server.addresses[0].port)
         try tcp.send("flood\n")
@@ -85,7 +89,7 @@ import Transports
     }
 
     @Test func servesSixtyFourClientsAtOnce() async throws {
-        let path = try RunningServer.socketPath()
+        let path = folder.socketPath
         let server = try await RunningServer(.init(unixSockets: [path]))
         let clients = try (0..<64).map { _ in try TestSocket(unixSocket: path) }
         for round in 0..<5 {
@@ -110,7 +114,7 @@ import Transports
     }
 
     @Test func answersWhatWasAcceptedBeforeItEnds() async throws {
-        let path = try RunningServer.socketPath()
+        let path = folder.socketPath
         let server = try await RunningServer(.init(unixSockets: [path]))
         let client = try TestSocket(unixSocket: path)
         try client.send("hold\nhold\nx\n")
@@ -131,7 +135,7 @@ import Transports
     }
 
     @Test func letsClientsOnThisMachineLoadAdapters() async throws {
-        let path = try RunningServer.socketPath()
+        let path = folder.socketPath
         let server = try await RunningServer(.init(unixSockets: [path], addresses: [Self.local]))
         let clients = [
             try TestSocket(unixSocket: path), try TestSocket(port: server.addresses[0].port),

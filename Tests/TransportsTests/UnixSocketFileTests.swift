@@ -4,8 +4,12 @@ import Testing
 import Transports
 
 @Suite struct UnixSocketFileTests {
+    private let folder: SocketFolder
+
+    init() throws { folder = try SocketFolder() }
+
     @Test func isForThisUserOnly() async throws {
-        let path = try RunningServer.socketPath()
+        let path = folder.socketPath
         let server = try await RunningServer(.init(unixSockets: [path]))
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         #expect(attributes[.posixPermissions] as? Int == 0o600)
@@ -13,7 +17,7 @@ import Transports
     }
 
     @Test func refusesASocketThatIsInUse() async throws {
-        let path = try RunningServer.socketPath()
+        let path = folder.socketPath
         let server = try await RunningServer(.init(unixSockets: [path]))
         await #expect(throws: TransportError.socketInUse(path: path)) {
             _ = try await RunningServer(.init(unixSockets: [path]))
@@ -25,7 +29,7 @@ import Transports
     }
 
     @Test func replacesAStaleSocket() async throws {
-        let path = try RunningServer.socketPath()
+        let path = folder.socketPath
         let stale = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -45,7 +49,7 @@ import Transports
     }
 
     @Test func leavesOtherFilesAlone() async throws {
-        let path = try RunningServer.socketPath()
+        let path = folder.socketPath
         try Data("precious".utf8).write(to: URL(filePath: path))
         await #expect(throws: TransportError.notASocket(path: path)) {
             _ = try await RunningServer(.init(unixSockets: [path]))

@@ -80,8 +80,8 @@ public struct MergeWriter {
         var parts: [SelectedOperators] = []
         for (adapter, weight) in adapters {
             try AdapterName.check(weight: weight, of: adapter.name)
-            guard adapter.operators.isWeightSpace else {
-                throw .merge(.notWeightSpace(adapter: adapter.name))
+            do { try adapter.operators.checkIsWeightSpace(adapter.name) } catch {
+                throw .merge(error)
             }
             for (slot, operators) in adapter.operators.linear where !slots.hasBias(slot) {
                 for case .bias in operators {

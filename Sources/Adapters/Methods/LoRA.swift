@@ -50,6 +50,9 @@ enum LoRA {
         try compiler.compile(supports: LoRALayers.refusal) {
             (compiler, slot) throws(AdapterError) in try layers.add(slot, to: &compiler)
         }
+        compiler.operators.activation = try settings.activation(
+            of: compiler.operators, vocabularyCount: context.base.slots.vocabularyCount,
+            file: configuration.file)
         return compiler.result(warnings: warnings)
     }
 

@@ -16,6 +16,8 @@ struct LoRASettings {
     let blocks: BlockDiagonalLoRA?
     /// True: B has a bias of its own.
     let hasBiasOfB: Bool
+    /// Token ids from whose last occurrence on the adapter acts; nil: on every token.
+    let invocation: [Int]?
     private let ranks: ModuleValues<Int>
     private let alphas: ModuleValues<Double>
 
@@ -31,6 +33,7 @@ struct LoRASettings {
         residualBase = try Self.residualBase(&configuration)
         blocks = try BlockDiagonalLoRA(&configuration)
         tuner = try TunerSettings(&configuration)
+        invocation = try Self.invocation(&configuration)
         ranks = try configuration.moduleValues("rank_pattern", standard: rank) {
             (value, configuration) throws(AdapterError) in
             try configuration.count(value, name: "rank_pattern", limit: Self.rankLimit)
@@ -62,7 +65,6 @@ extension LoRASettings {
     ]
 
     static let unsupported: [(name: String, reason: String)] = [
-        ("alora_invocation_tokens", "activated LoRA can't be served yet"),
         ("layer_replication", "models with replicated layers can't be served yet"),
         ("use_qalora", "QALoRA pools inputs by group, which can't be served yet"),
         ("arrow_config", "Arrow routing can't be served yet"),

@@ -29,6 +29,10 @@ enum TargetSummary {
                 "gated prefix of \(prefix.tokenCount) tokens ×\(operators.gatedPrefixes.count)")
         }
         if let prefix = operators.prefix { texts.append("prefix of \(prefix.tokenCount) tokens") }
+        if let activation = operators.activation {
+            let tokens = activation.tokens.map { "\($0)" }.joined(separator: " ")
+            texts.append("from tokens \(tokens) on")
+        }
         return texts.joined(separator: ", ")
     }
 

@@ -58,7 +58,8 @@ extension AdapterRegistry {
         }
         return grant.map {
             SelectionLease(
-                plan: $0.plan, entries: $0.entries, key: $0.key, holds: $0.holds, registry: self)
+                plan: $0.plan, entries: $0.entries, key: $0.key, activation: $0.activation,
+                holds: $0.holds, registry: self)
         }
     }
 

@@ -54,6 +54,9 @@ extension AdapterRegistry {
                 if state == .merged(weight: entry.weight) { try unmerge(name: entry.name) }
             }
             return true
-        } catch { return false }
+        } catch {
+            if case .merge(let entry) = decision { onMergeFailure(entry, error) }
+            return false
+        }
     }
 }

@@ -20,10 +20,16 @@ public final class AdapterRegistry: Sendable {
         /// The share of recent requests, above 0 up to 1, from which on an adapter is merged by
         /// itself; nil: never.
         public var mergeShare: Double?
+        /// Called when an adapter that traffic asked to merge can't be; it is served attached then.
+        public var onMergeFailure: @Sendable (SelectionEntry, AdapterError) -> Void
 
-        public init(memoryByteCountLimit: Int? = nil, mergeShare: Double? = nil) {
+        public init(
+            memoryByteCountLimit: Int? = nil, mergeShare: Double? = nil,
+            onMergeFailure: @escaping @Sendable (SelectionEntry, AdapterError) -> Void = { _, _ in }
+        ) {
             self.memoryByteCountLimit = memoryByteCountLimit
             self.mergeShare = mergeShare
+            self.onMergeFailure = onMergeFailure
         }
     }
 
@@ -32,6 +38,7 @@ public final class AdapterRegistry: Sendable {
     let pool: WorkerPool
     let loads = AdapterLoads()
     let mergePolicy: LockedMergePolicy?
+    let onMergeFailure: @Sendable (SelectionEntry, AdapterError) -> Void
     private let state: Mutex<RegistryState>
 
     /// - Parameter pool: used for reading and merging, on the caller's thread; not to be shared with
@@ -46,6 +53,7 @@ public final class AdapterRegistry: Sendable {
         mergePolicy = settings.mergeShare.map {
             LockedMergePolicy(HotMergePolicy(HotMergePolicy.Settings(share: $0)))
         }
+        onMergeFailure = settings.onMergeFailure
         state = Mutex(
             RegistryState(slots: base.slots, byteCountLimit: settings.memoryByteCountLimit))
     }

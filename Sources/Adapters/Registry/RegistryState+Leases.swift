@@ -18,6 +18,7 @@ struct SelectionGrant: Sendable {
     let plan: AdapterPlan
     let entries: [SelectionLease.Entry]
     let key: String
+    let activation: PlanActivation?
     let holds: [LeaseHold]
 }
 
@@ -47,16 +48,15 @@ extension RegistryState {
     /// The second half, when all are in memory.
     ///
     /// - Parameter selection: sorted by name, no name twice, weights in range.
-    /// - Returns: nil where a name got other content meanwhile that must be read first.
+    /// - Returns: nil where a name got other content meanwhile, or another life, so that the selection
+    ///   must be reserved anew.
     mutating func grant(
         _ selection: [SelectionEntry], holds: [LeaseHold]
     ) throws(AdapterError) -> SelectionGrant? {
         var named: [Named] = []
         for (selected, hold) in zip(selection, holds) {
-            guard let entry = entries[selected.name], entry.life == hold.life else {
-                throw .unknownAdapter(selected.name, loaded: entries.keys.sorted())
-            }
-            guard let adapter = entry.adapter else { return nil }
+            let entry = try entry(selected.name)
+            guard entry.life == hold.life, let adapter = entry.adapter else { return nil }
             named.append(Named(selected: selected, entry: entry, adapter: adapter))
         }
         let merged = mergedMatch(named)
@@ -72,7 +72,10 @@ extension RegistryState {
                 SelectionLease.Entry(
                     name: $0.selected.name, weight: $0.selected.weight, hash: $0.adapter.hash,
                     merged: merged != nil)
-            }, key: key, holds: holds)
+            }, key: key,
+            activation: plan.activation.map {
+                PlanActivation(tokens: $0, earlierPlan: basePlan, earlierKey: "")
+            }, holds: holds)
     }
 
     mutating func release(key: String, holds: [LeaseHold]) -> Released {

@@ -24,17 +24,20 @@ public final class SelectionLease: Sendable {
     /// behind merged ones; empty for the base. Equal keys give equal bits, so that it can begin a
     /// prefix cache's hash chain.
     public let key: String
+    /// Where `plan` begins to act within a sequence; nil: at its first token.
+    public let activation: PlanActivation?
     private let holds: [LeaseHold]
     private let registry: AdapterRegistry?
     private let isReleased = Atomic(false)
 
     init(
-        plan: AdapterPlan, entries: [Entry], key: String, holds: [LeaseHold],
-        registry: AdapterRegistry?
+        plan: AdapterPlan, entries: [Entry], key: String, activation: PlanActivation?,
+        holds: [LeaseHold], registry: AdapterRegistry?
     ) {
         self.plan = plan
         self.entries = entries
         self.key = key
+        self.activation = activation
         self.holds = holds
         self.registry = registry
     }

@@ -8,24 +8,39 @@ package final class PagedSequence {
     package internal(set) var pages: [Int32] = []
     /// Pages from the first on that are in the cache; never written to again.
     package internal(set) var sharedPageCount = 0
-    /// What stands before the first page.
-    let root: Int32
+    /// What made each page.
+    let roots: SequenceRoots
 
-    init(tokens: [Int32], root: Int32) {
+    init(tokens: [Int32], roots: SequenceRoots) {
         self.tokens = tokens
-        self.root = root
+        self.roots = roots
     }
 
     package func append(_ token: Int32) {
         tokens.append(token)
     }
 
-    /// Tokens of a full page.
-    func tokens(ofPage place: Int) -> PrefixCache.PageTokens {
-        let start = place * PrefixCache.pageTokenCount
-        return PrefixCache.PageTokens(tokens[start..<start + PrefixCache.pageTokenCount])
+    /// The name of the next page that is to be shared, which is full.
+    var nextName: PrefixCache.Name {
+        let start = sharedPageCount * PrefixCache.pageTokenCount
+        return PrefixCache.Name(
+            predecessor: sharedPageCount == 0 ? nil : pages[sharedPageCount - 1],
+            root: roots.root(ofPage: sharedPageCount),
+            tokens: PrefixCache.PageTokens(tokens[start..<start + PrefixCache.pageTokenCount]))
     }
+}
 
-    /// The name's first half of the next page that is to be shared.
-    var predecessor: Int32 { sharedPageCount == 0 ? root : pages[sharedPageCount - 1] }
+/// Which selections made the pages of a sequence: one all of them, or another one from the page on
+/// that holds its first token.
+struct SequenceRoots {
+    let root: Int32
+    /// Of the pages before; nil where there are none.
+    let earlier: Int32?
+    /// The first token that `earlier` didn't make.
+    let start: Int
+
+    func root(ofPage place: Int) -> Int32 {
+        guard let earlier, start / PrefixCache.pageTokenCount > place else { return root }
+        return earlier
+    }
 }

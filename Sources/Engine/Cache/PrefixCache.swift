@@ -1,9 +1,8 @@
 /// Finds pages of keys and values again by everything that made them: the selection, all tokens
 /// before, and the page's own.
 ///
-/// A page's name is (name of the page before it, its tokens); the first page's predecessor is a
-/// number that stands for the selection's key. Names are compared, not only hashed, so that a page
-/// is never taken for another. Numbers only: memory and reference counts are the pool's.
+/// A page's name is (name of the page before it, a number that stands for the selection's key, its
+/// tokens). Names are compared, not only hashed, so that a page is never taken for another. Numbers only: memory and reference counts are the pool's.
 ///
 /// Pages that nobody holds are idle, and leave in the order in which they became so. Whoever holds
 /// a page holds those before it and gives the last page back first; so a page always leaves before
@@ -13,8 +12,11 @@ struct PrefixCache {
     static let pageTokenCount = PageTokens.scalarCount
     typealias PageTokens = SIMD16<Int32>
 
-    private struct Name: Hashable {
-        let predecessor: Int32
+    /// What a page holds.
+    struct Name: Hashable {
+        /// Nil for a first page.
+        let predecessor: Int32?
+        let root: Int32
         let tokens: PageTokens
     }
 
@@ -40,23 +42,19 @@ struct PrefixCache {
 
     func contains(_ page: Int32) -> Bool { names[Int(page)] != nil }
 
-    /// What stands before the first page of a selection; to be released.
+    /// What stands for a selection in names; to be released.
     mutating func retainRoot(_ key: String) -> Int32 { roots.retain(key) }
 
     mutating func releaseRoot(_ root: Int32) { roots.release(root) }
 
-    /// The page with these tokens behind `predecessor`, a page or a selection's root.
-    func page(after predecessor: Int32, tokens: PageTokens) -> Int32? {
-        pages[Name(predecessor: predecessor, tokens: tokens)]
-    }
+    func page(named name: Name) -> Int32? { pages[name] }
 
     /// Takes a page in, which somebody holds; its name must be new.
-    mutating func insert(_ page: Int32, after predecessor: Int32, tokens: PageTokens) {
-        let name = Name(predecessor: predecessor, tokens: tokens)
+    mutating func insert(_ page: Int32, named name: Name) {
         precondition(pages[name] == nil && names[Int(page)] == nil, "a page is in the cache twice")
         pages[name] = page
         names[Int(page)] = name
-        if predecessor < 0 { roots.retain(predecessor) }
+        roots.retain(name.root)
     }
 
     /// Notes that nobody holds a page of the cache any more.
@@ -71,7 +69,7 @@ struct PrefixCache {
         idle.remove(page)
         pages[name] = nil
         names[Int(page)] = nil
-        if name.predecessor < 0 { roots.release(name.predecessor) }
+        roots.release(name.root)
         evictionCount += 1
         return page
     }

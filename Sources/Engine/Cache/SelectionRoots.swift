@@ -1,4 +1,4 @@
-/// Numbers for selection keys, as long as anything uses them; negative, so that none is a page's.
+/// Numbers for selection keys, as long as anything uses them.
 struct SelectionRoots {
     private struct Use {
         let key: String

@@ -29,24 +29,43 @@ package final class SequencePages: PageLedger {
 
     /// Takes a sequence in; it holds no page yet.
     ///
-    /// - Parameter key: `PlanLease.key`.
-    package func open(_ number: Int, key: String, tokens: [Int32]) -> PagedSequence {
-        let sequence = PagedSequence(tokens: tokens, root: cache.retainRoot(key))
+    /// - Parameters:
+    ///   - key: `PlanLease.key`.
+    ///   - earlier: the key of what makes the first tokens, and how many these are; nil where `key`
+    ///     makes all.
+    package func open(
+        _ number: Int, key: String, earlier: (key: String, tokenCount: Int)? = nil, tokens: [Int32]
+    ) -> PagedSequence {
+        let sequence = PagedSequence(tokens: tokens, roots: roots(key, earlier))
         sequences[number] = sequence
         return sequence
+    }
+
+    /// Where two selections meet within a page, its name must tell where: the token before which
+    /// they do follows from the prompt's later tokens, and differs between equal pages.
+    private func roots(
+        _ key: String, _ earlier: (key: String, tokenCount: Int)?
+    ) -> SequenceRoots {
+        guard let (earlierKey, tokenCount) = earlier else {
+            return SequenceRoots(root: cache.retainRoot(key), earlier: nil, start: 0)
+        }
+        return SequenceRoots(
+            root: cache.retainRoot("\(key)@\(tokenCount % PrefixCache.pageTokenCount)"),
+            earlier: cache.retainRoot(earlierKey), start: tokenCount)
     }
 
     /// Forgets a sequence, and takes its pages; does nothing when it is not there.
     package func close(_ number: Int) {
         release(number)
         guard let sequence = sequences.removeValue(forKey: number) else { return }
-        cache.releaseRoot(sequence.root)
+        cache.releaseRoot(sequence.roots.root)
+        if let earlier = sequence.roots.earlier { cache.releaseRoot(earlier) }
     }
 
     package func adoptCached(_ number: Int, tokenLimit: Int) -> Int {
         guard isCaching, let sequence = sequences[number] else { return 0 }
         while (sequence.sharedPageCount + 1) * PrefixCache.pageTokenCount <= tokenLimit,
-            let page = nextCachedPage(of: sequence)
+            let page = cache.page(named: sequence.nextName)
         {
             share(page, with: sequence)
         }
@@ -72,22 +91,16 @@ package final class SequencePages: PageLedger {
     package func publish(_ number: Int, tokenCount: Int) {
         guard isCaching, let sequence = sequences[number] else { return }
         while (sequence.sharedPageCount + 1) * PrefixCache.pageTokenCount <= tokenCount {
-            if let page = nextCachedPage(of: sequence) {
+            let name = sequence.nextName
+            if let page = cache.page(named: name) {
                 share(page, with: sequence)
                 continue
             }
-            let place = sequence.sharedPageCount
-            cache.insert(
-                sequence.pages[place], after: sequence.predecessor,
-                tokens: sequence.tokens(ofPage: place))
-            pool.retain(sequence.pages[place])
+            let page = sequence.pages[sequence.sharedPageCount]
+            cache.insert(page, named: name)
+            pool.retain(page)
             sequence.sharedPageCount += 1
         }
-    }
-
-    private func nextCachedPage(of sequence: PagedSequence) -> Int32? {
-        cache.page(
-            after: sequence.predecessor, tokens: sequence.tokens(ofPage: sequence.sharedPageCount))
     }
 
     /// Puts a page of the cache next in a sequence, in place of its own where it has one.

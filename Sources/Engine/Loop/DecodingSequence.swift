@@ -8,6 +8,8 @@ final class DecodingSequence {
     let request: GenerationRequest
     /// New tokens at most, as far as the context has room.
     let newTokenLimit: Int
+    /// What acts on which tokens.
+    let plans: PlanSchedule
     /// Tokens and pages.
     let paged: PagedSequence
     var sampler: Sampler
@@ -22,11 +24,12 @@ final class DecodingSequence {
     private var knownTokenCount = 0
 
     init(
-        number: Int, request: GenerationRequest, room: Int, paged: PagedSequence,
-        submitted: ContinuousClock.Instant
+        number: Int, request: GenerationRequest, room: Int, plans: PlanSchedule,
+        paged: PagedSequence, submitted: ContinuousClock.Instant
     ) {
         self.number = number
         self.request = request
+        self.plans = plans
         self.paged = paged
         self.submitted = submitted
         newTokenLimit = min(request.maximumNewTokenCount, room - request.tokens.count)
@@ -47,8 +50,10 @@ final class DecodingSequence {
     var scheduled: ScheduledSequence {
         let lastToken = promptEnd - (newTokenLimit > 0 ? 1 : 0)
         return ScheduledSequence(
-            number: number, selection: ObjectIdentifier(request.lease.plan),
-            tokenCount: promptEnd,
+            number: number, selection: ObjectIdentifier(plans.plan),
+            earlier: plans.earlier.map {
+                .init(selection: ObjectIdentifier($0.plan), tokenCount: plans.start)
+            }, tokenCount: promptEnd,
             firstLogitsToken: promptLogprobs == nil ? lastToken : softPromptTokenCount,
             priority: request.priority, deadline: request.timeout.map { submitted + $0 })
     }

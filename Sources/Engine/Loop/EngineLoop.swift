@@ -56,11 +56,12 @@ final class EngineLoop {
     private func handle(_ command: EngineCommand) {
         switch command {
         case .submit(let request, let number, let submitted):
+            let plans = PlanSchedule(request.lease, prompt: request.tokens)
             let sequence = DecodingSequence(
-                number: number, request: request, room: bounds.room(for: request.lease.plan),
+                number: number, request: request, room: bounds.room(for: plans.plan), plans: plans,
                 paged: pages.open(
-                    number, key: request.lease.key,
-                    tokens: request.lease.plan.softPromptTokens + request.tokens),
+                    number, key: plans.key, earlier: plans.earlier.map { ($0.key, plans.start) },
+                    tokens: plans.plan.softPromptTokens + request.tokens),
                 submitted: submitted)
             sequences[number] = sequence
             scheduler.add(sequence.scheduled)
@@ -98,7 +99,7 @@ final class EngineLoop {
             if place == slices.count {
                 slices.append(
                     StepSlice(
-                        plan: sequence.request.lease.plan, tokens: [], cachedTokenCount: 0,
+                        plan: sequence.plans.plan, tokens: [], cachedTokenCount: 0,
                         pages: [], firstLogitsRow: 0))
             }
             slices[place].fill(with: slice, of: sequence)
@@ -143,7 +144,7 @@ extension StepSlice {
             slice.tokens.lowerBound
                 >= sequence.paged.sharedPageCount * PrefixCache.pageTokenCount,
             "a shared page would be written to")
-        plan = sequence.request.lease.plan
+        plan = sequence.plans.plan(at: slice.tokens.lowerBound)
         tokens.removeAll(keepingCapacity: true)
         tokens.append(contentsOf: sequence.paged.tokens[slice.tokens])
         cachedTokenCount = slice.tokens.lowerBound

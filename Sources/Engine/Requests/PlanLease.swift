@@ -10,11 +10,19 @@ public protocol PlanLease: Sendable {
     /// of equal beginnings, so equal keys must mean equal bits.
     var key: String { get }
 
+    /// Where `plan` begins to act within a sequence; nil: at its first token.
+    var activation: PlanActivation? { get }
+
     /// Gives the adapters back; called exactly once, whatever becomes of the request.
     func release()
 
     /// Counts tokens made under this lease.
     func addTokens(_ count: Int)
+}
+
+extension PlanLease {
+    /// At the first token.
+    public var activation: PlanActivation? { nil }
 }
 
 extension SelectionLease: PlanLease {}

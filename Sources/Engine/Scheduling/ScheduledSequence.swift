@@ -3,6 +3,8 @@ package struct ScheduledSequence: Equatable, Sendable {
     /// Tells the order of arrival: the larger, the younger.
     package let number: Int
     package let selection: SelectionID
+    /// What acts on the first tokens in place of `selection`; nil where there are none.
+    package let earlier: Earlier?
     /// Higher ones leave the queue first, and give their pages up last.
     package let priority: Int
     /// Known tokens, prompt and new ones.
@@ -16,14 +18,26 @@ package struct ScheduledSequence: Equatable, Sendable {
     var heldPageCount = 0
     var isRunning = false
 
+    /// A selection that acts on so many tokens from the first on.
+    package struct Earlier: Equatable, Sendable {
+        package var selection: SelectionID
+        package var tokenCount: Int
+
+        package init(selection: SelectionID, tokenCount: Int) {
+            self.selection = selection
+            self.tokenCount = tokenCount
+        }
+    }
+
     /// - Parameter firstLogitsToken: 0 to score the prompt, its last token to go on from it,
     ///   `tokenCount` for neither.
     package init(
-        number: Int, selection: SelectionID, tokenCount: Int, firstLogitsToken: Int,
-        priority: Int = 0, deadline: ContinuousClock.Instant? = nil
+        number: Int, selection: SelectionID, earlier: Earlier? = nil, tokenCount: Int,
+        firstLogitsToken: Int, priority: Int = 0, deadline: ContinuousClock.Instant? = nil
     ) {
         self.number = number
         self.selection = selection
+        self.earlier = earlier
         self.priority = priority
         self.tokenCount = tokenCount
         self.firstLogitsToken = firstLogitsToken
@@ -41,4 +55,14 @@ package struct ScheduledSequence: Equatable, Sendable {
 
     /// Tokens that have yet to go through the model.
     var pendingTokenCount: Int { tokenCount - cachedTokenCount }
+}
+
+extension ScheduledSequence {
+    /// A step's rows for these tokens.
+    func slice(of tokens: Range<Int>, under selection: SelectionID) -> StepDecision.Slice {
+        StepDecision.Slice(
+            number: number, selection: selection, tokens: tokens,
+            firstLogitsToken: min(max(firstLogitsToken, tokens.lowerBound), tokens.upperBound),
+            pageCount: heldPageCount)
+    }
 }

@@ -17,6 +17,8 @@ package struct Scheduler {
     private var decoding: [Int] = []
     /// Running sequences of each selection that has any.
     private var runningCounts: [SelectionID: Int] = [:]
+    /// No deadline is earlier; it may be that of a sequence that has left.
+    private var earliestDeadline: ContinuousClock.Instant?
     private var decision = StepDecision()
 
     package init(limits: SchedulerLimits) {
@@ -29,6 +31,9 @@ package struct Scheduler {
     /// Queues a sequence. Its tokens must fit the cache when it is alone.
     package mutating func add(_ sequence: ScheduledSequence) {
         sequences[sequence.number] = sequence
+        if let deadline = sequence.deadline {
+            earliestDeadline = min(earliestDeadline ?? deadline, deadline)
+        }
         waiting.insert(
             sequence.number, lane: sequence.selection, priority: sequence.priority)
     }
@@ -45,8 +50,13 @@ package struct Scheduler {
     }
 
     /// Sequences whose deadline has come, by age.
-    package func expired(at now: ContinuousClock.Instant) -> [Int] {
-        sequences.values.filter { $0.deadline.map { $0 <= now } ?? false }.map(\.number).sorted()
+    ///
+    /// **Complexity**: O(1) until the earliest deadline, O(sequences) from then on.
+    package mutating func expired(at now: ContinuousClock.Instant) -> [Int] {
+        guard let earliestDeadline, earliestDeadline <= now else { return [] }
+        self.earliestDeadline = sequences.values.lazy.compactMap(\.deadline).min()
+        return sequences.values.filter { $0.deadline.map { $0 <= now } ?? false }.map(\.number)
+            .sorted()
     }
 
     /// Decides the next step and counts on it being done.
@@ -171,14 +181,14 @@ package struct Scheduler {
     private mutating func addSlice(of number: Int, rowCount: Int, _ budget: inout StepBudget) {
         guard var sequence = sequences[number] else { return }
         let tokens = sequence.cachedTokenCount..<sequence.cachedTokenCount + rowCount
-        let firstLogitsToken = min(
-            max(sequence.firstLogitsToken, tokens.lowerBound), tokens.upperBound)
-        decision.slices.append(
-            StepDecision.Slice(
-                number: number, selection: sequence.selection, tokens: tokens,
-                firstLogitsToken: firstLogitsToken, pageCount: sequence.heldPageCount))
+        let whole = sequence.slice(of: tokens, under: sequence.selection)
+        if let earlier = sequence.earlier, tokens.lowerBound < earlier.tokenCount {
+            decision.append(whole, splitAt: earlier.tokenCount, earlier: earlier.selection)
+        } else {
+            decision.slices.append(whole)
+        }
         budget.rowCount -= rowCount
-        budget.logitsRowCount -= tokens.upperBound - firstLogitsToken
+        budget.logitsRowCount -= tokens.upperBound - whole.firstLogitsToken
         sequence.cachedTokenCount = tokens.upperBound
         sequence.firstLogitsToken = max(sequence.firstLogitsToken, tokens.upperBound)
         sequences[number] = sequence

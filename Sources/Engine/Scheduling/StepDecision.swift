@@ -1,6 +1,6 @@
 /// What the next step computes: data only, nothing has happened yet.
 package struct StepDecision: Equatable, Sendable {
-    /// Rows of one sequence.
+    /// Rows of one sequence under one selection.
     package struct Slice: Equatable, Sendable {
         package var number: Int
         package var selection: SelectionID
@@ -10,13 +10,15 @@ package struct StepDecision: Equatable, Sendable {
         package var firstLogitsToken: Int
         /// Pages that the sequence holds during the step.
         package var pageCount: Int
+        /// Whether the sequence's next tokens are in this step too, under its other selection.
+        package var isContinued = false
     }
 
     /// Sequences that give their pages back before the step; they wait again.
     package var preempted: [Int] = []
     /// Sequences that leave the queue with this step.
     package var admitted: [Int] = []
-    /// Slices of one selection stand side by side.
+    /// Slices of one selection stand side by side, and slices of one sequence in token order.
     package var slices: [Slice] = []
 
     package var rowCount: Int { slices.reduce(0) { $0 + $1.tokens.count } }
@@ -33,8 +35,31 @@ package struct StepDecision: Equatable, Sendable {
         slices.removeAll(keepingCapacity: true)
     }
 
-    /// Brings slices of one selection together, selections in the order in which they first appear.
+    /// Adds a slice of which another selection acts on the tokens before `place`.
+    mutating func append(_ slice: Slice, splitAt place: Int, earlier: SelectionID) {
+        let end = min(place, slice.tokens.upperBound)
+        var first = slice
+        first.selection = earlier
+        first.tokens = slice.tokens.lowerBound..<end
+        first.firstLogitsToken = min(slice.firstLogitsToken, end)
+        first.isContinued = end < slice.tokens.upperBound
+        slices.append(first)
+        guard first.isContinued else { return }
+        var second = slice
+        second.tokens = end..<slice.tokens.upperBound
+        second.firstLogitsToken = max(slice.firstLogitsToken, end)
+        slices.append(second)
+    }
+
+    /// Brings slices of one selection together, selections in the order in which they first appear;
+    /// those that some sequence goes on from come first.
     mutating func groupBySelection() {
+        if slices.contains(where: \.isContinued) {
+            let first = Set(slices.filter(\.isContinued).map(\.selection))
+            slices =
+                slices.filter { first.contains($0.selection) }
+                + slices.filter { !first.contains($0.selection) }
+        }
         var start = 0
         while start < slices.count {
             var end = start + 1

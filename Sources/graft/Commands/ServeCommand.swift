@@ -60,10 +60,14 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = makeLogger()
         let adapters = try registry.adapters()
+        var registrySettings = registry.settings
+        registrySettings.onMergeFailure = { entry, error in
+            logger.warning("not merged: \(error)", metadata: ["adapter": "\(entry.name)"])
+        }
         let session = try LocalSession(
             options: options, adapters: adapters,
             adapterOptions: AdapterOptions(strict: registry.strictAdapters),
-            registrySettings: registry.settings,
+            registrySettings: registrySettings,
             onBadAdapter: registry.skipBadAdapters ? { logger.error("left out: \($0)") } : nil,
             configuration: EngineConfiguration(
                 prefillChunk: prefillChunk, maximumSequenceCount: maxSequences, queueLimit: queue,

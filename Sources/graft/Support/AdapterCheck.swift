@@ -60,8 +60,10 @@ struct AdapterCheck {
 
     func run() throws -> Report {
         let plain = logprobs(try plan([wideBase(besides: AdapterOperators())]))
-        let attached = logprobs(
-            try plan([adapter.operators, wideBase(besides: adapter.operators)]))
+        var operators = adapter.operators
+        // What it does where it acts.
+        operators.activation = nil
+        let attached = logprobs(try plan([operators, wideBase(besides: operators)]))
         let effect = largestDifference(plain, attached)
         guard adapter.operators.isWeightSpace else {
             return Report(effect: effect, mergeDifference: nil, limit: 0)

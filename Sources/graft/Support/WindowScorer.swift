@@ -22,6 +22,7 @@ struct WindowScorer {
     }
 
     private let plan: AdapterPlan
+    private let basePlan: AdapterPlan
     private let pass: ForwardPass
     private let pages: [Int32]
     private let windowCount: Int
@@ -38,6 +39,7 @@ struct WindowScorer {
         beginningToken: Int32?
     ) {
         self.plan = plan
+        basePlan = AdapterPlan.base(base.slots)
         self.windowCount = windowCount
         self.beginningToken = beginningToken
         let pagePool = KeyValuePagePool(
@@ -55,14 +57,11 @@ struct WindowScorer {
 
     func score(_ text: ArraySlice<Int32>) -> Score {
         let tokens = plan.softPromptTokens + (beginningToken.map { [$0] } ?? []) + text
+        let start = plan.activation?.start(in: tokens)
         var score = Score()
         for first in stride(from: 0, to: tokens.count, by: Self.chunkRowCount) {
             let part = Array(tokens[first..<min(tokens.count, first + Self.chunkRowCount)])
-            let logits = pass.step([
-                StepSlice(
-                    plan: plan, tokens: part, cachedTokenCount: first, pages: pages,
-                    firstLogitsRow: 0)
-            ])
+            let logits = pass.step(slices(part, from: first, start: start))
             for row in 0..<part.count
             where first + row + 1 < tokens.count && tokens[first + row + 1] >= 0 {
                 let values = logits.row(row)
@@ -73,5 +72,12 @@ struct WindowScorer {
             }
         }
         return score
+    }
+
+    /// - Parameter start: the token from which on the plan acts, where it doesn't on all.
+    private func slices(_ tokens: [Int32], from first: Int, start: Int?) -> [StepSlice] {
+        let slice = StepSlice(
+            plan: plan, tokens: tokens, cachedTokenCount: first, pages: pages, firstLogitsRow: 0)
+        return plan.activation == nil ? [slice] : slice.split(at: start, base: basePlan)
     }
 }

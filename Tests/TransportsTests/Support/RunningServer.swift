@@ -39,14 +39,20 @@ final class RunningServer: Sendable {
     func wait() async throws {
         try await task.value
     }
+}
 
-    /// A short path in a new directory, for a socket.
-    static func socketPath() throws -> String {
-        let directory = "/tmp/graft-\(UUID().uuidString.prefix(8))"
-        try FileManager.default.createDirectory(
-            atPath: directory, withIntermediateDirectories: true)
-        return directory + "/s"
+/// A directory for a test's socket, removed with the last reference. Its path is short, as a socket's
+/// must be.
+final class SocketFolder: Sendable {
+    private let path = "/tmp/graft-\(UUID().uuidString.prefix(8))"
+
+    init() throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
+
+    var socketPath: String { path + "/s" }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
 /// Waits until the condition holds, up to ten seconds.

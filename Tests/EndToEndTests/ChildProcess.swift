@@ -1,0 +1,79 @@
+import Foundation
+import Glibc
+
+/// A program that runs beside the test.
+///
+/// Its end is waited for directly, not by the end of a descriptor that other programs may have
+/// inherited.
+final class ChildProcess {
+    struct LaunchFailure: Error { let reason: String }
+
+    private let identifier: pid_t
+    private var status: Int32?
+
+    /// - Parameters:
+    ///   - environment: variables beside those of this process, or instead of them.
+    ///   - input: the file that it reads; nothing without one.
+    ///   - output: where its output goes; nowhere without one.
+    init(
+        _ executable: String, _ arguments: [String], environment: [String: String] = [:],
+        input: String = "/dev/null",
+        output: String = "/dev/null", errors: String = "/dev/null"
+    ) throws {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY, 0)
+        // Signals are as a shell would leave them, whatever the testing thread blocks.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        let words = Self.cStrings([executable] + arguments)
+        let variables = Self.cStrings(
+            ProcessInfo.processInfo.environment.merging(environment) { $1 }.map {
+                "\($0.key)=\($0.value)"
+            })
+        defer { for string in words + variables { free(string) } }
+        var child = pid_t()
+        let failure = posix_spawn(&child, executable, &actions, &attributes, words, variables)
+        guard failure == 0 else {
+            throw LaunchFailure(reason: "\(executable): \(String(cString: strerror(failure)))")
+        }
+        identifier = child
+    }
+
+    /// Copies with a null at the end, to be freed.
+    private static func cStrings(_ texts: [String]) -> [UnsafeMutablePointer<CChar>?] {
+        texts.map { strdup($0) } + [nil]
+    }
+
+    func terminate() { signal(SIGTERM) }
+
+    func kill() {
+        signal(SIGKILL)
+        waitUntilExit()
+    }
+
+    private func signal(_ number: Int32) {
+        if status == nil { Glibc.kill(identifier, number) }
+    }
+
+    /// - Returns: the exit status; minus the signal's number where one ended it.
+    @discardableResult
+    func waitUntilExit() -> Int32 {
+        if let status { return status }
+        var word: Int32 = 0
+        while waitpid(identifier, &word, 0) < 0, errno == EINTR {}
+        let result = word & 0x7F == 0 ? (word >> 8) & 0xFF : -(word & 0x7F)
+        status = result
+        return result
+    }
+
+    deinit { if status == nil { kill() } }
+}
