@@ -1,7 +1,10 @@
 """What one golden of a method is, and how its random weights are made."""
 
 import dataclasses
+import os
+import pathlib
 import random
+import tempfile
 import zlib
 from typing import Any, Callable
 
@@ -13,6 +16,7 @@ LLAMA, QWEN, BF16, BIASED, MISTRAL = (
     "tiny-llama", "tiny-qwen2", "tiny-llama-bf16", "tiny-llama-bias", "tiny-mistral")
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 MIXED = ["k_proj", "o_proj", "down_proj"]
+STAGE = pathlib.Path(tempfile.gettempdir()) / f"graft-goldens-{os.getpid()}"
 PROMPT = [1, 247, 16, 372, 483, 176, 443, 237]
 
 
@@ -48,9 +52,8 @@ class Case:
 
     @property
     def folder(self):
-        from make_goldens import GOLDENS
-
-        return GOLDENS / self.group / self.name
+        """Where the case is made, before it takes its place among the goldens."""
+        return STAGE / self.group / self.name
 
 
 def seed(name):

@@ -8,7 +8,7 @@ import torch
 from make_goldens import GOLDENS, PINNED, load_base, load_own_type, logits_of
 from safetensors.torch import load_file
 
-from .case import SEED, randomize, seed
+from .case import SEED, STAGE, randomize, seed
 from .catalogue import CASES
 from .files import save_sorted
 from .loading import attach
@@ -154,6 +154,14 @@ def write_manifest(group, entries):
         json.dumps({"metadata": metadata(), "cases": cases}, indent=1) + "\n", encoding="utf-8")
 
 
+def put(case):
+    """Moves what was made to its place, so that a run that ends early loses no golden."""
+    place = GOLDENS / case.group / case.name
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(case.folder, place)
+
+
 def make_methods(names):
     """Makes all cases, or those whose name begins with one of `names`."""
     from transformers.utils import logging
@@ -172,12 +180,13 @@ def make_methods(names):
             entry = make(case)
         except Exception as error:
             failed.append(case.name)
-            shutil.rmtree(case.folder, ignore_errors=True)
             print(f"{case.name}: FAILED: {type(error).__name__}: {error}", flush=True)
             continue
         entries[entry["id"]] = entry
+        put(case)
         print(f"{case.name}: effect {entry['effect']:.2f}, reload {entry.get('reload_distance', 0):.1e}, "
               f"merge {entry.get('merge_distance', entry.get('merge_error'))}", flush=True)
     for group in groups:
         write_manifest(group, entries)
+    shutil.rmtree(STAGE, ignore_errors=True)
     return failed
