@@ -1,5 +1,6 @@
 import Adapters
 import Testing
+import Transformer
 
 /// Configurations as PEFT writes them: no reader may meet a setting that it doesn't know.
 struct MethodSettingsTests {
@@ -11,7 +12,9 @@ struct MethodSettingsTests {
             let read = try AdapterReader.read(
                 name: adapter.name, path: golden.path(adapter.name), slots: base.slots, base: base,
                 options: AdapterOptions(strict: true), pool: GoldenTests.pool)
-            #expect(read.warnings.isEmpty, "\(golden.id)")
+            // That one task of several is served is no matter of settings.
+            let warnings = read.warnings.filter { !$0.hasSuffix("task 0 is served") }
+            #expect(warnings.isEmpty, "\(golden.id): \(warnings)")
         }
     }
 }
