@@ -51,6 +51,14 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     case unwritable(path: String, reason: String)
     case unmergeable(adapter: String, module: String, reason: String)
 
+    // Tools
+    /// Adapters that can't become one; the reason is a whole clause.
+    case uncombinable(adapter: String, reason: String)
+    /// Two checkpoints whose difference is no adapter.
+    case unextractable(module: String, reason: String)
+    /// A file that can't be said in another format.
+    case unconvertible(path: String, reason: String)
+
     /// What kind of failure it is, for codes and exit statuses.
     public enum Kind: Sendable, Equatable {
         /// No adapter has the name.
@@ -68,7 +76,8 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     public var kind: Kind {
         switch self {
         case .unknownAdapter: .unknownName
-        case .combination, .merge, .unmergeable: .incompatible
+        case .combination, .merge, .unmergeable, .uncombinable, .unextractable, .unconvertible:
+            .incompatible
         case .invalidName, .invalidWeight, .repeatedSelection, .notMerged, .replacedMeanwhile:
             .badRequest
         case .outputExists, .unwritable: .unwritable
@@ -77,6 +86,7 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     public var description: String {
-        fileDescription ?? configurationDescription ?? tensorDescription ?? registryDescription
+        fileDescription ?? configurationDescription ?? tensorDescription ?? toolDescription
+            ?? registryDescription
     }
 }

@@ -23,11 +23,23 @@ public struct TensorView: @unchecked Sendable {
         self.owner = owner
     }
 
+    /// A tensor of values that were computed, or come from no file that can be mapped.
+    ///
+    /// - Parameter path: where they come from, for messages.
+    /// - Throws: `CheckpointError.unreadable` when there is no memory for the copy.
+    package init(
+        name: String, elementType: ElementType, shape: [Int], copying bytes: [UInt8], path: String
+    ) throws(CheckpointError) {
+        let owner = try MappedFile(copying: bytes, path: path)
+        self.init(
+            name: name, elementType: elementType, shape: shape, bytes: owner.bytes, owner: owner)
+    }
+
     /// How many elements the shape holds.
     public var elementCount: Int { shape.reduce(1, *) }
 
     /// The same tensor under another name.
-    func renamed(_ name: String) -> TensorView {
+    package func renamed(_ name: String) -> TensorView {
         TensorView(name: name, elementType: elementType, shape: shape, bytes: bytes, owner: owner)
     }
 

@@ -28,5 +28,6 @@ struct AdapterOption: ExpressibleByArgument {
     }
 
     static let help = ArgumentHelp(
-        "An adapter: a PEFT directory or a .lora file; repeatable.", valueName: "name=path")
+        "An adapter: a PEFT directory, a .lora file or a GGUF LoRA; repeatable.",
+        valueName: "name=path")
 }

@@ -3,7 +3,10 @@ internal import ArgumentParser
 /// `name` or `name=weight`: an adapter's part in a mix.
 struct WeightedName: ExpressibleByArgument {
     let name: String
-    let weight: Float
+    /// As written, for arithmetic that isn't f32 from the start.
+    let value: Double
+
+    var weight: Float { Float(value) }
 
     /// Nil, which the parser answers with a sentence, when the weight is not a number.
     init?(argument: String) {
@@ -11,10 +14,10 @@ struct WeightedName: ExpressibleByArgument {
         guard let first = parts.first, !first.isEmpty else { return nil }
         name = String(first)
         guard parts.count == 2 else {
-            weight = 1
+            value = 1
             return
         }
-        guard let value = Float(parts[1]), value.isFinite else { return nil }
-        weight = value
+        guard let value = Double(parts[1]), Float(value).isFinite else { return nil }
+        self.value = value
     }
 }

@@ -1,0 +1,185 @@
+internal import Checkpoints
+internal import StrictJSON
+
+/// A LoRA of nothing but low-rank factors, taken apart: factors and scaling of each module, without a
+/// base to attach them to.
+struct PlainLoRA {
+    /// The update of one module: scaling · B A.
+    struct Factors {
+        /// **Shape** [rank, inputCount]; of an embedding, inputs are tokens.
+        let a: [Float]
+        /// **Shape** [outputCount, rank].
+        let b: [Float]
+        let rank: Int
+        let inputCount: Int
+        let outputCount: Int
+        let scaling: Double
+        let isEmbedding: Bool
+    }
+
+    /// What it is taken apart for.
+    enum Purpose {
+        /// Its name among the others.
+        case combining(String)
+        /// Where it lies.
+        case converting(String)
+
+        func refusal(_ reason: String) -> AdapterError {
+            switch self {
+            case .combining(let name): .uncombinable(adapter: name, reason: reason)
+            case .converting(let path): .unconvertible(path: path, reason: reason)
+            }
+        }
+    }
+
+    let configuration: JSONObject
+    /// By module name.
+    let factors: [String: Factors]
+    /// Copies of the base's own tables, which PEFT saves along; by tensor name.
+    let tables: [String: AdapterTensor]
+    /// The largest rank that its configuration names.
+    let largestRank: Int
+    /// Settings that nobody knows; each is one sentence.
+    let warnings: [String]
+
+    /// - Throws: `AdapterError`: values that aren't finite, factors that don't fit the configuration,
+    ///   and everything about an adapter but low-rank factors.
+    init(_ file: AdapterFile, for purpose: Purpose) throws(AdapterError) {
+        guard file.peftType == "LORA" else {
+            throw purpose.refusal("its method is \(file.peftType), only LoRA has factors")
+        }
+        var settings = file.configuration
+        try Self.refuseUnsupported(&settings, purpose)
+        try Self.checkInitialization(&settings, purpose)
+        let lora = try Settings(&settings)
+        configuration = file.configuration.object
+        let sorted = try Self.sort(file)
+        var factors: [String: Factors] = [:]
+        for (module, pair) in sorted.pairs {
+            factors[module] = try Self.factors(pair, module: module, lora, file: file.tensorFile)
+        }
+        guard !factors.isEmpty else { throw purpose.refusal("it has no low-rank factors") }
+        self.factors = factors
+        tables = sorted.tables
+        largestRank = lora.largestRank
+        for name in Self.targetSettings { _ = settings.value(name) }
+        warnings = try UnknownSettings.check(
+            settings, trainingOnly: LoRASettings.trainingOnly, strict: false)
+    }
+
+    /// Settings that say which modules have factors, as the tensors do.
+    private static let targetSettings = [
+        "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern",
+        "ensure_weight_tying",
+    ]
+
+    /// What a low-rank product alone doesn't say; PEFT's combinations would drop it in silence.
+    private static let unsupported: [(name: String, reason: String)] = [
+        ("modules_to_save", "whole modules are no low-rank factors"),
+        ("lora_bias", "a bias of B is no low-rank factor"),
+        ("use_dora", "a magnitude of DoRA is no low-rank factor"),
+        ("target_parameters", "bare parameters have no module"),
+        ("trainable_token_indices", "trained tokens are no low-rank factors"),
+        ("alora_invocation_tokens", "an activated LoRA changes a part of the tokens only"),
+        ("layer_replication", "its layers are not those of the base"),
+        ("use_qalora", "its inputs are pooled first"),
+        ("use_bdlora", "its factors are blocks"),
+        ("arrow_config", "it routes between experts while it runs"),
+        ("kasa_config", "its loading changes the base's weights"),
+        ("velora_config", "its factors aren't all of it"),
+        ("monteclora_config", "its factors aren't all of it"),
+        ("megatron_config", "Megatron's parallel layers hold a part of each factor"),
+    ]
+
+    private static func refuseUnsupported(
+        _ configuration: inout AdapterConfiguration, _ purpose: Purpose
+    ) throws(AdapterError) {
+        for (setting, reason) in unsupported {
+            guard let value = configuration.value(setting), !value.isUnset else { continue }
+            throw purpose.refusal("'\(setting)' is \(value.excerpt): \(reason)")
+        }
+        guard let bias = try configuration.text("bias"), bias != "none" else { return }
+        throw purpose.refusal("'bias' is \"\(bias)\": trained biases are no low-rank factors")
+    }
+}
+
+// Tensors by module.
+extension PlainLoRA {
+    private struct Pair {
+        var a: AdapterTensor?
+        var b: AdapterTensor?
+        var isEmbedding = false
+    }
+
+    private static func sort(
+        _ file: AdapterFile
+    ) throws(AdapterError) -> (pairs: [String: Pair], tables: [String: AdapterTensor]) {
+        var pairs: [String: Pair] = [:]
+        var tables: [String: AdapterTensor] = [:]
+        for tensor in file.tensors {
+            guard tensor.name.hasPrefix(PEFTAdapter.prefix) else {
+                throw .unknownTensor(
+                    tensor.name, reason: "PEFT's names begin with '\(PEFTAdapter.prefix)'",
+                    file: file.tensorFile)
+            }
+            guard let (module, part) = place(of: tensor) else {
+                throw .unknownTensor(
+                    tensor.name,
+                    reason: "it is no low-rank factor, and nothing else is expected here",
+                    file: file.tensorFile)
+            }
+            switch part {
+            case .a, .embeddingA: pairs[module, default: Pair()].a = tensor
+            case .b, .embeddingB: pairs[module, default: Pair()].b = tensor
+            case .baseTable: tables[tensor.name] = tensor
+            }
+            if part == .embeddingA { pairs[module]?.isEmbedding = true }
+        }
+        return (pairs, tables)
+    }
+
+    private static func place(
+        of tensor: AdapterTensor
+    ) -> (module: String, part: TensorPart)? {
+        let name = tensor.name.dropFirst(PEFTAdapter.prefix.count)
+        for part in TensorPart.allCases where name.hasSuffix(part.rawValue) {
+            return (String(name.dropLast(part.rawValue.count)), part)
+        }
+        // An untargeted table is saved along where PEFT takes the vocabulary for resized.
+        for table in ["embed_tokens.weight", "lm_head.weight"] where name.hasSuffix(table) {
+            return (String(name.dropLast(".weight".count)), .baseTable)
+        }
+        return nil
+    }
+
+    private static func factors(
+        _ pair: Pair, module: String, _ settings: Settings, file: String
+    ) throws(AdapterError) -> Factors {
+        let name = PEFTAdapter.prefix + module
+        guard let a = pair.a else {
+            throw .missingTensor(
+                name + ".lora_A.weight", reason: "'\(pair.b?.name ?? "")' has no partner",
+                file: file)
+        }
+        guard let b = pair.b else {
+            throw .missingTensor(
+                name + ".lora_B.weight", reason: "'\(a.name)' has no partner", file: file)
+        }
+        let rank = try settings.rank(of: module)
+        let reason = "'r' and 'rank_pattern' give '\(module)' rank \(rank)"
+        guard a.shape.count == 2, a.shape[0] == rank else {
+            throw .wrongShape(
+                tensor: a.name, expected: [rank, a.shape.last ?? 0], found: a.shape,
+                reason: reason, file: file)
+        }
+        guard b.shape.count == 2, b.shape[1] == rank else {
+            throw .wrongShape(
+                tensor: b.name, expected: [b.shape.first ?? 0, rank], found: b.shape,
+                reason: reason, file: file)
+        }
+        return Factors(
+            a: try a.floats(file: file), b: try b.floats(file: file), rank: rank,
+            inputCount: a.shape[1], outputCount: b.shape[0],
+            scaling: try settings.scaling(of: module), isEmbedding: pair.isEmbedding)
+    }
+}
