@@ -31,6 +31,12 @@ struct AdapterConfiguration {
         self.object = object
     }
 
+    /// Settings that come from several places.
+    init(_ object: JSONObject, file: String) {
+        self.object = object
+        self.file = file
+    }
+
     /// The same text for the same settings, whatever their order and spacing: for the content hash.
     var canonicalText: String { JSONValue.object(object).sortedByKey.serialized() }
 

@@ -2,10 +2,11 @@ internal import Checkpoints
 internal import Crypto
 internal import StrictJSON
 
-/// An adapter as it lies on disk, read whole into memory: a PEFT directory, or a `.lora` file.
+/// An adapter as it lies on disk, read whole into memory: a PEFT directory, a `.lora` file, or one of
+/// another library's forms, which `ForeignAdapter` says in PEFT's terms.
 ///
 /// A `.lora` is one safetensors file whose metadata carry `adapter_config.json` in text. Which of
-/// the two a path is, its content says, not its name.
+/// them a path is, its content says, not its name.
 struct AdapterFile: Sendable {
     /// The metadata key of a `.lora` that holds the configuration's text.
     static let configurationKey = "graft.adapter_config"
@@ -19,10 +20,12 @@ struct AdapterFile: Sendable {
     /// Where the tensors are, for messages.
     let tensorFile: String
     /// Sorted by name.
-    let tensors: [AdapterTensor]
+    var tensors: [AdapterTensor]
     let peftType: String
     /// SHA-256 of the content, in hexadecimal; empty where only the header was read.
     let contentHash: String
+    /// True where rows of the factors B of Q and K are in llama.cpp's order.
+    var queryKeyRowsArePermuted = false
 
     /// - Throws: `AdapterError`: what is no adapter, no regular file, outside `options.root`, damaged
     ///   or changed while it was read.
@@ -64,7 +67,8 @@ struct AdapterFile: Sendable {
         let reader = FileReader(root: options.root)
         var stamps: [FileStamp] = []
         let isDirectory = try reader.kind(of: path) == .directory
-        for file in isDirectory ? ["/" + configurationName, "/" + tensorName] : [""] {
+        let names = [configurationName, tensorName] + ForeignAdapter.fileNames
+        for file in isDirectory ? names.map({ "/" + $0 }) : [""] {
             if let stamp = try reader.stamp(of: path + file) { stamps.append(stamp) }
         }
         return stamps
@@ -75,6 +79,9 @@ struct AdapterFile: Sendable {
     ) throws(AdapterError) -> AdapterFile {
         let directory = path.hasSuffix("/") ? path : path + "/"
         guard try reader.kind(of: directory + configurationName) != .missing else {
+            if let foreign = try ForeignAdapter.open(directory: directory, reader) {
+                return foreign
+            }
             throw .notAnAdapter(path: path, found: "a directory without \(configurationName)")
         }
         guard try reader.kind(of: directory + tensorName) != .missing else {
@@ -94,8 +101,10 @@ struct AdapterFile: Sendable {
         _ path: String, _ reader: FileReader, _ extent: Extent
     ) throws(AdapterError) -> AdapterFile {
         if try reader.isPickle(path) { throw .pickle(path: path) }
+        if try ForeignAdapter.isGGUF(path, reader) { return try ForeignAdapter.gguf(path, reader) }
         let content = try extent.content(path, reader)
         guard let text = content.metadata[configurationKey] else {
+            if let foreign = try ForeignAdapter.open(content, reader) { return foreign }
             throw .notAnAdapter(
                 path: path,
                 found: "a safetensors file without '\(configurationKey)' in its metadata")
@@ -110,9 +119,27 @@ struct AdapterFile: Sendable {
             content: content, extent: extent)
     }
 
+    /// An adapter of another format, said in PEFT's terms.
+    ///
+    /// - Parameter file: where it lies, for messages.
+    init(_ adapter: PEFTAdapter, file: String) throws(AdapterError) {
+        try self.init(
+            configurationText: Array(JSONValue.object(adapter.configuration).serialized().utf8),
+            configurationFile: file, tensorFile: file, tensors: adapter.tensors, extent: .whole)
+    }
+
     private init(
         configurationText: [UInt8], configurationFile: String, content: SafetensorsContent,
         extent: Extent
+    ) throws(AdapterError) {
+        try self.init(
+            configurationText: configurationText, configurationFile: configurationFile,
+            tensorFile: content.path, tensors: content.tensors, extent: extent)
+    }
+
+    private init(
+        configurationText: [UInt8], configurationFile: String, tensorFile: String,
+        tensors: [AdapterTensor], extent: Extent
     ) throws(AdapterError) {
         var configuration = try AdapterConfiguration(
             parsing: configurationText, file: configurationFile)
@@ -122,9 +149,9 @@ struct AdapterFile: Sendable {
         self.configuration = configuration
         self.configurationText = configurationText
         self.peftType = peftType
-        tensorFile = content.path
-        tensors = content.tensors.sorted { $0.name < $1.name }
-        contentHash = extent == .whole ? Self.hash(configuration, tensors) : ""
+        self.tensorFile = tensorFile
+        self.tensors = tensors.sorted { $0.name < $1.name }
+        contentHash = extent == .whole ? Self.hash(configuration, self.tensors) : ""
     }
 
     /// Every part goes in with its length in front, so that no two contents run together.

@@ -19,6 +19,11 @@ public enum AdapterPacking {
     ) throws(AdapterError) -> Report {
         let file = try AdapterFile.open(path, options: options)
         _ = try Methods.reader(of: file.peftType, file: file.configuration.file)
+        guard !file.queryKeyRowsArePermuted else {
+            throw .unconvertible(
+                path: path,
+                reason: "its rows are in llama.cpp's order: use graft convert with --base")
+        }
         let writer = SafetensorsWriter(
             tensors: file.tensors.map {
                 .init(name: $0.name, elementType: $0.elementType, shape: $0.shape)

@@ -15,7 +15,7 @@ public enum AdapterReader {
         name: String, path: String, slots: SlotTable, base: BaseModel,
         options: AdapterOptions = AdapterOptions(), pool: WorkerPool
     ) throws(AdapterError) -> LoadedAdapter {
-        let file = try AdapterFile.open(path, options: options)
+        let file = try AdapterFile.open(path, options: options).inRowOrder(of: base.configuration)
         let read = try Methods.reader(of: file.peftType, file: file.configuration.file)
         let compiled = try read(
             file, Methods.Context(base: base, options: options, pool: pool))

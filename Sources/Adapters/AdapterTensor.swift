@@ -12,6 +12,9 @@ struct AdapterTensor: Sendable {
     var shape: [Int] { view.shape }
     var elementType: ElementType { view.elementType }
 
+    /// The same tensor under another name.
+    func renamed(_ name: String) -> AdapterTensor { AdapterTensor(view.renamed(name)) }
+
     /// Calls `body` with the stored bytes, which are valid during the call only.
     func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         withExtendedLifetime(view.owner) { body(view.bytes) }

@@ -115,6 +115,15 @@ struct FileReader {
             nanoseconds: Int(status.st_mtim.tv_nsec))
     }
 
+    /// The first bytes of a file, or all of a shorter one.
+    func start(of path: String, count: Int) throws(AdapterError) -> [UInt8] {
+        try checkInsideRoot(path)
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unreadable(path: path, reason: Self.errorText()) }
+        defer { close(descriptor) }
+        return try read(descriptor, count, path)
+    }
+
     /// True where a file begins as `torch.save` and Python's pickle begin.
     func isPickle(_ path: String) throws(AdapterError) -> Bool {
         let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)

@@ -1,4 +1,4 @@
-internal import StrictJSON
+package import StrictJSON
 
 extension ModelConfiguration {
     /// Reads a `config.json`.
@@ -7,7 +7,7 @@ extension ModelConfiguration {
     ///   - object: the file's object, as Hugging Face writes it.
     ///   - file: its name, for messages.
     /// - Throws: `TransformerError.missingSetting`, `.invalidSetting` or `.unsupportedSetting`.
-    init(_ object: JSONObject, file: String) throws(TransformerError) {
+    package init(_ object: JSONObject, file: String) throws(TransformerError) {
         let reader = SettingReader(object: object, file: file)
         let family = try ModelFamily(reader)
         try Self.refuseUnsupported(reader)

@@ -8,7 +8,7 @@ public struct SlotTable: Sendable {
     private let configuration: ModelConfiguration
     private let slotsByName: [String: Slot]
 
-    init(_ configuration: ModelConfiguration) {
+    package init(_ configuration: ModelConfiguration) {
         self.configuration = configuration
         layerCount = configuration.layerCount
         hiddenSize = configuration.hiddenSize

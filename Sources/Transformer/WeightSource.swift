@@ -92,12 +92,17 @@ struct StoredWeightSource: WeightSource {
 ///
 ///     Hugging Face:  head, half (2),       pair (d/2)     pairs are (i, i + d/2)
 ///     llama.cpp:     head, pair (d/2),     half (2)       pairs are (2i, 2i + 1)
-struct RowOrder {
+package struct RowOrder {
     let rowCount: Int
     let headCount: Int
 
+    package init(rowCount: Int, headCount: Int) {
+        self.rowCount = rowCount
+        self.headCount = headCount
+    }
+
     /// For each row in Hugging Face's order, the row that holds it.
-    var storedRows: [Int] {
+    package var storedRows: [Int] {
         let headDimension = rowCount / headCount
         let pairCount = headDimension / 2
         return (0..<rowCount).map { row in

@@ -33,6 +33,22 @@ enum GGUFTensorNames {
         }
         return name
     }
+
+    /// `model.layers.3.self_attn.q_proj.weight` → `blk.3.attn_q.weight`.
+    static func storedName(of name: String) -> String? {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard let kind = parts.last else { return nil }
+        let module = parts.dropLast().joined(separator: ".")
+        if let stored = outer.first(where: { $0.value == module }) {
+            return "\(stored.key).\(kind)"
+        }
+        guard parts.count > 4, parts[0] == "model", parts[1] == "layers",
+            let stored = inner.first(where: {
+                $0.value == parts[3..<(parts.count - 1)].joined(separator: ".")
+            })
+        else { return nil }
+        return "blk.\(parts[2]).\(stored.key).\(kind)"
+    }
 }
 
 /// The tensors of a GGUF file under Hugging Face's names.

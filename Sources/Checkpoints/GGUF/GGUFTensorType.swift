@@ -26,6 +26,11 @@ struct GGUFTensorType: Equatable {
         }
     }
 
+    /// The number of a type that Graft reads; nil for types that GGUF lacks.
+    static func number(of type: ElementType) -> UInt32? {
+        known.keys.first { GGUFTensorType($0)?.elementType == type }
+    }
+
     static let supportedNames = "F32, F16, BF16, Q8_0, Q4_0 and Q4_1"
 
     /// Number → name, elements of a block, bytes of a block.

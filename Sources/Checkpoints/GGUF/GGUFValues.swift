@@ -113,6 +113,11 @@ struct GGUFValues: Sendable {
         try fixedWidth(key, .int32, Int32.self)
     }
 
+    /// The elements of an array of u32; nil where absent.
+    func unsignedIntegers(_ key: String) throws(CheckpointError) -> [UInt32]? {
+        try fixedWidth(key, .uint32, UInt32.self)
+    }
+
     private func fixedWidth<Value: FixedWidthInteger>(
         _ key: String, _ type: GGUFValueType, _ element: Value.Type
     ) throws(CheckpointError) -> [Value]? {

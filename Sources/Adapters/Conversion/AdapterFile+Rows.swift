@@ -1,0 +1,18 @@
+internal import Transformer
+
+extension AdapterFile {
+    /// The same adapter with the rows of Q's and K's factors in the order of Hugging Face.
+    ///
+    /// The identity stays that of the file.
+    ///
+    /// - Throws: `AdapterError.unconvertible` where rows and heads don't fit.
+    func inRowOrder(of base: ModelConfiguration) throws(AdapterError) -> AdapterFile {
+        guard queryKeyRowsArePermuted else { return self }
+        var restored: [AdapterTensor] = []
+        for tensor in tensors { restored.append(try QueryKeyRows.restored(tensor, base: base)) }
+        var file = self
+        file.tensors = restored
+        file.queryKeyRowsArePermuted = false
+        return file
+    }
+}

@@ -1,0 +1,95 @@
+internal import Checkpoints
+internal import Transformer
+
+/// Writes a LoRA as llama.cpp has it; the layout is in `GGUFLoRA`.
+struct GGUFLoRAWriter {
+    private let lora: PlainLoRA
+    private let base: ModelConfiguration
+    private let path: String
+
+    /// - Throws: `AdapterError.unconvertible` without a base, or for more than low-rank factors.
+    init(_ conversion: AdapterConversion) throws(AdapterError) {
+        path = conversion.path
+        lora = try PlainLoRA(conversion.file, for: .converting(path))
+        guard let base = conversion.base else {
+            throw .unconvertible(
+                path: path, reason: "GGUF names the base's architecture: give the base")
+        }
+        self.base = base
+    }
+
+    /// Mistral is an architecture of its own to Hugging Face only.
+    private var architecture: String { base.modelType == "qwen2" ? "qwen2" : "llama" }
+
+    func write(to output: String) throws(AdapterError) -> AdapterConversion.Report {
+        let alpha = lora.commonAlpha
+        var tensors: [GGUFWriter.Tensor] = []
+        for module in ModuleOrder.sorted(lora.factors.keys) {
+            guard let factors = lora.factors[module] else { continue }
+            tensors += try stored(factors, module: module, alpha: alpha)
+        }
+        let keys: [(String, GGUFWriter.Value)] = [
+            (GGUFLoRA.architectureKey, .text(architecture)),
+            (GGUFLoRA.typeKey, .text("adapter")),
+            (GGUFLoRA.adapterTypeKey, .text("lora")),
+            (GGUFLoRA.alphaKey, .float(Float(alpha))),
+            ("general.file_type", .count(0)),
+        ]
+        do throws(CheckpointError) {
+            try GGUFWriter(keys: keys, tensors: tensors).write(to: output)
+        } catch { throw AdapterError(writing: error) }
+        return AdapterConversion.Report(tensorCount: tensors.count, notes: lora.warnings)
+    }
+
+    private func stored(
+        _ factors: PlainLoRA.Factors, module: String, alpha: Double
+    ) throws(AdapterError) -> [GGUFWriter.Tensor] {
+        guard let stem = GGUFFile.storedName(of: module + ".weight") else {
+            throw .unconvertible(path: path, reason: "llama.cpp has no name for '\(module)'")
+        }
+        guard module != "lm_head" || !base.tiesHeadToEmbedding else {
+            throw .unconvertible(
+                path: path,
+                reason: "it changes 'lm_head', which llama.cpp doesn't have apart from the "
+                    + "embedding on a tied base")
+        }
+        let a =
+            factors.isEmbedding
+            ? Matrices.transposed(factors.a, rowCount: factors.rank) : factors.a
+        var b = try AdapterTensor(
+            name: module + PlainLoRA.TensorPart.b.rawValue,
+            shape: [factors.outputCount, factors.rank], values: factors.b(withAlpha: alpha))
+        if architecture == "llama" { b = try QueryKeyRows.permuted(b, base: base) }
+        let shapeOfA = [factors.rank, factors.inputCount]
+        return [
+            GGUFWriter.Tensor(
+                name: stem + GGUFLoRA.suffixA, elementType: .f32,
+                shape: factors.isEmbedding ? shapeOfA.reversed() : shapeOfA,
+                bytes: a.withUnsafeBytes { [UInt8]($0) }),
+            GGUFWriter.Tensor(
+                name: stem + GGUFLoRA.suffixB, elementType: .f32, shape: b.shape,
+                bytes: b.withBytes { [UInt8]($0) }),
+        ]
+    }
+}
+
+// Formats with one alpha for all modules.
+extension PlainLoRA {
+    /// scaling · rank of most modules; never 0, which llama.cpp takes for "no scaling".
+    var commonAlpha: Double {
+        var counts: [Double: Int] = [:]
+        for factors in factors.values {
+            counts[factors.scaling * Double(factors.rank), default: 0] += 1
+        }
+        let alpha = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? 0
+        return alpha == 0 ? Double(largestRank) : alpha
+    }
+}
+
+extension PlainLoRA.Factors {
+    /// B such that alpha / rank · B A is what scaling · B A was.
+    func b(withAlpha alpha: Double) -> [Float] {
+        let ratio = Float(scaling * Double(rank) / alpha)
+        return ratio == 1 ? b : b.map { ratio * $0 }
+    }
+}

@@ -1,0 +1,177 @@
+internal import StrictJSON
+
+/// A state dict of microsoft/loralib, said in PEFT's terms.
+///
+///     <module>.lora_A   [rank, inputs]          of an embedding [rank, vocabulary]
+///     <module>.lora_B   [outputs, rank]         of an embedding [hidden, rank]
+///     <module>.bias     [outputs]               where `bias` is "all" or "lora_only"
+///
+/// A `MergedLinear`, whose outputs are several projections one after another, has the factors of those
+/// that are enabled, grouped:
+///
+///     lora_A   [groups · rank, inputs]
+///     lora_B   [groups · outputs / projections, rank]
+///
+/// **Source**: loralib 0.1.2, `layers.py`.
+enum Loralib {
+    static let configurationName = "lora_config.json"
+    static let tensorName = "lora.safetensors"
+    static let suffixA = ".lora_A"
+    static let suffixB = ".lora_B"
+    /// Names of embeddings, whose factors look like those of linear layers.
+    private static let embeddings = [
+        "embed_tokens", "wte", "wpe", "word_embeddings", "tok_embeddings",
+    ]
+
+    static func holds(_ file: ForeignTensors) -> Bool {
+        file.tensors.contains { $0.name.hasSuffix(suffixA) || $0.name.hasSuffix(suffixB) }
+    }
+
+    /// - Throws: `AdapterError` for a missing alpha, tensors without a place, groups that nothing
+    ///   explains.
+    static func adapter(
+        _ file: ForeignTensors, _ configuration: AdapterConfiguration
+    ) throws(AdapterError) -> PEFTAdapter {
+        var configuration = configuration
+        let settings = try Settings(&configuration)
+        let tensors = try Tensors(file, settings)
+        var builder = LoRABuilder()
+        builder.bias = settings.bias
+        for (module, pair) in tensors.pairs.sorted(by: { $0.key < $1.key }) {
+            try add(module, pair, settings, path: file.path, to: &builder)
+        }
+        for bias in tensors.biases {
+            let module = String(bias.name.dropLast(".bias".count))
+            let isTargeted = tensors.pairs[module] != nil
+            builder.append(
+                bias.renamed(
+                    PEFTAdapter.prefix + module + (isTargeted ? ".base_layer.bias" : ".bias")))
+        }
+        return builder.adapter()
+    }
+
+    private static func add(
+        _ module: String, _ pair: Tensors.Pair, _ settings: Settings, path: String,
+        to builder: inout LoRABuilder
+    ) throws(AdapterError) {
+        guard let a = pair.a else {
+            throw .missingTensor(
+                module + suffixA, reason: "'\(module + suffixB)' has no partner", file: path)
+        }
+        guard let b = pair.b else {
+            throw .missingTensor(
+                module + suffixB, reason: "'\(module + suffixA)' has no partner", file: path)
+        }
+        guard a.shape.count == 2, b.shape.count == 2, b.shape[1] > 0,
+            a.shape[0] % b.shape[1] == 0
+        else {
+            throw .wrongShape(
+                tensor: b.name, expected: [b.shape.first ?? 0, a.shape.first ?? 0],
+                found: b.shape, reason: "'\(a.name)' has shape \(a.shape)", file: path)
+        }
+        let rank = b.shape[1]
+        if let expected = settings.rank, expected != rank {
+            throw .wrongShape(
+                tensor: b.name, expected: [b.shape[0], expected], found: b.shape,
+                reason: "'r' is \(expected)", file: path)
+        }
+        let leaf = String(module.split(separator: ".").last ?? "")
+        guard a.shape[0] == rank, settings.projections[leaf] == nil, !MergedLinear.names(leaf)
+        else {
+            return try MergedLinear(module: module, a: a, b: b, settings: settings, path: path)
+                .add(to: &builder)
+        }
+        builder.add(
+            module, a: a, b: b, alpha: settings.alpha, isEmbedding: embeddings.contains(leaf))
+    }
+}
+
+extension Loralib {
+    /// What a state dict doesn't say by itself.
+    struct Settings {
+        let rank: Int?
+        let alpha: Double
+        let bias: String
+        /// Which projections of a `MergedLinear` have factors.
+        let enabled: [Bool]?
+        /// The projections of a merged module by its last name, for bases that have them apart.
+        let projections: [String: [String]]
+
+        init(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
+            rank = try configuration.optionalCount("r", limit: PlainLoRA.Settings.rankLimit)
+            guard let alpha = configuration.value("lora_alpha") else {
+                throw .missingSetting("lora_alpha", file: configuration.file)
+            }
+            self.alpha = try configuration.number(alpha, name: "lora_alpha")
+            bias = try configuration.text("bias") ?? "none"
+            guard ["none", "all", "lora_only"].contains(bias) else {
+                throw configuration.invalid(
+                    "bias", .string(bias), expected: "\"none\", \"all\", \"lora_only\"")
+            }
+            enabled = try Self.enabled(&configuration)
+            projections = try Self.projections(&configuration)
+        }
+
+        private static func enabled(
+            _ configuration: inout AdapterConfiguration
+        ) throws(AdapterError) -> [Bool]? {
+            guard let value = configuration.value("enable_lora") else { return nil }
+            let flags = value.arrayValue?.compactMap(\.boolValue) ?? []
+            guard flags.count == value.arrayValue?.count, flags.contains(true) else {
+                throw configuration.invalid(
+                    "enable_lora", value, expected: "a list of true and false, not all false")
+            }
+            return flags
+        }
+
+        private static func projections(
+            _ configuration: inout AdapterConfiguration
+        ) throws(AdapterError) -> [String: [String]] {
+            var projections: [String: [String]] = [:]
+            for (module, value) in try configuration.members("projections", limit: 64) {
+                let names = value.arrayValue?.compactMap(\.stringValue) ?? []
+                guard names.count == value.arrayValue?.count, !names.isEmpty else {
+                    throw configuration.invalid(
+                        "projections", value, expected: "lists of module names")
+                }
+                projections[module] = names
+            }
+            return projections
+        }
+    }
+
+    /// The tensors of a state dict by module.
+    struct Tensors {
+        struct Pair {
+            var a: AdapterTensor?
+            var b: AdapterTensor?
+        }
+
+        private(set) var pairs: [String: Pair] = [:]
+        private(set) var biases: [AdapterTensor] = []
+
+        init(_ file: ForeignTensors, _ settings: Settings) throws(AdapterError) {
+            for tensor in file.tensors {
+                // What torch's data-parallel wrapper puts in front.
+                let name =
+                    tensor.name.hasPrefix("module.")
+                    ? String(tensor.name.dropFirst("module.".count)) : tensor.name
+                if name.hasSuffix(suffixA) {
+                    pairs[String(name.dropLast(suffixA.count)), default: Pair()].a = tensor
+                } else if name.hasSuffix(suffixB) {
+                    pairs[String(name.dropLast(suffixB.count)), default: Pair()].b = tensor
+                } else if name.hasSuffix(".bias"), settings.bias != "none" {
+                    biases.append(tensor.renamed(name))
+                } else {
+                    throw .unknownTensor(
+                        tensor.name,
+                        reason: name.hasSuffix(".bias")
+                            ? "'bias' is \"none\""
+                            : "a state dict of loralib has tensors that end in \(suffixA), "
+                                + "\(suffixB) and .bias: save it with loralib's lora_state_dict",
+                        file: file.path)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import Adapters
+import Checkpoints
+import Foundation
+import StrictJSON
+import Testing
+import Transformer
+
+/// Files of other formats that can't be read, or can't be said, and the sentence that each gets.
+@Suite struct ConversionMalformedTests {
+    private let directory: ScratchDirectory
+    private let module = "model.layers.0.self_attn.q_proj"
+
+    init() throws { directory = try ScratchDirectory() }
+
+    private func failure(
+        _ path: String, to format: AdapterFormat = .peft, base: String? = nil,
+        settings: String = "{}"
+    ) -> String {
+        AdapterFailure.description {
+            _ = try AdapterConversion(from: path, basePath: base, settings: settings)
+                .write(as: format, to: directory.path + "/out")
+        }.replacingOccurrences(of: directory.path + "/", with: "")
+    }
+
+    private func stateDict(
+        _ tensors: [FloatTensor], metadata: [String: String] = [:]
+    ) throws -> String {
+        let path = directory.path + "/lora.safetensors"
+        try FloatTensor.write(tensors, metadata: metadata, to: path)
+        return path
+    }
+
+    private var factors: [FloatTensor] {
+        [FloatTensor(module + ".lora_A", [2, 16]), FloatTensor(module + ".lora_B", [16, 2])]
+    }
+
+    @Test func loralibNeedsAlphaAndPartners() throws {
+        #expect(
+            failure(try stateDict(factors))
+                == "lora.safetensors: 'lora_alpha' is missing: this is not a complete PEFT configuration"
+        )
+        #expect(
+            failure(try stateDict([factors[0]]), settings: #"{"lora_alpha":4}"#)
+                == "lora.safetensors: tensor '\(module).lora_B' is missing: '\(module).lora_A' has no "
+                + "partner")
+        #expect(
+            failure(
+                try stateDict(factors + [FloatTensor("model.norm.weight", [16])]),
+                settings: #"{"lora_alpha":4}"#)
+                == "lora.safetensors: unexpected tensor 'model.norm.weight': a state dict of loralib has "
+                + "tensors that end in .lora_A, .lora_B and .bias: save it with loralib's "
+                + "lora_state_dict")
+        #expect(
+            failure(try stateDict(factors), settings: #"{"lora_alpha":4,"r":3}"#)
+                == "lora.safetensors: tensor '\(module).lora_B' has shape [16, 2], expected [16, 3]: 'r' "
+                + "is 3")
+    }
+
+    @Test func groupsNeedAnExplanation() throws {
+        let merged = try stateDict([
+            FloatTensor("h.0.attn.c_attn.lora_A", [4, 16]),
+            FloatTensor("h.0.attn.c_attn.lora_B", [32, 2]),
+        ])
+        #expect(
+            failure(merged, settings: #"{"lora_alpha":4}"#)
+                == "lora.safetensors: can't be converted: 'h.0.attn.c_attn.lora_A' has 2 groups of rank 2: "
+                + "say in 'enable_lora' which of the merged projections they belong to")
+        #expect(
+            failure(merged, settings: #"{"lora_alpha":4,"enable_lora":[true,true,true]}"#)
+                == "lora.safetensors: can't be converted: 'enable_lora' enables 3 projections, "
+                + "'h.0.attn.c_attn.lora_A' has 2 groups of rank 2")
+    }
+
+    @Test func settingsMayStandInTheMetadata() throws {
+        let path = try stateDict(
+            factors, metadata: ["format": "loralib", "lora_alpha": "4", "r": "2"])
+        let (base, _) = try TinyBase().open(in: directory)
+        let adapter = try AdapterReader.read(
+            name: "a", path: path, slots: base.slots, base: base, pool: TinyBase.pool)
+        #expect(adapter.targets == "q_proj")
+    }
+
+    @Test func prefixesThatRotateAreRefused() throws {
+        let path = directory.path + "/prefix_encoder.safetensors"
+        try FloatTensor.write([FloatTensor("prefix_encoder.embedding.weight", [3, 32])], to: path)
+        #expect(
+            failure(path, settings: #"{"rotary_on_prefix_keys":true}"#)
+                == "prefix_encoder.safetensors: not supported: 'rotary_on_prefix_keys' is true: keys of a "
+                + "prefix are not rotated")
+        #expect(
+            failure(path, settings: #"{"pre_seq_len":4}"#)
+                == "prefix_encoder.safetensors: 'pre_seq_len' is 4, expected 3, the tokens of the prefix"
+        )
+        #expect(
+            failure(path)
+                == "prefix_encoder.safetensors: can't be converted: PEFT's configuration needs "
+                + "'num_layers', which only the base says: give the base")
+    }
+
+    @Test func ofAdapterHubsMethodsOnlyLoRAIsConverted() throws {
+        let path = directory.path + "/hub"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        func failure(_ config: String) throws -> String {
+            try AtomicFile.write(
+                #"{"name":"law","config":{\#(config)}}"#, to: path + "/adapter_config.json")
+            return self.failure(path)
+        }
+        #expect(
+            try failure(#""mh_adapter":true"#)
+                == "hub: a directory without adapter.safetensors or pytorch_adapter.bin, not an adapter: "
+                + "give a PEFT directory (adapter_config.json with adapter_model.safetensors) or a .lora "
+                + "file")
+        try FloatTensor.write(
+            [FloatTensor("model.layers.0.x", [2])], to: path + "/adapter.safetensors")
+        #expect(
+            try failure(#""mh_adapter":true"#)
+                == "hub/adapter.safetensors: can't be converted: its architecture is a bottleneck, and of "
+                + "AdapterHub's methods only LoRA is LoRA in PEFT")
+        #expect(
+            try failure(#""architecture":"lora","composition_mode":"scale""#)
+                == "hub/adapter.safetensors: can't be converted: 'composition_mode' is \"scale\": it "
+                + "multiplies, and LoRA adds")
+        #expect(
+            try failure(#""architecture":"lora","r":2,"alpha":4"#)
+                == "hub/adapter.safetensors: unexpected tensor 'model.layers.0.x': a LoRA of AdapterHub has "
+                + "tensors named '….loras.law.lora_A' and lora_B")
+    }
+
+    @Test func formatsSayWhatTheyCannotHold() throws {
+        let reading = try AdapterReading()
+        let saved = try AdapterFixture.lora(
+            [AdapterFixture.query], ["modules_to_save": .array([.string("norm")])]
+        ).write(to: directory, name: "saved")
+        #expect(
+            failure(saved, to: .loralib)
+                == "saved: can't be converted: 'modules_to_save' is [\"norm\"]: whole modules are no "
+                + "low-rank factors")
+        let plain = try AdapterFixture.lora([AdapterFixture.query]).write(
+            to: directory, name: "plain")
+        #expect(
+            failure(plain, to: .gguf)
+                == "plain: can't be converted: GGUF names the base's architecture: give the base")
+        #expect(
+            failure(plain, to: .promptTuningV2)
+                == "plain: can't be converted: its method is LORA, and a prefix encoder holds prefixes"
+        )
+        #expect(
+            failure(reading.directory.path + "/base").contains(
+                "a directory without adapter_config.json, not an adapter"))
+    }
+}
