@@ -125,8 +125,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--llama-cpp", type=pathlib.Path, required=True)
     llama_cpp = parser.parse_args().llama_cpp
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
+    OUT.mkdir(parents=True, exist_ok=True)
+    # The AdapterHub library's folder has a generator of its own.
+    for path in [path for path in OUT.iterdir() if path.name != "adapterhub"]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     torch.manual_seed(SEED)
     expected = {}
     write_loralib(expected)
