@@ -76,7 +76,8 @@ extension LinearOperator {
 extension EmbeddingOperator {
     fileprivate var byteCount: Int {
         switch self {
-        case .lowRank(let rows, let b, _): rows.count * MemoryLayout<Float>.stride + b.byteCount
+        case .lowRank(let rows, let b, _), .product(let rows, let b):
+            rows.count * MemoryLayout<Float>.stride + b.byteCount
         case .output(let map): map.byteCount
         case .rows(_, let values), .softPrompt(let values):
             values.count * MemoryLayout<Float>.stride

@@ -53,6 +53,8 @@ public final class AdapterPlan: Sendable {
     struct Embedding: Sendable {
         var replacement: PackedMatrix?
         var lowRanks: [EmbeddingLowRank] = []
+        /// What the table's rows are multiplied with before it is added.
+        var products: [EmbeddingLowRank] = []
         /// Changes of every row, with their weights.
         var maps: [(map: RowMap, weight: Float)] = []
         var rows: [EmbeddingRows] = []

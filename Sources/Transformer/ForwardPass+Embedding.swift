@@ -10,9 +10,7 @@ extension ForwardPass {
             let embedding = slice.plan.embedding
             look(up: range, rows, in: embedding?.replacement ?? base.weights.embedding)
             guard let embedding else { continue }
-            for entry in embedding.maps {
-                change(range, by: entry.map, weight: entry.weight, rows)
-            }
+            changeRows(range, by: embedding, rows)
             for chosen in embedding.rows { add(chosen, to: range, rows) }
             for lowRank in embedding.lowRanks { add(lowRank, to: range, rows) }
             if !embedding.softPrompt.isEmpty { place(embedding.softPrompt, in: range, rows) }
@@ -32,18 +30,27 @@ extension ForwardPass {
         }
     }
 
-    /// h += weight · M h for rows of the table.
-    private func change(
-        _ range: Range<Int>, by map: RowMap, weight: Float, _ rows: StepRows
+    /// Adds what depends on the table's row: all of it is computed from the row as it was.
+    private func changeRows(
+        _ range: Range<Int>, by embedding: AdapterPlan.Embedding, _ rows: StepRows
     ) {
-        let hidden = buffers.hidden
-        var scratch = [Float](repeating: 0, count: map.scratchCount + hidden.width)
-        scratch.withUnsafeMutableBufferPointer { scratch in
-            let copy = scratch.baseAddress!
-            for row in range where rows.tokens[row] >= 0 {
-                copy.update(from: hidden.row(row), count: hidden.width)
+        guard !embedding.products.isEmpty || !embedding.maps.isEmpty else { return }
+        let (width, count) = (buffers.hidden.width, range.count * buffers.hidden.width)
+        let inner = embedding.maps.reduce(0) { max($0, $1.map.scratchCount) }
+        let values = buffers.changed(floatCount: 2 * count + inner)
+        let (factors, scratch) = (values + count, values + 2 * count)
+        values.update(from: buffers.hidden.row(range.lowerBound), count: count)
+        for product in embedding.products {
+            multiply(product, range, rows, to: factors, accumulating: false)
+            Vectors.add(
+                values, times: factors, scaledBy: 1, to: buffers.hidden.row(range.lowerBound),
+                count: count)
+        }
+        for (offset, row) in range.enumerated() where rows.tokens[row] >= 0 {
+            for (map, weight) in embedding.maps {
                 map.add(
-                    copy, scaledBy: weight, to: hidden.row(row), scratch: copy + hidden.width)
+                    values + offset * width, scaledBy: weight, to: buffers.hidden.row(row),
+                    scratch: scratch)
             }
         }
     }
@@ -75,6 +82,15 @@ extension ForwardPass {
     private func add(
         _ lowRank: AdapterPlan.EmbeddingLowRank, to range: Range<Int>, _ rows: StepRows
     ) {
+        multiply(
+            lowRank, range, rows, to: buffers.hidden.row(range.lowerBound), accumulating: true)
+    }
+
+    /// output = B a[token] for each row, or output += B a[token].
+    private func multiply(
+        _ lowRank: AdapterPlan.EmbeddingLowRank, _ range: Range<Int>, _ rows: StepRows,
+        to output: UnsafeMutablePointer<Float>, accumulating: Bool
+    ) {
         let rank = lowRank.b.inputCount
         let product = buffers.lowRank(floatCount: range.count * rank)
         for (offset, row) in range.enumerated() {
@@ -85,7 +101,7 @@ extension ForwardPass {
         }
         lowRank.b.multiply(
             input: product, rowCount: range.count, inputStride: rank,
-            output: buffers.hidden.row(range.lowerBound), outputStride: buffers.hidden.width,
-            accumulating: true, pool: pool)
+            output: output, outputStride: buffers.hidden.width, accumulating: accumulating,
+            pool: pool)
     }
 }

@@ -13,78 +13,119 @@ extension BaseModel {
         Vectors.add(values.pointer, scaledBy: weight, to: result, count: count)
     }
 
-    /// W += weight · V M for the matrix V that stands at the slot.
-    func add(
-        _ matrix: PackedMatrix, times map: RowMap, _ weight: Float,
-        to result: UnsafeMutablePointer<Float>, _ pool: WorkerPool
+    /// W = (1 + Σ output maps) V (1 + Σ input maps) for the matrix V that stands at the slot.
+    ///
+    /// - Parameter result: V, then W; **shape** [outputCount, inputCount].
+    func changeInputsAndOutputs(
+        of result: AlignedBuffer<Float>, _ shape: LinearShape,
+        by operators: [(LinearOperator, Float)]
     ) {
-        if let diagonal = map as? DiagonalMap {
-            let own = floats(of: matrix, pool)
-            return diagonal.add(
-                columnsOf: own.pointer, rowCount: matrix.outputCount, scaledBy: weight, to: result)
+        var inputs: [(RowMap, Float)] = []
+        var outputs: [(RowMap, Float)] = []
+        for (op, weight) in operators {
+            switch op {
+            case .input(let map): inputs.append((map, weight))
+            case .output(let map): outputs.append((map, weight))
+            default: break
+            }
         }
-        let (own, change) = dense(matrix, map, pool)
-        BLAS.multiplyAdd(
-            left: own.pointer, right: change.pointer, into: result, rowCount: matrix.outputCount,
-            columnCount: matrix.inputCount, innerCount: matrix.inputCount, scaling: weight)
+        if !inputs.isEmpty {
+            let own = copy(of: result)
+            for (map, weight) in inputs {
+                add(own, shape, times: map, weight, to: result.pointer)
+            }
+        }
+        if !outputs.isEmpty {
+            let own = copy(of: result)
+            for (map, weight) in outputs {
+                add(map, times: own, shape, weight, to: result.pointer)
+            }
+        }
     }
 
-    /// W += weight · M V for the matrix V that stands at the slot.
-    func add(
-        _ map: RowMap, times matrix: PackedMatrix, _ weight: Float,
-        to result: UnsafeMutablePointer<Float>, _ pool: WorkerPool
+    /// W += weight · V M
+    private func add(
+        _ matrix: AlignedBuffer<Float>, _ shape: LinearShape, times map: RowMap, _ weight: Float,
+        to result: UnsafeMutablePointer<Float>
     ) {
         if let diagonal = map as? DiagonalMap {
-            let own = floats(of: matrix, pool)
             return diagonal.add(
-                rowsOf: own.pointer, width: matrix.inputCount, scaledBy: weight, to: result)
+                columnsOf: matrix.pointer, rowCount: shape.outputCount, scaledBy: weight,
+                to: result)
         }
-        let (own, change) = dense(matrix, map, pool)
+        let change = dense(map)
         BLAS.multiplyAdd(
-            left: change.pointer, right: own.pointer, into: result, rowCount: matrix.outputCount,
-            columnCount: matrix.inputCount, innerCount: matrix.outputCount, scaling: weight)
+            left: matrix.pointer, right: change.pointer, into: result,
+            rowCount: shape.outputCount, columnCount: shape.inputCount,
+            innerCount: shape.inputCount, scaling: weight)
     }
 
-    private func dense(
-        _ matrix: PackedMatrix, _ map: RowMap, _ pool: WorkerPool
-    ) -> (AlignedBuffer<Float>, AlignedBuffer<Float>) {
+    /// W += weight · M V
+    private func add(
+        _ map: RowMap, times matrix: AlignedBuffer<Float>, _ shape: LinearShape, _ weight: Float,
+        to result: UnsafeMutablePointer<Float>
+    ) {
+        if let diagonal = map as? DiagonalMap {
+            return diagonal.add(
+                rowsOf: matrix.pointer, width: shape.inputCount, scaledBy: weight, to: result)
+        }
+        let change = dense(map)
+        BLAS.multiplyAdd(
+            left: change.pointer, right: matrix.pointer, into: result,
+            rowCount: shape.outputCount, columnCount: shape.inputCount,
+            innerCount: shape.outputCount, scaling: weight)
+    }
+
+    private func dense(_ map: RowMap) -> AlignedBuffer<Float> {
         let change = AlignedBuffer<Float>(count: map.inputCount * map.outputCount)
-        change.pointer.update(repeating: 0, count: change.count)
         map.add(to: change.pointer, scaledBy: 1)
-        return (floats(of: matrix, pool), change)
+        return change
     }
 
-    private func floats(of matrix: PackedMatrix, _ pool: WorkerPool) -> AlignedBuffer<Float> {
-        let values = AlignedBuffer<Float>(count: matrix.outputCount * matrix.inputCount)
-        matrix.unpack(into: values.pointer, pool: pool)
-        return values
+    private func copy(of values: AlignedBuffer<Float>) -> AlignedBuffer<Float> {
+        let copy = AlignedBuffer<Float>(count: values.count)
+        copy.pointer.update(from: values.pointer, count: values.count)
+        return copy
     }
 
     /// Changes of all rows of a table, each from what the table held before, and of chosen ones.
     func addMaps(
-        _ operators: [(EmbeddingOperator, Float)], to table: AlignedBuffer<Float>, width: Int
+        _ operators: [(EmbeddingOperator, Float)], to table: AlignedBuffer<Float>, width: Int,
+        pool: WorkerPool
     ) {
-        let maps = operators.compactMap { op, weight in
-            if case .output(let map) = op { (map, weight) } else { nil }
-        }
-        var scratch = [Float](
-            repeating: 0, count: width + (maps.map(\.0.scratchCount).max() ?? 0))
-        scratch.withUnsafeMutableBufferPointer { scratch in
-            guard !maps.isEmpty, let copy = scratch.baseAddress else { return }
-            for row in 0..<table.count / width {
-                let target = table.pointer + row * width
-                copy.update(from: target, count: width)
-                for (map, weight) in maps {
-                    map.add(copy, scaledBy: weight, to: target, scratch: copy + width)
-                }
-            }
-        }
+        changeRows(of: table, width: width, by: operators, pool: pool)
         for case (.rows(let tokens, let differences), let weight) in operators {
             for (place, token) in tokens.enumerated() {
                 for column in 0..<width {
                     table.pointer[Int(token) * width + column] +=
                         weight * differences[place * width + column]
                 }
+            }
+        }
+    }
+
+    private func changeRows(
+        of table: AlignedBuffer<Float>, width: Int, by operators: [(EmbeddingOperator, Float)],
+        pool: WorkerPool
+    ) {
+        var own: AlignedBuffer<Float>?
+        for (op, weight) in operators {
+            switch op {
+            case .product(let rows, let b):
+                let before = own ?? copy(of: table)
+                own = before
+                let factors = AlignedBuffer<Float>(count: table.count)
+                add(rows: rows, b: b, scaling: weight, to: factors.pointer, pool: pool)
+                Vectors.add(
+                    before.pointer, times: factors.pointer, scaledBy: 1, to: table.pointer,
+                    count: table.count)
+            case .output(let map):
+                let before = own ?? copy(of: table)
+                own = before
+                map.add(
+                    rowsOf: before.pointer, rowCount: table.count / width, scaledBy: weight,
+                    to: table.pointer)
+            case .lowRank, .rows, .softPrompt, .replacement: break
             }
         }
     }

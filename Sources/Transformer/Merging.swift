@@ -45,20 +45,16 @@ extension BaseModel {
             bias = replacementBias
         }
         start.unpack(into: result.pointer, pool: pool)
+        changeInputsAndOutputs(of: result, shape, by: operators)
         for (op, weight) in operators {
             switch op {
             case .lowRank(let lowRank): lowRank.add(to: result.pointer, weight: weight, pool: pool)
             case .dense(let matrix): add(matrix, weight, to: result.pointer, pool)
             case .update(let map): map.add(to: result.pointer, scaledBy: weight)
-            case .input(let map):
-                add(start, times: map, weight, to: result.pointer, pool)
-            case .output(let map):
-                add(map, times: start, weight, to: result.pointer, pool)
-            case .after: break
             case .bias(let difference):
                 let sum = bias ?? Array(repeating: 0, count: difference.count)
                 bias = zip(sum, difference).map { $0 + weight * $1 }
-            case .replacement: break
+            case .input, .output, .after, .replacement: break
             }
         }
         try checkFinite(result, shape, module: slots.name(of: .linear(slot)))
@@ -75,7 +71,7 @@ extension BaseModel {
         var start = weights.embedding
         for case (.replacement(let table), _) in operators { start = table }
         start.unpack(into: result.pointer, pool: pool)
-        addMaps(operators, to: result, width: shape.inputCount)
+        addMaps(operators, to: result, width: shape.inputCount, pool: pool)
         for case (.lowRank(let rows, let b, let scaling), let weight) in operators {
             add(rows: rows, b: b, scaling: scaling * weight, to: result.pointer, pool: pool)
         }
@@ -84,7 +80,7 @@ extension BaseModel {
     }
 
     /// E += scaling · R Bᵀ, R [vocabularyCount, rank], B [hiddenSize, rank].
-    private func add(
+    func add(
         rows: [Float], b: PackedMatrix, scaling: Float, to table: UnsafeMutablePointer<Float>,
         pool: WorkerPool
     ) {

@@ -49,6 +49,9 @@ public enum EmbeddingOperator: Sendable {
     /// h += scaling · B a[token].
     /// **Shape**: `rows` [vocabularyCount, rank], one row a token; `b` [hiddenSize, rank].
     case lowRank(rows: [Float], b: PackedMatrix, scaling: Float)
+    /// h += (B a[token]) ⊙ (the table's row).
+    /// **Shape**: `rows` [vocabularyCount, rank], one row a token; `b` [hiddenSize, rank].
+    case product(rows: [Float], b: PackedMatrix)
     /// h += M (the table's row): a change of every row.
     case output(RowMap)
     /// What chosen tokens' rows are more than the table's.

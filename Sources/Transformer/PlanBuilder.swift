@@ -117,6 +117,9 @@ struct PlanBuilder {
             entry.lowRanks.append(
                 AdapterPlan.EmbeddingLowRank(
                     rows: rows, b: b, scaling: scaling * part.weight))
+        case .product(let rows, let b):
+            entry.products.append(
+                AdapterPlan.EmbeddingLowRank(rows: rows, b: b, scaling: part.weight))
         case .output(let map): entry.maps.append((map, part.weight))
         case .rows(let tokens, let differences):
             entry.rows.append(

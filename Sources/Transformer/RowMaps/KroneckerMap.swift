@@ -1,37 +1,54 @@
 import Kernels
 
-/// M = L ⊗ R: with x as a matrix X [L's inputs, R's inputs], M x is L X Rᵀ.
+/// M = L ⊗ R: with x as a matrix X [L's inputs, R's inputs], M x is L X Rᵀ. R may be given as the
+/// product of two matrices.
 ///
 /// **Source**: LoKr, arXiv 2309.14859.
 public final class KroneckerMap: RowMap, @unchecked Sendable {
+    /// Values and their shape.
+    public struct Matrix: Sendable {
+        /// **Shape**: `shape`, row-major.
+        public let values: [Float]
+        public let shape: LinearShape
+
+        public init(values: [Float], shape: LinearShape) {
+            precondition(values.count == shape.outputCount * shape.inputCount)
+            self.values = values
+            self.shape = shape
+        }
+    }
+
     /// **Shape**: [leftOutputCount, leftInputCount]
     private let left: AlignedBuffer<Float>
     private let leftShape: LinearShape
-    private let right: RowMatrix
+    private let right: [RowMatrix]
 
-    /// - Parameters:
-    ///   - left: **Shape** `leftShape`, row-major.
-    ///   - right: **Shape** `rightShape`, row-major.
-    public init(left: [Float], leftShape: LinearShape, right: [Float], rightShape: LinearShape) {
-        precondition(left.count == leftShape.outputCount * leftShape.inputCount)
-        precondition(right.count == rightShape.outputCount * rightShape.inputCount)
-        self.left = AlignedBuffer(copying: left)
-        self.leftShape = leftShape
-        self.right = RowMatrix(floats: right, shape: rightShape)
+    /// - Parameter right: one matrix, or the two of a product in order of application.
+    public init(left: Matrix, right: [Matrix]) {
+        precondition(right.count == 1 || right.count == 2)
+        precondition(right.count == 1 || right[0].shape.outputCount == right[1].shape.inputCount)
+        self.left = AlignedBuffer(copying: left.values)
+        leftShape = left.shape
+        self.right = right.map { RowMatrix(floats: $0.values, shape: $0.shape) }
         super.init(
-            inputCount: leftShape.inputCount * rightShape.inputCount,
-            outputCount: leftShape.outputCount * rightShape.outputCount)
+            inputCount: leftShape.inputCount * right[0].shape.inputCount,
+            outputCount: leftShape.outputCount * right[right.count - 1].shape.outputCount)
     }
+
+    private var rightOutputCount: Int { right[right.count - 1].outputCount }
 
     public override var byteCount: Int {
-        leftShape.outputCount * leftShape.inputCount * MemoryLayout<Float>.stride + right.byteCount
+        leftShape.outputCount * leftShape.inputCount * MemoryLayout<Float>.stride
+            + right.reduce(0) { $0 + $1.byteCount }
     }
 
-    override var scratchCount: Int { leftShape.inputCount * right.outputCount }
+    override var scratchCount: Int {
+        leftShape.inputCount * rightOutputCount + (right.count == 2 ? right[0].outputCount : 0)
+    }
 
     public override var productCount: Int {
-        leftShape.inputCount * right.outputCount * right.inputCount
-            + leftShape.outputCount * leftShape.inputCount * right.outputCount
+        leftShape.inputCount * right.reduce(0) { $0 + $1.outputCount * $1.inputCount }
+            + leftShape.outputCount * leftShape.inputCount * rightOutputCount
     }
 
     public override var form: String { "Kronecker" }
@@ -40,10 +57,16 @@ public final class KroneckerMap: RowMap, @unchecked Sendable {
         _ input: UnsafePointer<Float>, scaledBy scale: Float,
         to output: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {
-        let width = right.outputCount
+        let width = rightOutputCount
+        let inner = scratch + leftShape.inputCount * width
         for row in 0..<leftShape.inputCount {
+            var values = input + row * right[0].inputCount
+            if right.count == 2 {
+                Vectors.multiply(right[0].view, values, scaledBy: 1, output: inner)
+                values = UnsafePointer(inner)
+            }
             Vectors.multiply(
-                right.view, input + row * right.inputCount, scaledBy: scale,
+                right[right.count - 1].view, values, scaledBy: scale,
                 output: scratch + row * width)
         }
         for row in 0..<leftShape.outputCount {

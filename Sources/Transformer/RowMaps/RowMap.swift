@@ -55,6 +55,23 @@ public class RowMap: @unchecked Sendable {
             for o in 0..<outputCount { matrix[o * inputCount + k] += column[o] }
         }
     }
+
+    /// result += scale · M r for each row r of a table.
+    ///
+    /// - Parameters:
+    ///   - table: **Shape** [rowCount, inputCount].
+    ///   - result: **Shape** [rowCount, outputCount]; doesn't overlap `table`.
+    func add(
+        rowsOf table: UnsafePointer<Float>, rowCount: Int, scaledBy scale: Float,
+        to result: UnsafeMutablePointer<Float>
+    ) {
+        let scratch = AlignedBuffer<Float>(count: max(1, scratchCount))
+        for row in 0..<rowCount {
+            add(
+                table + row * inputCount, scaledBy: scale, to: result + row * outputCount,
+                scratch: scratch.pointer)
+        }
+    }
 }
 
 extension AlignedBuffer<Float> {
