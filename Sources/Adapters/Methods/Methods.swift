@@ -30,29 +30,42 @@ enum Methods {
         "ADAMSS": AdaMSS.read,
         "ADAPTION_PROMPT": AdaptionPrompt.read,
         "BEFT": BEFT.read,
+        "BOFT": BOFT.read,
         "C3A": C3A.read,
         "CARTRIDGE": PrefixTuning.read,
         "CPT": PromptTuning.read,
         "DEFT": DEFT.read,
         "DELORA": DeLoRA.read,
+        "FOURIERFT": FourierFT.read,
         "FROD": FRoD.read,
         "GLORA": GLoRA.read,
         "GRALORA": GraLoRA.read,
+        "HIRA": HiRA.read,
+        "HRA": HRA.read,
         "IA3": IA3.read,
         "LN_TUNING": LNTuning.read,
+        "LOHA": LoHa.read,
+        "LOKR": LoKr.read,
         "LORA": LoRA.read,
         "MISS": MiSS.read,
         "MULTITASK_PROMPT_TUNING": MultitaskPromptTuning.read,
+        "OFT": OFT.read,
         "OSF": OSF.read,
         "PEANUT": PEANuT.read,
         "POLY": Poly.read,
         "PREFIX_TUNING": PrefixTuning.read,
         "PROMPT_TUNING": PromptTuning.read,
+        "PVERA": PVeRA.read,
         "P_TUNING": PromptTuning.read,
+        "RANDLORA": RandLoRA.read,
+        "ROAD": RoAd.read,
+        "SHIRA": SHiRA.read,
         "SUPERTUNING": Supertuning.read,
         "TINYLORA": TinyLoRA.read,
         "TRAINABLE_TOKENS": TrainedTokens.read,
         "UNILORA": UniLoRA.read,
+        "VBLORA": VBLoRA.read,
+        "VERA": VeRA.read,
         "WAVEFT": WaveFT.read,
     ]
 
@@ -60,9 +73,7 @@ enum Methods {
 
     /// Methods of PEFT 0.21, and of older releases, that have no reader.
     static let unsupported: Set<String> = [
-        "BOFT", "BONE", "FOURIERFT", "HIRA", "HRA", "LILY", "LOHA", "LOKR", "OFT",
-        "PVERA", "RANDLORA", "ROAD", "SHADOW", "SHIRA", "VBLORA", "VERA",
-        "XLORA",
+        "BONE", "LILY", "SHADOW", "XLORA",
     ]
 
     /// Methods whose files lack what their effect depends on.

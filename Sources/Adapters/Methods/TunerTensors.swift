@@ -105,6 +105,9 @@ struct TunerTensors {
         return tensor
     }
 
+    /// The shape of a tensor that nobody took yet; nil where there is none.
+    func shape(_ part: TensorPart, at slot: Slot) -> [Int]? { parts[slot]?[part]?.shape }
+
     func has(_ part: TensorPart, at slot: Slot) -> Bool { parts[slot]?[part] != nil }
 
     /// - Throws: `AdapterError.unknownTensor` for the first tensor that nobody took.

@@ -1,0 +1,127 @@
+internal import Transformer
+
+/// Frozen projections that all modules of an adapter share: A of the inputs, B to the outputs.
+struct SharedProjections {
+    /// **Shape**: [rows, inputCount].
+    let a: [Float]
+    /// **Shape**: [outputCount, rank].
+    let b: [Float]
+    /// Of the widest targeted module.
+    let shape: LinearShape
+    let rank: Int
+}
+
+extension SharedProjections {
+    /// A method that scales the features of such projections.
+    struct Method {
+        /// As people write it.
+        let name: String
+        /// What its tensors' names begin with.
+        let prefix: String
+        /// A has so many blocks of `rank` rows; only the first counts at inference.
+        let blockCount: Int
+        var trainingOnly: Set<String> = []
+        var unsupported: [(name: String, reason: String)] = []
+
+        private var innerFactors: TensorPart { TensorPart(".\(prefix)_lambda_d") }
+        private var outputFactors: TensorPart { TensorPart(".\(prefix)_lambda_b") }
+        private var nameOfA: String { "base_model.\(prefix)_A" }
+        private var nameOfB: String { "base_model.\(prefix)_B" }
+
+        private struct Settings {
+            let rank: Int
+            /// nil where the file has the projections.
+            let seed: UInt64?
+            var projections: SharedProjections?
+        }
+
+        func read(
+            _ file: AdapterFile, in context: Methods.Context
+        ) throws(AdapterError) -> CompiledAdapter {
+            try TunerMethod(
+                name: name, parts: [innerFactors, outputFactors], shared: [nameOfA, nameOfB],
+                trainingOnly: trainingOnly.union(["\(prefix)_dropout", "d_initial"]),
+                unsupported: unsupported,
+                settings: { (configuration) throws(AdapterError) in
+                    let rank = try configuration.optionalCount(
+                        "r", limit: LoRASettings.rankLimit)
+                    let seed = try configuration.seed("projection_prng_key", standard: 0)
+                    let isSaved = try configuration.flag("save_projection", standard: true)
+                    return Settings(rank: rank ?? 256, seed: isSaved ? nil : seed)
+                },
+                prepare: { (settings, compiler) throws(AdapterError) in
+                    settings.projections = try projections(settings, &compiler)
+                },
+                add: { (slot, settings, compiler) throws(AdapterError) in
+                    guard case .linear(let linear) = slot, let shared = settings.projections
+                    else { return }
+                    try add(linear, shared, &compiler)
+                }
+            ).read(file, in: context)
+        }
+
+        private func projections(
+            _ settings: Settings, _ compiler: inout TunerCompiler
+        ) throws(AdapterError) -> SharedProjections {
+            let shape = try compiler.largestTargetShape()
+            let (rank, rowCount) = (settings.rank, blockCount * settings.rank)
+            if let seed = settings.seed {
+                var generator = TorchGenerator(seed: seed)
+                // Kaiming's bound for rectified units: √(6 / inputs).
+                let a = generator.uniform(
+                    count: rowCount * shape.inputCount,
+                    bound: Float((6 / Double(shape.inputCount)).squareRoot()))
+                let b = generator.uniform(
+                    count: shape.outputCount * rank,
+                    bound: Float((6 / Double(rank)).squareRoot()))
+                return SharedProjections(a: a, b: b, shape: shape, rank: rank)
+            }
+            let reason =
+                "'r' is \(rank), and targeted modules have up to \(shape.inputCount) "
+                + "inputs and \(shape.outputCount) outputs"
+            return SharedProjections(
+                a: try compiler.sharedFloats(
+                    nameOfA, shape: [rowCount, shape.inputCount], reason: reason),
+                b: try compiler.sharedFloats(
+                    nameOfB, shape: [shape.outputCount, rank], reason: reason),
+                shape: shape, rank: rank)
+        }
+
+        private func add(
+            _ linear: LinearSlot, _ shared: SharedProjections, _ compiler: inout TunerCompiler
+        ) throws(AdapterError) {
+            let slot = Slot.linear(linear)
+            let module = compiler.slots.name(of: slot)
+            let shape = compiler.slots.shape(of: linear)
+            let rank = shared.rank
+            let inner = try compiler.floats(
+                innerFactors, at: slot, shape: [blockCount * rank],
+                reason: "'r' is \(rank)")
+            let outer = try compiler.floats(
+                outputFactors, at: slot, shape: [shape.outputCount],
+                reason: "'\(module)' has \(shape.outputCount) outputs")
+            var a: [Float] = []
+            a.reserveCapacity(rank * shape.inputCount)
+            for row in 0..<rank {
+                let start = row * shared.shape.inputCount
+                a += shared.a[start..<start + shape.inputCount].map { inner[row] * $0 }
+            }
+            let b = (0..<shape.outputCount * rank).map { outer[$0 / rank] * shared.b[$0] }
+            compiler.appendProduct(a: a, b: b, rank: rank, at: linear)
+        }
+    }
+}
+
+extension TunerCompiler {
+    /// The values of a tensor that belongs to no module.
+    ///
+    /// - Parameter reason: what the shape follows from.
+    mutating func sharedFloats(
+        _ name: String, shape: [Int], reason: String
+    ) throws(AdapterError) -> [Float] {
+        let tensor = try tensors.requireShared(
+            name, reason: "the configuration says that it is saved")
+        try check(tensor, shape: shape, reason: reason)
+        return try floats(tensor)
+    }
+}
