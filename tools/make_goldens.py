@@ -11,6 +11,7 @@ are random with a fixed seed. Needs the environment of tools/python/requirements
 import argparse
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -20,6 +21,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+# PEFT would ask the hub for the base's own vocabulary when it saves.
+os.environ["HF_HUB_OFFLINE"] = "1"
 SEED = 20260117
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 MODELS = ROOT / "models"
@@ -148,7 +151,7 @@ def randomize(model):
             parameter.data = 1.3 / parameter.shape[1] ** 0.5 * torch.randn_like(parameter)
 
 
-def train_tokenizer(folder):
+def train_tokenizer(folder, **options):
     import sentencepiece
 
     text = pathlib.Path("/usr/share/common-licenses/GPL-3").read_text(encoding="utf-8")
@@ -157,7 +160,7 @@ def train_tokenizer(folder):
         corpus.write_text(text, encoding="utf-8")
         sentencepiece.SentencePieceTrainer.train(
             input=str(corpus), model_prefix=str(folder / "tokenizer"), vocab_size=VOCABULARY,
-            model_type="bpe", byte_fallback=True, num_threads=1, minloglevel=2)
+            model_type="bpe", byte_fallback=True, num_threads=1, minloglevel=2, **options)
     (folder / "tokenizer.vocab").unlink()
     (folder / "tokenizer_config.json").write_text(json.dumps({
         "add_bos_token": True, "add_eos_token": False, "bos_token": "<s>", "eos_token": "</s>",

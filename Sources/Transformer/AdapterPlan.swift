@@ -23,6 +23,8 @@ public final class AdapterPlan: Sendable {
         var replacement: PackedMatrix?
         /// The bias that goes with `replacement`; ignored without one.
         var replacementBias: [Float]?
+        /// Outputs behind those of the base's matrix: a head's further tokens.
+        var extraOutputs: PackedMatrix?
         /// Factors with scaling · weight folded into `scaling`.
         var lowRanks: [LowRankOperator] = []
         /// Whole matrices that act beside the base's, with their weights.
@@ -87,6 +89,10 @@ public final class AdapterPlan: Sendable {
     private let gates: [Int: [Gate]]
     /// Tokens of soft prompts: they are rows of the sequence, in front of its own.
     public let softPromptTokenCount: Int
+    /// Tokens that a sequence may have: the base's, unless an adapter resized the vocabulary.
+    public let vocabularyCount: Int
+    /// Embedding rows of tokens behind the base's, [tokens, hiddenSize].
+    let addedEmbedding: PackedMatrix?
     /// Where in a sequence the plan begins to act, the base's before; nil: at its first token.
     public let activation: ActivationTokens?
     /// True when the plan leaves every slot to the base.
@@ -127,9 +133,12 @@ public final class AdapterPlan: Sendable {
         embedding = builder.embedding
         prefix = builder.prefix
         activation = builder.activation
+        vocabularyCount = builder.vocabulary?.tokenCount ?? builder.slots.vocabularyCount
+        addedEmbedding = builder.vocabulary?.embedding
         isBase =
             builder.linear.allSatisfy { $0 == nil } && builder.gains.allSatisfy { $0 == nil }
             && builder.embedding == nil && prefix == nil && builder.gates.isEmpty
+            && builder.vocabulary == nil
     }
 }
 
@@ -143,6 +152,7 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
     case twoBottlenecks(String, String, slot: String)
     case weightOfBottleneck(adapter: String, weight: Float)
     case activation(adapter: String, other: String)
+    case twoVocabularies(String, String)
 
     public var description: String {
         switch self {
@@ -167,6 +177,9 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
         case .weightOfBottleneck(let adapter, let weight):
             "adapter '\(adapter)' is not linear, so that it has a meaning at weight 1 only; the "
                 + "request asks for \(weight): use weight 1"
+        case .twoVocabularies(let first, let second):
+            "adapters '\(first)' and '\(second)' both change the number of tokens, and a request has "
+                + "one vocabulary: drop one of them"
         case .activation(let adapter, let other):
             "adapter '\(adapter)' acts from its invocation tokens on and was trained on the base's "
                 + "keys and values before them, which '\(other)' would change: use it alone"

@@ -8,7 +8,9 @@ extension ForwardPass {
             let range = first..<first + slice.tokens.count
             first = range.upperBound
             let embedding = slice.plan.embedding
-            look(up: range, rows, in: embedding?.replacement ?? base.weights.embedding)
+            look(
+                up: range, rows, in: embedding?.replacement ?? base.weights.embedding,
+                thenIn: slice.plan.addedEmbedding)
             guard let embedding else { continue }
             changeRows(range, by: embedding, rows)
             for chosen in embedding.rows { add(chosen, to: range, rows) }
@@ -17,14 +19,22 @@ extension ForwardPass {
         }
     }
 
-    private func look(up range: Range<Int>, _ rows: StepRows, in table: PackedMatrix) {
+    /// - Parameter added: rows of the tokens behind those of `table`.
+    private func look(
+        up range: Range<Int>, _ rows: StepRows, in table: PackedMatrix, thenIn added: PackedMatrix?
+    ) {
         let hidden = buffers.hidden
         rows.tokens.withUnsafeBufferPointer { tokens in
             forEachRowBlock(of: range.count) { block in
                 for offset in block {
                     let row = range.lowerBound + offset
-                    guard tokens[row] >= 0 else { continue }
-                    table.unpackRow(Int(tokens[row]), into: hidden.row(row))
+                    let token = Int(tokens[row])
+                    guard token >= 0 else { continue }
+                    if token < table.outputCount {
+                        table.unpackRow(token, into: hidden.row(row))
+                    } else {
+                        added?.unpackRow(token - table.outputCount, into: hidden.row(row))
+                    }
                 }
             }
         }
@@ -94,9 +104,12 @@ extension ForwardPass {
         let rank = lowRank.b.inputCount
         let product = buffers.lowRank(floatCount: range.count * rank)
         for (offset, row) in range.enumerated() {
-            let token = max(0, Int(rows.tokens[row]))
+            let start = max(0, Int(rows.tokens[row])) * rank
+            // Another adapter's further tokens have no row here.
+            let isKnown = start < lowRank.rows.count
             for i in 0..<rank {
-                product[offset * rank + i] = lowRank.rows[token * rank + i] * lowRank.scaling
+                product[offset * rank + i] =
+                    isKnown ? lowRank.rows[start + i] * lowRank.scaling : 0
             }
         }
         lowRank.b.multiply(

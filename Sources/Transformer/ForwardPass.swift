@@ -113,6 +113,10 @@ public final class ForwardPass {
     /// Only rows that need logits reach the head.
     private func logits() -> StepLogits {
         let b = buffers
+        for range in rows.logitsPlans {
+            b.reserveLogits(width: range.vocabularyCount)
+            for row in range.rows { b.logitCounts.pointer[row] = Int32(range.vocabularyCount) }
+        }
         for (index, row) in rows.logitsRows.enumerated() {
             b.normed.row(index).update(from: b.hidden.row(row), count: b.hidden.width)
         }
@@ -123,7 +127,7 @@ public final class ForwardPass {
             linear.run(rows.logitsPlans)
         }
         return StepLogits(
-            pointer: b.logits.pointer, rowCount: rows.logitsRows.count,
-            vocabularyCount: b.logits.width)
+            pointer: b.logits.pointer, rowCount: rows.logitsRows.count, stride: b.logits.width,
+            counts: b.logitCounts.pointer)
     }
 }

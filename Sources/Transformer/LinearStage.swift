@@ -160,6 +160,14 @@ final class LinearStage {
             }
             start = end
         }
+        for range in ranges {
+            guard let extra = range.views.linear[projection.slot].extraOutputs else { continue }
+            let ownCount = base.linear[projection.slot].outputCount
+            batch.add(
+                extra, rows: firstRow + range.rows.lowerBound..<firstRow + range.rows.upperBound,
+                output: projection.output.row(range.rows.lowerBound) + ownCount,
+                outputStride: projection.output.width, accumulating: false)
+        }
     }
 
     private func addBiases(_ projection: Projection, _ ranges: [PlanRange]) {
@@ -168,12 +176,11 @@ final class LinearStage {
             let view = range.views.linear[projection.slot]
             let bias = view.matrix == nil ? frozen : view.matrixBias
             guard bias != nil || view.bias != nil else { continue }
+            let count = view.matrix?.outputCount ?? base.linear[projection.slot].outputCount
             for row in range.rows {
                 let output = projection.output.row(row)
-                if let bias { Vectors.add(bias, to: output, count: projection.output.width) }
-                if let own = view.bias {
-                    Vectors.add(own, to: output, count: projection.output.width)
-                }
+                if let bias { Vectors.add(bias, to: output, count: count) }
+                if let own = view.bias { Vectors.add(own, to: output, count: count) }
             }
         }
     }

@@ -33,8 +33,7 @@ extension BaseModel {
     public func merged(
         at slot: LinearSlot, with parts: [SelectedOperators], pool: WorkerPool
     ) throws(MergeError) -> MergedLinear {
-        let shape = slots.shape(of: slot)
-        let result = AlignedBuffer<Float>(count: shape.outputCount * shape.inputCount)
+        let shape = mergedShape(of: slot, with: parts)
         let operators = parts.flatMap { part in
             (part.operators.linear[slot] ?? []).map { ($0, part.weight) }
         }
@@ -44,7 +43,8 @@ extension BaseModel {
             start = matrix
             bias = replacementBias
         }
-        start.unpack(into: result.pointer, pool: pool)
+        let extra = slot == .head ? parts.vocabulary?.head : nil
+        let result = table(start, then: extra, shape, pool: pool)
         changeInputsAndOutputs(of: result, shape, by: operators)
         for (op, weight) in operators {
             switch op {
@@ -61,16 +61,24 @@ extension BaseModel {
         return MergedLinear(matrix: result, bias: bias, shape: shape)
     }
 
-    /// The embedding table once `parts` are merged, f32, [vocabularyCount, hiddenSize].
+    /// The shape of a linear layer once `parts` are merged: a head follows the vocabulary.
+    public func mergedShape(of slot: LinearSlot, with parts: [SelectedOperators]) -> LinearShape {
+        let shape = slots.shape(of: slot)
+        guard slot == .head, let vocabulary = parts.vocabulary else { return shape }
+        return LinearShape(outputCount: vocabulary.tokenCount, inputCount: shape.inputCount)
+    }
+
+    /// The embedding table once `parts` are merged, f32, [tokens of the vocabulary, hiddenSize].
     public func mergedEmbedding(
         with parts: [SelectedOperators], pool: WorkerPool
     ) throws(MergeError) -> AlignedBuffer<Float> {
-        let shape = LinearShape(outputCount: slots.vocabularyCount, inputCount: slots.hiddenSize)
-        let result = AlignedBuffer<Float>(count: shape.outputCount * shape.inputCount)
+        let shape = LinearShape(
+            outputCount: parts.vocabulary?.tokenCount ?? slots.vocabularyCount,
+            inputCount: slots.hiddenSize)
         let operators = parts.flatMap { part in part.operators.embedding.map { ($0, part.weight) } }
         var start = weights.embedding
         for case (.replacement(let table), _) in operators { start = table }
-        start.unpack(into: result.pointer, pool: pool)
+        let result = table(start, then: parts.vocabulary?.embedding, shape, pool: pool)
         addMaps(operators, to: result, width: shape.inputCount, pool: pool)
         for case (.lowRank(let rows, let b, let scaling), let weight) in operators {
             add(rows: rows, b: b, scaling: scaling * weight, to: result.pointer, pool: pool)
@@ -79,7 +87,26 @@ extension BaseModel {
         return result
     }
 
-    /// E += scaling · R Bᵀ, R [vocabularyCount, rank], B [hiddenSize, rank].
+    /// The rows of a matrix and those behind them, as many as `shape` has, in f32.
+    private func table(
+        _ matrix: PackedMatrix, then extra: PackedMatrix?, _ shape: LinearShape, pool: WorkerPool
+    ) -> AlignedBuffer<Float> {
+        let result = AlignedBuffer<Float>(count: shape.outputCount * shape.inputCount)
+        guard matrix.outputCount <= shape.outputCount else {
+            for row in 0..<shape.outputCount {
+                matrix.unpackRow(row, into: result.pointer + row * shape.inputCount)
+            }
+            return result
+        }
+        matrix.unpack(into: result.pointer, pool: pool)
+        if let extra, matrix.outputCount + extra.outputCount == shape.outputCount {
+            extra.unpack(
+                into: result.pointer + matrix.outputCount * shape.inputCount, pool: pool)
+        }
+        return result
+    }
+
+    /// E += scaling · R Bᵀ, R [tokens, rank], B [hiddenSize, rank].
     func add(
         rows: [Float], b: PackedMatrix, scaling: Float, to table: UnsafeMutablePointer<Float>,
         pool: WorkerPool
@@ -97,7 +124,7 @@ extension BaseModel {
         rows.withUnsafeBufferPointer {
             BLAS.multiplyAdd(
                 left: $0.baseAddress!, right: transposed.pointer, into: table,
-                rowCount: slots.vocabularyCount, columnCount: slots.hiddenSize, innerCount: rank,
+                rowCount: rows.count / rank, columnCount: slots.hiddenSize, innerCount: rank,
                 scaling: scaling)
         }
     }
@@ -135,6 +162,12 @@ extension AdapterOperators {
         let part = [SelectedOperators(name: name, operators: self, weight: weight)]
         var merged = AdapterOperators()
         merged.norms = norms
+        merged.vocabulary = vocabulary.map {
+            // Tables that are merged below hold all rows.
+            ResizedVocabulary(
+                tokenCount: $0.tokenCount, embedding: embedding.isEmpty ? $0.embedding : nil,
+                head: linear[.head] == nil ? $0.head : nil)
+        }
         for slot in linear.keys {
             let weights = try base.merged(at: slot, with: part, pool: pool)
             let matrix = try pack(
@@ -145,7 +178,8 @@ extension AdapterOperators {
         if !embedding.isEmpty {
             let table = try base.mergedEmbedding(with: part, pool: pool)
             let shape = LinearShape(
-                outputCount: base.slots.vocabularyCount, inputCount: base.slots.hiddenSize)
+                outputCount: vocabulary?.tokenCount ?? base.slots.vocabularyCount,
+                inputCount: base.slots.hiddenSize)
             let matrix = try pack(
                 table, shape, like: base.weights.embedding.type,
                 module: base.slots.name(of: .embedding), pool: pool)

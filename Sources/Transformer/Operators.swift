@@ -34,7 +34,9 @@ public enum LinearOperator: Sendable {
     case after(RowMap)
     /// Added to the output; the difference to the base's own bias. **Shape**: [outputCount].
     case bias([Float])
-    /// Stands in place of the base's matrix and bias. **Shape**: matrix [outputCount, inputCount].
+    /// Stands in place of the base's matrix and bias.
+    /// **Shape**: matrix [outputCount, inputCount]; a head has a row for each token of the
+    /// vocabulary.
     case replacement(PackedMatrix, bias: [Float]?)
 }
 
@@ -60,7 +62,8 @@ public enum EmbeddingOperator: Sendable {
     /// Rows of tokens that stand in front of every sequence and have no ids: their places in it are
     /// named by negative ids. **Shape**: [tokenCount, hiddenSize].
     case softPrompt([Float])
-    /// Stands in place of the base's table. **Shape**: [vocabularyCount, hiddenSize].
+    /// Stands in place of the base's table.
+    /// **Shape**: [tokens of the vocabulary, hiddenSize].
     case replacement(PackedMatrix)
 }
 
@@ -76,6 +79,8 @@ public struct AdapterOperators: Sendable {
     public var gatedPrefixes: [Int: GatedPrefix] = [:]
     /// Keys and values in front of every sequence.
     public var prefix: PrefixKeyValues?
+    /// A number of tokens of its own.
+    public var vocabulary: ResizedVocabulary?
     /// Where in a sequence all of this begins to act; nil: at its first token.
     public var activation: ActivationTokens?
 

@@ -10,6 +10,9 @@ struct PlanBuilder {
     /// In the order in which they stand in front of the sequence.
     private var prefixes: [PrefixKeyValues] = []
     var activation: ActivationTokens?
+    private(set) var vocabulary: ResizedVocabulary?
+    /// The adapter that `vocabulary` comes from.
+    private var vocabularyOwner = ""
     private var names: [String] = []
     /// Which adapter replaced a slot, for messages.
     private var replacers: [Slot: String] = [:]
@@ -40,6 +43,17 @@ struct PlanBuilder {
                 AdapterPlan.Gate(prefix: prefix, weight: part.weight))
         }
         if let added = part.operators.prefix { try add(added, of: part) }
+        if let resized = part.operators.vocabulary {
+            if vocabulary != nil { throw .twoVocabularies(vocabularyOwner, part.name) }
+            vocabulary = resized
+            if let head = resized.head {
+                let index = slots.index(of: .head)
+                var entry = linear[index] ?? AdapterPlan.Linear()
+                entry.extraOutputs = head
+                linear[index] = entry
+            }
+            vocabularyOwner = part.name
+        }
     }
 
     private mutating func add(

@@ -76,6 +76,8 @@ struct LinearView: BitwiseCopyable {
     var matrix: PackedView?
     /// The bias that goes with `matrix`.
     var matrixBias: UnsafePointer<Float>?
+    /// Outputs behind those of the base's matrix.
+    var extraOutputs: PackedView?
     /// Added after the bias of the matrix.
     var bias: UnsafePointer<Float>?
     /// Low-rank operators, in order; the first ones of each plan run together.
@@ -84,6 +86,9 @@ struct LinearView: BitwiseCopyable {
     /// Maps of rows, in order.
     var maps: UnsafePointer<RowMapView>?
     var mapCount = 0
+
+    /// Outputs of `matrix`; 0 without one.
+    var outputCount: Int { matrix?.outputCount ?? 0 }
 
     /// True where a map of this place attaches.
     func hasMap(at place: AdapterPlan.PlacedMap.Place) -> Bool {
@@ -146,6 +151,7 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
                 var view = LinearView()
                 guard let entry else { return view }
                 view.matrix = entry.replacement?.view
+                view.extraOutputs = entry.extraOutputs?.view
                 view.matrixBias = take(entry.replacementBias)
                 view.bias = take(entry.bias)
                 view.lowRanks = UnsafePointer(lowRank)

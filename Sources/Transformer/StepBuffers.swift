@@ -30,8 +30,11 @@ final class StepBuffers {
     let up: RowBuffer
     /// Normed rows that get logits, [logits rows, hiddenSize].
     let final: RowBuffer
-    /// [logits rows, vocabularyCount]
-    let logits: RowBuffer
+    /// [logits rows, tokens of the largest vocabulary so far]
+    private(set) var logits: RowBuffer
+    /// Logits of each row.
+    let logitCounts: AlignedBuffer<Int32>
+    private var logitStorage: AlignedBuffer<Float>
     private var storages: [AlignedBuffer<Float>] = []
     private var lowRankStorage = AlignedBuffer<Float>(count: 0)
     private var changedStorage = AlignedBuffer<Float>(count: 0)
@@ -53,8 +56,19 @@ final class StepBuffers {
         gate = buffer(rowCount, configuration.intermediateSize)
         up = buffer(rowCount, configuration.intermediateSize)
         final = buffer(logitsRowCount, configuration.hiddenSize)
-        logits = buffer(logitsRowCount, configuration.vocabularyCount)
+        logitCounts = AlignedBuffer(count: max(1, logitsRowCount))
+        logitStorage = AlignedBuffer(
+            count: max(1, logitsRowCount * configuration.vocabularyCount))
+        logits = RowBuffer(
+            pointer: logitStorage.pointer, width: configuration.vocabularyCount)
         self.storages = storages
+    }
+
+    /// Makes room for vocabularies that are larger than all before; earlier contents are lost.
+    func reserveLogits(width: Int) {
+        guard width > logits.width else { return }
+        logitStorage = AlignedBuffer(count: max(1, logitCounts.count * width))
+        logits = RowBuffer(pointer: logitStorage.pointer, width: width)
     }
 
     /// Room for the products A·x of one batch; grows with the largest seen. Earlier contents are

@@ -3,6 +3,8 @@ struct PlanRange {
     /// Tells plans apart.
     let identity: ObjectIdentifier
     let views: PlanViews
+    /// Logits of each row.
+    let vocabularyCount: Int
     var rows: Range<Int>
 }
 
@@ -54,7 +56,10 @@ final class StepRows {
         if let last = ranges.last, last.identity == identity {
             ranges[ranges.count - 1].rows = last.rows.lowerBound..<end
         } else {
-            ranges.append(PlanRange(identity: identity, views: plan.views, rows: start..<end))
+            ranges.append(
+                PlanRange(
+                    identity: identity, views: plan.views, vocabularyCount: plan.vocabularyCount,
+                    rows: start..<end))
         }
     }
 }

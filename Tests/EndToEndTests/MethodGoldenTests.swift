@@ -106,7 +106,7 @@ struct MethodGoldenTests {
         _ found: [Float], _ reference: [Float], _ runner: SequenceRunner
     ) throws -> Float {
         let expected = SequenceRunner.logprobs(
-            reference, vocabularyCount: runner.base.configuration.vocabularyCount)
+            reference, vocabularyCount: runner.plan.vocabularyCount)
         try #require(found.count == expected.count)
         return zip(found, expected).reduce(Float(0)) {
             $1.0.isFinite ? max($0, abs($1.0 - $1.1)) : .infinity

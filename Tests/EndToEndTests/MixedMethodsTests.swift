@@ -86,7 +86,7 @@ struct MixedMethodsTests {
             let runner = SequenceRunner(
                 base: batch.base, plan: batch.plans[index], pool: Self.pool)
             #expect(found[index] == runner.logits(golden.prompts[0]), "\(golden.id): other bits")
-            let width = batch.base.configuration.vocabularyCount
+            let width = batch.plans[index].vocabularyCount
             let expected = SequenceRunner.logprobs(
                 try golden.logits(prompt: 0), vocabularyCount: width)
             let difference = zip(

@@ -42,12 +42,12 @@ struct SequenceRunner {
             for row in 0..<logits.rowCount { result += logits.row(row) }
         }
         return Array(
-            result[(plan.softPromptTokenCount * base.configuration.vocabularyCount)...])
+            result[(plan.softPromptTokenCount * plan.vocabularyCount)...])
     }
 
     /// Log-probabilities of every prompt token, flat.
     func logprobs(_ tokens: [Int32]) -> [Float] {
-        Self.logprobs(logits(tokens), vocabularyCount: base.configuration.vocabularyCount)
+        Self.logprobs(logits(tokens), vocabularyCount: plan.vocabularyCount)
     }
 
     static func logprobs(_ logits: [Float], vocabularyCount: Int) -> [Float] {

@@ -42,7 +42,7 @@ import Transformer
         let base = TinyBase.model
         let configuration = EngineConfiguration(maximumSequenceCount: Self.placeCount)
         let bounds = RequestBounds(
-            vocabularyCount: TinyBase.vocabularyCount, contextCount: 256, pageCount: 256,
+            contextCount: 256, pageCount: 256,
             pageTokenCount: 16)
         return GenerationEngine(configuration: configuration, bounds: bounds) {
             let pages = KeyValuePagePool(

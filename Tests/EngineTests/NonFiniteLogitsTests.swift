@@ -32,7 +32,7 @@ private final class SpoilingRunner: StepRunner {
         let configuration = EngineConfiguration()
         let shape = TinyBase.model.attentionShape
         let bounds = RequestBounds(
-            vocabularyCount: 96, contextCount: 256, pageCount: 64,
+            contextCount: 256, pageCount: 64,
             pageTokenCount: Attention.pageTokenCount)
         let engine = GenerationEngine(configuration: configuration, bounds: bounds) {
             let pages = KeyValuePagePool(pageCount: 64, layerCount: 2, shape: shape)

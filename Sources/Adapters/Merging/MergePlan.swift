@@ -20,15 +20,21 @@ struct MergePlan {
     let entries: [Entry]
     let changed: Set<Slot>
     let untiesHead: Bool
+    let vocabularyCount: Int
 
     init(
         base: BaseModel, checkpoint: BaseCheckpoint, parts: [SelectedOperators],
         weightType: WeightType?
     ) {
-        let changed = Self.changedSlots(parts)
+        var changed = Self.changedSlots(parts)
         let isTied = base.configuration.tiesHeadToEmbedding
-        let untiesHead =
+        var untiesHead =
             isTied && (changed.contains(.embedding) || changed.contains(.linear(.head)))
+        let vocabulary = parts.vocabulary
+        if let vocabulary {
+            changed.formUnion([.embedding, .linear(.head)])
+            untiesHead = untiesHead || isTied && vocabulary.embedding !== vocabulary.head
+        }
         let types = StoredTypes(checkpoint: checkpoint, base: base, chosen: weightType)
         let slots = base.slots
         var entries: [Entry] = []
@@ -42,13 +48,14 @@ struct MergePlan {
             case .embedding:
                 add(
                     name + ".weight", types.type(of: base.weights.embedding),
-                    [slots.vocabularyCount, slots.hiddenSize], .embedding)
+                    [vocabulary?.tokenCount ?? slots.vocabularyCount, slots.hiddenSize],
+                    .embedding)
             case .norm(let norm):
                 let tensor = name + ".weight"
                 add(tensor, types.type(ofVector: tensor), [slots.hiddenSize], .gain(norm))
             case .linear(.head) where isTied && !untiesHead: break
             case .linear(let linear):
-                let shape = slots.shape(of: linear)
+                let shape = base.mergedShape(of: linear, with: parts)
                 add(
                     name + ".weight", types.type(of: base.matrix(at: linear)),
                     [shape.outputCount, shape.inputCount], .matrix(linear))
@@ -60,6 +67,7 @@ struct MergePlan {
         self.entries = entries
         self.changed = changed
         self.untiesHead = untiesHead
+        vocabularyCount = vocabulary?.tokenCount ?? slots.vocabularyCount
     }
 
     private static func changedSlots(_ parts: [SelectedOperators]) -> Set<Slot> {

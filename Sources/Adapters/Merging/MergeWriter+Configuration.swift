@@ -19,6 +19,7 @@ extension MergeWriter {
                 reason: "the base's GGUF lists a divisor for each rotary frequency, which "
                     + "config.json can't: merge into the Hugging Face checkpoint instead")
         }
+        configuration["vocab_size"] = .integer(Int64(plan.vocabularyCount))
         if plan.untiesHead { configuration["tie_word_embeddings"] = .bool(false) }
         let key = configuration["dtype"] == nil ? "torch_dtype" : "dtype"
         configuration[key] = .string(typeName)

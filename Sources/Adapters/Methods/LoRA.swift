@@ -37,21 +37,25 @@ enum LoRA {
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
         let settings = try LoRASettings(&configuration)
-        let trained = try TrainedTokens.byModule(&configuration, context.base)
+        let slots = context.base.slots
+        let vocabularyCount = try ResizedTables.tokenCount(in: file, slots: slots)
+        let trained = try TrainedTokens.byModule(
+            &configuration, limit: vocabularyCount ?? slots.vocabularyCount)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: LoRASettings.trainingOnly, strict: context.options.strict)
         let tensors = try TunerTensors(
-            file, slots: context.base.slots, method: "LoRA", parts: parts)
+            file, slots: slots, method: "LoRA", parts: parts)
         var compiler = TunerCompiler(
             settings: settings.tuner, tensors: tensors, context: context,
-            configurationFile: configuration.file)
+            vocabularyCount: vocabularyCount, configurationFile: configuration.file)
+        compiler.servesResizedTables = settings.isPlain
         try TrainedTokens.add(trained, &compiler)
         let layers = LoRALayers(settings: settings)
         try compiler.compile(supports: LoRALayers.refusal) {
             (compiler, slot) throws(AdapterError) in try layers.add(slot, to: &compiler)
         }
         compiler.operators.activation = try settings.activation(
-            of: compiler.operators, vocabularyCount: context.base.slots.vocabularyCount,
+            of: compiler.operators, vocabularyCount: compiler.vocabularyCount,
             file: configuration.file)
         return compiler.result(warnings: warnings)
     }

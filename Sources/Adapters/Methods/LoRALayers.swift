@@ -25,7 +25,7 @@ struct LoRALayers {
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)
         let module = compiler.slots.name(of: slot)
-        let shape = compiler.slots.shape(of: linear)
+        let shape = compiler.shape(of: linear)
         let rank = try settings.rank(of: module)
         LoRA.dropTrainingState(at: slot, &compiler)
         if let blocks = settings.blocks {
@@ -134,13 +134,13 @@ struct LoRALayers {
         let b = try compiler.tensors.require(
             .embeddingB, at: .embedding, reason: "'\(a.name)' has no partner")
         try check(
-            a, Side(width: slots.vocabularyCount, module: module, what: "tokens"), rank,
+            a, Side(width: compiler.vocabularyCount, module: module, what: "tokens"), rank,
             isA: true, compiler)
         try check(
             b, Side(width: slots.hiddenSize, module: module, what: "outputs"), rank, isA: false,
             compiler)
         let rows = TunerCompiler.transposed(
-            try compiler.floats(a), rowCount: rank, columnCount: slots.vocabularyCount)
+            try compiler.floats(a), rowCount: rank, columnCount: compiler.vocabularyCount)
         let scaling = try settings.scaling(of: module)
         guard settings.normalizesWeights else {
             compiler.operators.embedding.append(

@@ -14,6 +14,10 @@ struct LoRASettings {
     let residualBase: ResidualBase?
     /// Which factors are block-diagonal; nil: none.
     let blocks: BlockDiagonalLoRA?
+    /// True for a product of low rank and nothing else.
+    var isPlain: Bool {
+        !normalizesWeights && residualBase == nil && blocks == nil && !hasBiasOfB
+    }
     /// True: B has a bias of its own.
     let hasBiasOfB: Bool
     /// Token ids from whose last occurrence on the adapter acts; nil: on every token.

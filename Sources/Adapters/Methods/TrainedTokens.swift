@@ -30,7 +30,8 @@ enum TrainedTokens {
             settings: { (configuration) throws(AdapterError) in
                 try tokens(
                     "token_indices", configuration.value("token_indices"), configuration,
-                    context.base)
+                    limit: try ResizedTables.tokenCount(in: file, slots: context.base.slots)
+                        ?? context.base.slots.vocabularyCount)
             },
             add: { (slot, tokens, compiler) throws(AdapterError) in
                 try add(slot, tokens, rows, &compiler)
@@ -39,12 +40,13 @@ enum TrainedTokens {
     }
 
     /// The ids that a list in a configuration names.
+    ///
+    /// - Parameter limit: tokens of the vocabulary.
     static func tokens(
         _ name: String, _ value: JSONValue?, _ configuration: AdapterConfiguration,
-        _ base: BaseModel
+        limit: Int
     ) throws(AdapterError) -> [Int32] {
         guard let value else { throw .missingSetting(name, file: configuration.file) }
-        let limit = base.slots.vocabularyCount
         var tokens: [Int32] = []
         for item in value.arrayValue ?? [.null] {
             guard let token = item.intValue, (0..<limit).contains(token),
@@ -60,16 +62,16 @@ enum TrainedTokens {
 
     /// What LoRA's `trainable_token_indices` say: ids, of the embedding or by module.
     static func byModule(
-        _ configuration: inout AdapterConfiguration, _ base: BaseModel
+        _ configuration: inout AdapterConfiguration, limit: Int
     ) throws(AdapterError) -> [(module: String, tokens: [Int32])] {
         let name = "trainable_token_indices"
         guard let value = configuration.value(name), !value.isUnset else { return [] }
         guard let modules = value.objectValue else {
-            return [("embed_tokens", try tokens(name, value, configuration, base))]
+            return [("embed_tokens", try tokens(name, value, configuration, limit: limit))]
         }
         var result: [(String, [Int32])] = []
         for (module, list) in modules {
-            result.append((module, try tokens(name, list, configuration, base)))
+            result.append((module, try tokens(name, list, configuration, limit: limit)))
         }
         return result
     }
@@ -100,12 +102,14 @@ enum TrainedTokens {
         let values = try compiler.floats(
             part, at: slot, shape: [tokens.count, compiler.slots.hiddenSize],
             reason: "the configuration lists \(tokens.count) tokens")
+        let known = compiler.keepTrained(values, of: tokens, at: slot)
         if slot == .embedding {
             compiler.operators.embedding.append(
                 .rows(
-                    tokens: tokens,
-                    differences: differences(values, tokens, base.weights.embedding)))
+                    tokens: known.tokens,
+                    differences: differences(known, base.weights.embedding)))
             guard isTied else { return }
+            _ = compiler.keepTrained(values, of: tokens, at: .linear(.head))
             // PEFT may save the same rows once more under the head's name.
             if let copy = compiler.tensors.take(part, at: .linear(.head)) {
                 guard try copy.floats(file: compiler.file) == values else {
@@ -120,21 +124,48 @@ enum TrainedTokens {
         compiler.append(
             .update(
                 RowSubsetMap(
-                    outputCount: head.outputCount, outputs: tokens,
-                    rows: differences(values, tokens, head))), at: .head)
+                    outputCount: head.outputCount, outputs: known.tokens,
+                    rows: differences(known, head))), at: .head)
     }
 
-    private static func differences(
-        _ rows: [Float], _ tokens: [Int32], _ table: PackedMatrix
-    ) -> [Float] {
-        var result = rows
+    private static func differences(_ known: TrainedRows, _ table: PackedMatrix) -> [Float] {
+        var result = known.rows
         var row = [Float](repeating: 0, count: table.inputCount)
-        for (place, token) in tokens.enumerated() {
+        for (place, token) in known.tokens.enumerated() {
             row.withUnsafeMutableBufferPointer {
                 table.unpackRow(Int(token), into: $0.baseAddress!)
             }
             for column in row.indices { result[place * row.count + column] -= row[column] }
         }
         return result
+    }
+}
+
+/// Trained rows of tokens that the base has.
+struct TrainedRows {
+    var tokens: [Int32] = []
+    /// **Shape**: [tokens.count, hiddenSize].
+    var rows: [Float] = []
+}
+
+extension TunerCompiler {
+    /// Keeps the rows of tokens behind the base's for the vocabulary.
+    ///
+    /// - Parameter rows: **Shape** [tokens.count, hiddenSize].
+    /// - Returns: the others.
+    fileprivate mutating func keepTrained(
+        _ rows: [Float], of tokens: [Int32], at slot: Slot
+    ) -> TrainedRows {
+        var known = TrainedRows()
+        for (place, token) in tokens.enumerated() {
+            let row = rows[place * slots.hiddenSize..<(place + 1) * slots.hiddenSize]
+            if token < slots.vocabularyCount {
+                known.tokens.append(token)
+                known.rows += row
+            } else {
+                resized.trained.append((slot, Int(token), Array(row)))
+            }
+        }
+        return known
     }
 }

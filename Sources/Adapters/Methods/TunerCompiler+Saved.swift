@@ -9,6 +9,7 @@ extension TunerCompiler {
         let module = slots.name(of: slot)
         let weight = try tensors.require(
             .weight, at: slot, reason: "'modules_to_save' names '\(module)'")
+        try checkCopy(of: weight, at: slot)
         let reason =
             "the base's '\(module)' has this shape: the adapter was trained on another base"
         switch slot {
@@ -16,17 +17,31 @@ extension TunerCompiler {
             try check(weight, shape: [slots.hiddenSize], reason: reason)
             operators.norms[norm] = .gain(try floats(weight))
         case .embedding:
-            let shape = LinearShape(
-                outputCount: slots.vocabularyCount, inputCount: slots.hiddenSize)
+            let shape = LinearShape(outputCount: vocabularyCount, inputCount: slots.hiddenSize)
             try check(weight, shape: [shape.outputCount, shape.inputCount], reason: reason)
             operators.embedding.append(
                 .replacement(try replacement(weight, shape, base: base.weights.embedding)))
         case .linear(let linear):
-            let shape = slots.shape(of: linear)
+            let shape = shape(of: linear)
             try check(weight, shape: [shape.outputCount, shape.inputCount], reason: reason)
             let matrix = try replacement(weight, shape, base: base.matrix(at: linear))
             operators.linear[linear, default: []].append(
                 .replacement(matrix, bias: try savedBias(linear, module: module)))
+        }
+    }
+
+    /// PEFT may save a trained table under two names.
+    private mutating func checkCopy(
+        of weight: AdapterTensor, at slot: Slot
+    ) throws(AdapterError) {
+        guard let copy = tensors.take(.savedModule, at: slot) else { return }
+        guard copy.shape == weight.shape,
+            try copy.floats(file: file) == weight.floats(file: file)
+        else {
+            throw .invalidValues(
+                tensor: copy.name,
+                reason: "it has other values than '\(weight.name)', which stands "
+                    + "for the same weights", file: file)
         }
     }
 
@@ -87,13 +102,15 @@ extension TunerCompiler {
         case .linear(.head): own = base.matrix(at: .head)
         default: return
         }
-        for part in [TensorPart.baseWeight, .weight] {
+        for part in ResizedTables.untrained {
             guard let tensor = tensors.take(part, at: slot) else { continue }
             let module = slots.name(of: slot)
             try check(
-                tensor, shape: [own.outputCount, own.inputCount],
-                reason: "it is the table of another base, or of one whose vocabulary was resized")
-            guard let row = firstDifference(try tensor.floats(file: file), own, tensor) else {
+                tensor, shape: [vocabularyCount, own.inputCount],
+                reason: "it is the table of another base")
+            let values = try tensor.floats(file: file)
+            guard let row = firstDifference(values, own, tensor) else {
+                keepRows(values, at: slot)
                 continue
             }
             throw .unknownTensor(
@@ -109,7 +126,7 @@ extension TunerCompiler {
         _ values: [Float], _ own: PackedMatrix, _ tensor: AdapterTensor
     ) -> Int? {
         var row = [Float](repeating: 0, count: own.inputCount)
-        for index in 0..<own.outputCount {
+        for index in 0..<min(own.outputCount, vocabularyCount) {
             row.withUnsafeMutableBufferPointer { own.unpackRow(index, into: $0.baseAddress!) }
             let start = index * own.inputCount
             let largest = row.reduce(0) { max($0, abs($1)) }

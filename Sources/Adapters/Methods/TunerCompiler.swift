@@ -14,14 +14,21 @@ struct TunerCompiler {
     let readsValues: Bool
     /// The largest rank that was checked without reading values.
     var checkedRank: Int?
+    /// Tokens of the vocabulary that the adapter was trained with.
+    let vocabularyCount: Int
+    /// True where the method can be served on tables of another size than the base's.
+    var servesResizedTables = false
+    /// What is known of those tables.
+    var resized = ResizedTables()
     var operators = AdapterOperators()
     var parameterCount = 0
     var warnings: [String] = []
 
     init(
         settings: TunerSettings, tensors: TunerTensors, context: Methods.Context,
-        configurationFile: String
+        vocabularyCount: Int?, configurationFile: String
     ) {
+        self.vocabularyCount = vocabularyCount ?? context.base.slots.vocabularyCount
         self.settings = settings
         self.tensors = tensors
         base = context.base
@@ -43,6 +50,7 @@ struct TunerCompiler {
         let targeted = try targetedSlots()
         let saved = savedSlots()
         try checkNames(targeted: targeted, saved: saved, supports)
+        try checkTables(targeted.subtracting(saved))
         for slot in slots.all {
             if saved.contains(slot) {
                 try addSaved(slot)
@@ -52,6 +60,7 @@ struct TunerCompiler {
             try addBaseBias(slot, isTargeted: targeted.contains(slot))
             try checkBaseTable(slot)
         }
+        try addVocabulary(saved: saved)
         try tensors.checkNothingIsLeft()
     }
 

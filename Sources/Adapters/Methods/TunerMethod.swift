@@ -40,7 +40,9 @@ struct TunerMethod<Settings> {
             settings: tuner,
             tensors: try TunerTensors(
                 file, slots: context.base.slots, method: name, parts: parts, shared: shared),
-            context: context, configurationFile: configuration.file)
+            context: context,
+            vocabularyCount: try ResizedTables.tokenCount(in: file, slots: context.base.slots),
+            configurationFile: configuration.file)
         try prepare(&own, &compiler)
         let settings = own
         try compiler.compile(supports: refusal) { (compiler, slot) throws(AdapterError) in

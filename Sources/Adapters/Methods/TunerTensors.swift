@@ -35,7 +35,9 @@ struct TensorPart: Hashable, Sendable {
         "the configuration's 'bias' doesn't include that of '\($0)'"
     }
     /// Those of every method.
-    static let common = [baseWeight, baseBias, weight, bias]
+    static let common = [
+        baseWeight, baseBias, weight, bias, tokenBaseWeight, savedModule, originalModule,
+    ]
 }
 
 /// The tensors of an adapter, sorted to the slots that they are for. What is taken is gone, so that

@@ -3,7 +3,6 @@ package import Transformer
 
 /// What a request must keep to be able to run at all.
 package struct RequestBounds: Sendable {
-    package let vocabularyCount: Int
     /// Tokens of a sequence, an adapter's prefix included.
     package let contextCount: Int
     /// Pages of the cache.
@@ -12,9 +11,8 @@ package struct RequestBounds: Sendable {
     package let pageTokenCount: Int
 
     package init(
-        vocabularyCount: Int, contextCount: Int, pageCount: Int, pageTokenCount: Int
+        contextCount: Int, pageCount: Int, pageTokenCount: Int
     ) {
-        self.vocabularyCount = vocabularyCount
         self.contextCount = contextCount
         self.pageCount = pageCount
         self.pageTokenCount = pageTokenCount
@@ -29,7 +27,7 @@ package struct RequestBounds: Sendable {
             layerCount: model.layerCount, shape: base.attentionShape)
         let sequencePageCount = KeyValuePagePool.pageCount(forTokens: contextCount)
         self.init(
-            vocabularyCount: model.vocabularyCount, contextCount: contextCount,
+            contextCount: contextCount,
             pageCount: min(
                 configuration.keyValueByteCount / pageByteCount,
                 sequencePageCount * configuration.maximumSequenceCount),
@@ -49,17 +47,20 @@ package struct RequestBounds: Sendable {
         guard request.tokens.count <= room else {
             throw .contextTooLong(tokenCount: request.tokens.count, maximum: max(0, room))
         }
-        try check(request.tokens.lazy.map(Int.init), field: "tokens")
-        try check(request.sampling.logitBias.keys, field: "logit_bias")
+        let tokenCount = request.lease.plan.vocabularyCount
+        try check(request.tokens.lazy.map(Int.init), below: tokenCount, field: "tokens")
+        try check(request.sampling.logitBias.keys, below: tokenCount, field: "logit_bias")
         try check(request.maximumNewTokenCount, in: 0...Int.max, "0 or more", field: "max_tokens")
         try check(request.logprobCount ?? 0, in: 0...100, "0…100", field: "logprobs")
         try check(request.promptLogprobCount ?? 0, in: 0...100, "0…100", field: "prompt_logprobs")
         try check(request.priority, in: -100...100, "-100…100", field: "priority")
     }
 
-    private func check(_ tokens: some Sequence<Int>, field: String) throws(EngineError) {
-        for token in tokens where !(0..<vocabularyCount).contains(token) {
-            throw .unknownToken(token, field: field, vocabularyCount: vocabularyCount)
+    private func check(
+        _ tokens: some Sequence<Int>, below tokenCount: Int, field: String
+    ) throws(EngineError) {
+        for token in tokens where !(0..<tokenCount).contains(token) {
+            throw .unknownToken(token, field: field, vocabularyCount: tokenCount)
         }
     }
 

@@ -22,6 +22,16 @@ def metadata():
     return {"generator": "tools/make_goldens.py --methods", "seed": str(SEED), **PINNED}
 
 
+def fresh(case, load=load_base):
+    """The case's base, with as many tokens as the case wants."""
+    model = load(case.base)
+    if case.vocabulary:
+        torch.manual_seed(SEED)
+        # What rows new tokens get here doesn't matter: an adapter brings its own.
+        model.resize_token_embeddings(case.vocabulary, mean_resizing=False)
+    return model.eval()
+
+
 def build(case, base):
     """The base with the case's adapter, its weights random."""
     from peft import get_peft_model
@@ -79,7 +89,7 @@ def merged(case, folder, reference):
     if not case.mergeable:
         return {"merges": False}, {}
     try:
-        model = attach(load_base(case.base), folder)
+        model = attach(fresh(case), folder)
         model = model.merge_and_unload().eval()
         logits = all_logits(case, model)
     except AttributeError:
@@ -96,10 +106,10 @@ def merged(case, folder, reference):
 def own_type_distance(case, folder, reference):
     """How far the base's own element type is from f32 arithmetic: the tests' tolerance."""
     try:
-        own = all_logits(case, attach(load_own_type(case.base), folder))
+        own = all_logits(case, attach(fresh(case, load_own_type), folder))
     except Exception:
-        own = all_logits(case, load_own_type(case.base))
-        return distance(logprobs(own), logprobs(all_logits(case, load_base(case.base))))
+        own = all_logits(case, fresh(case, load_own_type))
+        return distance(logprobs(own), logprobs(all_logits(case, fresh(case))))
     return distance(logprobs(own), logprobs(reference))
 
 
@@ -109,15 +119,15 @@ def make(case):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     seed(case.name)
-    model = build(case, load_base(case.base))
+    model = build(case, fresh(case))
     trained = all_logits(case, model)
     (case.save or (lambda model, folder: model.save_pretrained(folder)))(model, folder)
     tidy(folder, case.dtype)
     # A file that draws again on loading must not find the generator where saving left it.
     seed("reload")
-    model = attach(load_base(case.base), folder)
+    model = attach(fresh(case), folder)
     reference = all_logits(case, model)
-    effect = distance(reference, all_logits(case, load_base(case.base)))
+    effect = distance(reference, all_logits(case, fresh(case)))
     entry = {"id": case.id, "method": case.method, "base": case.base,
              "adapters": {case.name: 1.0}, "prompts": [list(prompt) for prompt in case.prompts],
              "greedy": [greedy(model, prompt) for prompt in case.prompts], "effect": effect}
@@ -129,7 +139,7 @@ def make(case):
     more, extra = merged(case, folder, reference)
     entry |= more
     tensors |= extra
-    if load_own_type(case.base).dtype == torch.bfloat16:
+    if fresh(case, load_own_type).dtype == torch.bfloat16:
         entry["reference_distance"] = own_type_distance(case, folder, reference)
     if case.note:
         entry["note"] = case.note
