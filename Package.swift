@@ -51,7 +51,7 @@ let package = Package(
         module(
             "Adapters",
             [
-                "Transformer", "Checkpoints", "Kernels", "StrictJSON", "CPCRE2",
+                "Transformer", "Checkpoints", "Kernels", "StrictJSON", "Tokenization", "CPCRE2",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         module(
@@ -98,7 +98,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "graft", "StrictJSON", "Checkpoints", "Transformer", "Adapters", "Kernels",
+                "graft", "StrictJSON", "Checkpoints", "Tokenization", "Transformer", "Adapters",
+                "Kernels",
             ],
             swiftSettings: strict),
     ],

@@ -100,6 +100,9 @@ extension AdapterError {
         case .repeatedSelection(let name):
             "adapter '\(name)' is named twice in one selection: add up its weights"
         case .combination(let error): error.description
+        case .twoTokenizers(let first, let second):
+            "adapters '\(first)' and '\(second)' were saved with different tokenizers or chat "
+                + "templates, and a request has one: drop one of them"
         case .merge(let error): error.description
         case .notMerged(let name):
             "adapter '\(name)' is not merged: merge it first"

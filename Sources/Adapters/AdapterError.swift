@@ -40,6 +40,7 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     case invalidWeight(adapter: String, weight: Float)
     case repeatedSelection(String)
     case combination(CombinationError)
+    case twoTokenizers(String, String)
     case merge(MergeError)
     case notMerged(String)
     case replacedMeanwhile(String)
@@ -76,7 +77,8 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     public var kind: Kind {
         switch self {
         case .unknownAdapter: .unknownName
-        case .combination, .merge, .unmergeable, .uncombinable, .unextractable, .unconvertible:
+        case .combination, .twoTokenizers, .merge, .unmergeable, .uncombinable, .unextractable,
+            .unconvertible:
             .incompatible
         case .invalidName, .invalidWeight, .repeatedSelection, .notMerged, .replacedMeanwhile:
             .badRequest

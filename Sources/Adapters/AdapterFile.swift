@@ -22,6 +22,8 @@ struct AdapterFile: Sendable {
     /// Sorted by name.
     var tensors: [AdapterTensor]
     let peftType: String
+    /// The tokenizer that was saved beside the adapter; empty where only the header was read.
+    let tokenizerFiles: TokenizerFileSet
     /// SHA-256 of the content, in hexadecimal; empty where only the header was read.
     let contentHash: String
     /// True where rows of the factors B of Q and K are in llama.cpp's order.
@@ -67,7 +69,8 @@ struct AdapterFile: Sendable {
         let reader = FileReader(root: options.root)
         var stamps: [FileStamp] = []
         let isDirectory = try reader.kind(of: path) == .directory
-        let names = [configurationName, tensorName] + ForeignAdapter.fileNames
+        let names =
+            [configurationName, tensorName] + ForeignAdapter.fileNames + TokenizerFileSet.names
         for file in isDirectory ? names.map({ "/" + $0 }) : [""] {
             if let stamp = try reader.stamp(of: path + file) { stamps.append(stamp) }
         }
@@ -94,7 +97,9 @@ struct AdapterFile: Sendable {
             of: directory + configurationName, limit: AdapterConfiguration.byteCountLimit)
         return try AdapterFile(
             configurationText: text, configurationFile: directory + configurationName,
-            content: try extent.content(directory + tensorName, reader), extent: extent)
+            content: try extent.content(directory + tensorName, reader),
+            tokenizerFiles: extent == .whole ? try tokenizerFiles(in: directory, reader) : nil,
+            extent: extent)
     }
 
     private static func openSingleFile(
@@ -130,16 +135,19 @@ struct AdapterFile: Sendable {
 
     private init(
         configurationText: [UInt8], configurationFile: String, content: SafetensorsContent,
-        extent: Extent
+        tokenizerFiles: TokenizerFileSet? = nil, extent: Extent
     ) throws(AdapterError) {
         try self.init(
             configurationText: configurationText, configurationFile: configurationFile,
-            tensorFile: content.path, tensors: content.tensors, extent: extent)
+            tensorFile: content.path, tensors: content.tensors.filter { !Self.isStoredFile($0) },
+            tokenizerFiles: tokenizerFiles
+                ?? Self.tokenizerFiles(among: content.tensors, path: content.path),
+            extent: extent)
     }
 
     private init(
         configurationText: [UInt8], configurationFile: String, tensorFile: String,
-        tensors: [AdapterTensor], extent: Extent
+        tensors: [AdapterTensor], tokenizerFiles: TokenizerFileSet? = nil, extent: Extent
     ) throws(AdapterError) {
         var configuration = try AdapterConfiguration(
             parsing: configurationText, file: configurationFile)
@@ -151,12 +159,16 @@ struct AdapterFile: Sendable {
         self.peftType = peftType
         self.tensorFile = tensorFile
         self.tensors = tensors.sorted { $0.name < $1.name }
-        contentHash = extent == .whole ? Self.hash(configuration, self.tensors) : ""
+        let files = tokenizerFiles ?? TokenizerFileSet(contents: [:], directory: tensorFile)
+        self.tokenizerFiles = files
+        contentHash =
+            extent == .whole ? Self.hash(configuration, self.tensors, files) : ""
     }
 
     /// Every part goes in with its length in front, so that no two contents run together.
     private static func hash(
-        _ configuration: AdapterConfiguration, _ tensors: [AdapterTensor]
+        _ configuration: AdapterConfiguration, _ tensors: [AdapterTensor],
+        _ files: TokenizerFileSet
     ) -> String {
         var hasher = SHA256()
         func update(_ bytes: UnsafeRawBufferPointer) {
@@ -174,6 +186,10 @@ struct AdapterFile: Sendable {
             update(tensor.elementType.rawValue)
             update(tensor.shape.map(String.init).joined(separator: ","))
             tensor.withBytes { update($0) }
+        }
+        for (name, content) in files.contents.sorted(by: { $0.key < $1.key }) {
+            update(name)
+            content.withUnsafeBytes { update($0) }
         }
         return hasher.finalize().map { byte in
             let digits = String(byte, radix: 16)

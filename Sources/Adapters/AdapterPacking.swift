@@ -10,8 +10,9 @@ public enum AdapterPacking {
         public let byteCount: Int
     }
 
-    /// Packs a PEFT directory: its tensors in order of their names, its configuration, byte for byte,
-    /// in the metadata. The file appears when it is complete.
+    /// Packs a PEFT directory: its tensors in order of their names, then the files of a tokenizer of
+    /// its own as tensors of bytes, and its configuration, byte for byte, in the metadata. The file
+    /// appears when it is complete.
     ///
     /// - Throws: `AdapterError` for what can't be read, or `.unwritable`.
     public static func pack(
@@ -24,10 +25,16 @@ public enum AdapterPacking {
                 path: path,
                 reason: "its rows are in llama.cpp's order: use graft convert with --base")
         }
+        let stored = file.tokenizerFiles.contents.sorted { $0.key < $1.key }
         let writer = SafetensorsWriter(
             tensors: file.tensors.map {
                 .init(name: $0.name, elementType: $0.elementType, shape: $0.shape)
-            },
+            }
+                + stored.map {
+                    .init(
+                        name: AdapterFile.storedFilePrefix + $0.key, elementType: .u8,
+                        shape: [$0.value.count])
+                },
             metadata: [
                 "format": "pt",
                 AdapterFile.configurationKey: String(
@@ -36,7 +43,10 @@ public enum AdapterPacking {
         do throws(CheckpointError) {
             var index = 0
             try writer.write(to: output) { (_, sink) throws(CheckpointError) in
-                let bytes = file.tensors[index].withBytes { [UInt8]($0) }
+                let count = file.tensors.count
+                let bytes =
+                    index < count
+                    ? file.tensors[index].withBytes { [UInt8]($0) } : stored[index - count].value
                 index += 1
                 try sink.write(bytes)
             }

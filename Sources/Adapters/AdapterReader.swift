@@ -1,3 +1,5 @@
+internal import Checkpoints
+internal import Tokenization
 public import Kernels
 public import Transformer
 
@@ -15,14 +17,41 @@ public enum AdapterReader {
         name: String, path: String, slots: SlotTable, base: BaseModel,
         options: AdapterOptions = AdapterOptions(), pool: WorkerPool
     ) throws(AdapterError) -> LoadedAdapter {
+        try read(
+            name: name, path: path, base: base, options: options, pool: pool,
+            shelf: TokenizerShelf(base: base.tokenizer))
+    }
+
+    /// - Parameter shelf: where tokenizers are shared.
+    static func read(
+        name: String, path: String, base: BaseModel, options: AdapterOptions, pool: WorkerPool,
+        shelf: TokenizerShelf
+    ) throws(AdapterError) -> LoadedAdapter {
         let file = try AdapterFile.open(path, options: options).inRowOrder(of: base.configuration)
         let read = try Methods.reader(of: file.peftType, file: file.configuration.file)
         let compiled = try read(
             file, Methods.Context(base: base, options: options, pool: pool))
+        let tokenizer = try shelf.tokenizer(of: file.tokenizerFiles)
         return LoadedAdapter(
             name: name, hash: file.contentHash, peftType: file.peftType,
-            operators: compiled.operators, parameterCount: compiled.parameterCount,
-            warnings: compiled.warnings, targets: compiled.targets)
+            operators: compiled.operators, tokenizer: tokenizer,
+            parameterCount: compiled.parameterCount,
+            warnings: compiled.warnings
+                + tokenizerWarnings(tokenizer, compiled.operators, base, file.tokenizerFiles),
+            targets: compiled.targets)
+    }
+
+    /// A tokenizer may know tokens that the model has no rows for, often one for padding.
+    private static func tokenizerWarnings(
+        _ own: AdapterTokenizer?, _ operators: AdapterOperators, _ base: BaseModel,
+        _ files: TokenizerFileSet
+    ) -> [String] {
+        let rowCount = operators.vocabulary?.tokenCount ?? base.slots.vocabularyCount
+        guard let count = own?.tokenizer.tokenCount, count > rowCount else { return [] }
+        return [
+            "\(files.directory): the adapter's tokenizer has \(count) tokens and the embedding "
+                + "\(rowCount) rows: text with the further tokens is refused"
+        ]
     }
 
     /// Checks an adapter without its values: the configuration, and name, type and shape of every

@@ -11,6 +11,8 @@ public final class LoadedAdapter: Sendable {
     /// PEFT's spelling of the method, for example `LORA`.
     public let peftType: String
     public let operators: AdapterOperators
+    /// Its own, for the requests that it answers; nil: the base's.
+    public let tokenizer: AdapterTokenizer?
     /// The largest rank among its low-rank operators; nil where it has none.
     public let rank: Int?
     /// Trained values in the file.
@@ -24,12 +26,13 @@ public final class LoadedAdapter: Sendable {
 
     init(
         name: String, hash: String, peftType: String, operators: AdapterOperators,
-        parameterCount: Int, warnings: [String], targets: String
+        tokenizer: AdapterTokenizer? = nil, parameterCount: Int, warnings: [String], targets: String
     ) {
         self.name = name
         self.hash = hash
         self.peftType = peftType
         self.operators = operators
+        self.tokenizer = tokenizer
         self.rank = operators.largestRank
         self.parameterCount = parameterCount
         self.byteCount = operators.byteCount
@@ -57,6 +60,7 @@ extension AdapterOperators {
         return linear.values.joined().reduce(0) { $0 + $1.byteCount }
             + embedding.reduce(0) { $0 + $1.byteCount } + vectors + (prefix?.byteCount ?? 0)
             + gatedPrefixes.values.reduce(0) { $0 + $1.byteCount }
+            + (vocabulary?.byteCount ?? 0)
     }
 }
 

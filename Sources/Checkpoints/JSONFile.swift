@@ -9,9 +9,12 @@ enum JSONFile {
         }
     }
 
-    /// The object that a file holds; nil when there is no such file.
-    static func optionalObject(path: String) throws(CheckpointError) -> JSONObject? {
-        FilePath.exists(path) ? try object(path: path) : nil
+    /// The object that a text holds; `path` is for messages.
+    static func object(_ text: [UInt8], path: String) throws(CheckpointError) -> JSONObject {
+        let outcome: Result<JSONObject, CheckpointError> = text.withUnsafeBytes { bytes in
+            Result { () throws(CheckpointError) in try object(bytes, path: path) }
+        }
+        return try outcome.get()
     }
 
     /// The object that a text holds; `path` is for messages.

@@ -31,10 +31,15 @@ public protocol AdapterCatalog: Sendable {
 public struct AdapterSelection: Sendable {
     public let lease: any PlanLease
     public let adapters: [AnsweringAdapter]
+    /// The adapters' own; nil: the base's.
+    public let tokenizer: AdapterTokenizer?
 
-    public init(lease: any PlanLease, adapters: [AnsweringAdapter]) {
+    public init(
+        lease: any PlanLease, adapters: [AnsweringAdapter], tokenizer: AdapterTokenizer? = nil
+    ) {
         self.lease = lease
         self.adapters = adapters
+        self.tokenizer = tokenizer
     }
 }
 
@@ -91,6 +96,6 @@ extension AdapterSelection {
             adapters: lease.entries.map {
                 AnsweringAdapter(
                     name: $0.name, weight: $0.weight, hash: $0.hash, isMerged: $0.merged)
-            })
+            }, tokenizer: lease.tokenizer)
     }
 }

@@ -4,16 +4,16 @@ internal import Tokenization
 
 extension LineSession {
     /// Starts a request; whatever goes wrong is its last event. Where its adapters must be read first,
-    /// it starts when they are, and later lines don't wait for it.
+    /// it starts when they are, and later lines don't wait for it. Its text becomes tokens then: by the
+    /// adapters' own tokenizer where they have one.
     func generate(_ request: GenerateRequest, id: RequestID) throws(ServingError) {
         try beginRequest(id)
         do throws(ServingError) {
             // The queue's limit comes first, so that a refused request costs no tokenizing.
             do { try context.generator.checkCapacity() } catch { throw ServingError(error) }
-            let tokens = try promptTokens(request.prompt)
             service.beginStart()
             context.adapters.select(request.adapter) { outcome in
-                self.start(request, id: id, tokens: tokens, outcome)
+                self.start(request, id: id, outcome)
                 self.service.endStart()
             }
         } catch {
@@ -22,13 +22,21 @@ extension LineSession {
     }
 
     private func start(
-        _ request: GenerateRequest, id: RequestID, tokens: [Int32],
+        _ request: GenerateRequest, id: RequestID,
         _ outcome: Result<AdapterSelection, AdapterError>
     ) {
         do throws(ServingError) {
             let selection: AdapterSelection
             do { selection = try outcome.get() } catch {
                 throw ServingError(error, field: "adapter")
+            }
+            let tokens: [Int32]
+            do throws(ServingError) {
+                tokens = try promptTokens(
+                    request.prompt, selection.tokenizer?.tokenizer ?? context.tokenizer)
+            } catch {
+                selection.lease.release()
+                throw error
             }
             let cancel: @Sendable () -> Void
             do {
@@ -44,8 +52,9 @@ extension LineSession {
     private func generationRequest(
         _ request: GenerateRequest, id: RequestID, tokens: [Int32], selection: AdapterSelection
     ) -> GenerationRequest {
+        let own = selection.tokenizer
         let assembler = TextAssembler(
-            tokenizer: context.tokenizer,
+            tokenizer: own?.tokenizer ?? context.tokenizer,
             position: request.prompt == .text("") ? .beginning : .continuation,
             stops: request.stops)
         let responder = GenerationResponder(
@@ -54,14 +63,16 @@ extension LineSession {
         return GenerationRequest(
             tokens: tokens, lease: selection.lease, sampling: request.sampling,
             maximumNewTokenCount: request.maximumNewTokenCount,
-            endTokens: request.ignoresEndTokens ? [] : context.endTokens,
+            endTokens: request.ignoresEndTokens ? [] : own?.endTokens ?? context.endTokens,
             logprobCount: request.logprobCount, promptLogprobCount: request.promptLogprobCount,
             timeout: request.timeout, priority: request.priority, sink: responder)
     }
 
-    private func promptTokens(_ prompt: GenerateRequest.Prompt) throws(ServingError) -> [Int32] {
+    private func promptTokens(
+        _ prompt: GenerateRequest.Prompt, _ tokenizer: (any Tokenizer)?
+    ) throws(ServingError) -> [Int32] {
         if case .tokens(let tokens) = prompt { return tokens }
-        let tokenizer = try requireTokenizer(field: prompt.field)
+        let tokenizer = try require(tokenizer, field: prompt.field)
         do throws(TokenizationError) {
             return switch prompt {
             case .text(let text): try Self.tokens(of: text, tokenizer)
@@ -83,7 +94,13 @@ extension LineSession {
 
     /// - Throws: `bad_request` where the base has no tokenizer.
     func requireTokenizer(field: String) throws(ServingError) -> any Tokenizer {
-        guard let tokenizer = context.tokenizer else {
+        try require(context.tokenizer, field: field)
+    }
+
+    private func require(
+        _ tokenizer: (any Tokenizer)?, field: String
+    ) throws(ServingError) -> any Tokenizer {
+        guard let tokenizer else {
             throw ServingError(
                 .badRequest,
                 "this base has no tokenizer, so it takes no '\(field)': send token ids as 'tokens'",

@@ -22,12 +22,18 @@ FOLDER = shared.GOLDENS / "tokenizers"
 BASE = "tiny-llama"
 TEXTS = ["A contract is", "A §§ contract<|law|> is", "<|law|>", "two  spaces §§§§ and <|end|>more"]
 MESSAGES = [{"role": "system", "content": "Be brief §§."}, {"role": "user", "content": " What is law?"}]
-CHATML = ("{% for m in messages %}{{'<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n'}}"
-          "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
-ZEPHYR = ("{% for m in messages %}{% if m['role'] == 'user' %}{{ '<|user|>\n' + m['content'] + eos_token }}"
-          "{% elif m['role'] == 'system' %}{{ '<|system|>\n' + m['content'] + eos_token }}"
-          "{% elif m['role'] == 'assistant' %}{{ '<|assistant|>\n' + m['content'] + eos_token }}{% endif %}"
-          "{% if loop.last and add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}\n{% endfor %}")
+ZEPHYR = """{% for message in messages %}
+{% if message['role'] == 'user' %}
+{{ '<|user|>\n' + message['content'] + eos_token }}
+{% elif message['role'] == 'system' %}
+{{ '<|system|>\n' + message['content'] + eos_token }}
+{% elif message['role'] == 'assistant' %}
+{{ '<|assistant|>\n' + message['content'] + eos_token }}
+{% endif %}
+{% if loop.last and add_generation_prompt %}
+{{ '<|assistant|>' }}
+{% endif %}
+{% endfor %}"""
 GREEDY_COUNT = 8
 
 

@@ -59,7 +59,7 @@ extension AdapterRegistry {
         return grant.map {
             SelectionLease(
                 plan: $0.plan, entries: $0.entries, key: $0.key, activation: $0.activation,
-                holds: $0.holds, registry: self)
+                tokenizer: $0.tokenizer, holds: $0.holds, registry: self)
         }
     }
 

@@ -36,6 +36,7 @@ public final class AdapterRegistry: Sendable {
     public let base: BaseModel
     public let options: AdapterOptions
     let pool: WorkerPool
+    private let shelf: TokenizerShelf
     let loads = AdapterLoads()
     let mergePolicy: LockedMergePolicy?
     let onMergeFailure: @Sendable (SelectionEntry, AdapterError) -> Void
@@ -49,6 +50,7 @@ public final class AdapterRegistry: Sendable {
     ) {
         self.base = base
         self.options = options
+        shelf = TokenizerShelf(base: base.tokenizer)
         self.pool = pool ?? WorkerPool(threadCount: 1)
         mergePolicy = settings.mergeShare.map {
             LockedMergePolicy(HotMergePolicy(HotMergePolicy.Settings(share: $0)))
@@ -129,7 +131,7 @@ public final class AdapterRegistry: Sendable {
 
     func read(name: String, path: String) throws(AdapterError) -> LoadedAdapter {
         try AdapterReader.read(
-            name: name, path: path, slots: base.slots, base: base, options: options, pool: pool)
+            name: name, path: path, base: base, options: options, pool: pool, shelf: shelf)
     }
 
     func stamps(of path: String) throws(AdapterError) -> [FileStamp] {

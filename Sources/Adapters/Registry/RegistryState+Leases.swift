@@ -19,6 +19,7 @@ struct SelectionGrant: Sendable {
     let entries: [SelectionLease.Entry]
     let key: String
     let activation: PlanActivation?
+    let tokenizer: AdapterTokenizer?
     let holds: [LeaseHold]
 }
 
@@ -59,6 +60,7 @@ extension RegistryState {
             guard entry.life == hold.life, let adapter = entry.adapter else { return nil }
             named.append(Named(selected: selected, entry: entry, adapter: adapter))
         }
+        let tokenizer = try Self.tokenizer(named)
         let merged = mergedMatch(named)
         let key = Self.key(named, isMerged: merged != nil)
         let plan = try plan(key) { () throws(AdapterError) in
@@ -75,7 +77,7 @@ extension RegistryState {
             }, key: key,
             activation: plan.activation.map {
                 PlanActivation(tokens: $0, earlierPlan: basePlan, earlierKey: "")
-            }, holds: holds)
+            }, tokenizer: tokenizer, holds: holds)
     }
 
     mutating func release(key: String, holds: [LeaseHold]) -> Released {
@@ -115,6 +117,19 @@ extension RegistryState {
         let selected: SelectionEntry
         let entry: Entry
         let adapter: LoadedAdapter
+    }
+
+    /// The one tokenizer of a selection's own; nil where the base's stands.
+    private static func tokenizer(_ named: [Named]) throws(AdapterError) -> AdapterTokenizer? {
+        var own: (name: String, tokenizer: AdapterTokenizer)?
+        for one in named {
+            guard one.selected.weight != 0, let tokenizer = one.adapter.tokenizer else { continue }
+            if let own, own.tokenizer !== tokenizer {
+                throw .twoTokenizers(own.name, one.selected.name)
+            }
+            own = (one.selected.name, tokenizer)
+        }
+        return own?.tokenizer
     }
 
     /// The merged matrices that mean the same as the selection: it names that adapter alone.

@@ -26,18 +26,21 @@ public final class SelectionLease: Sendable {
     public let key: String
     /// Where `plan` begins to act within a sequence; nil: at its first token.
     public let activation: PlanActivation?
+    /// The adapters' own tokenizer; nil: the base's.
+    public let tokenizer: AdapterTokenizer?
     private let holds: [LeaseHold]
     private let registry: AdapterRegistry?
     private let isReleased = Atomic(false)
 
     init(
         plan: AdapterPlan, entries: [Entry], key: String, activation: PlanActivation?,
-        holds: [LeaseHold], registry: AdapterRegistry?
+        tokenizer: AdapterTokenizer? = nil, holds: [LeaseHold], registry: AdapterRegistry?
     ) {
         self.plan = plan
         self.entries = entries
         self.key = key
         self.activation = activation
+        self.tokenizer = tokenizer
         self.holds = holds
         self.registry = registry
     }

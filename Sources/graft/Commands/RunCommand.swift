@@ -42,14 +42,10 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let session = try LocalSession(options: options, adapters: adapters)
-        guard let tokenizer = session.tokenizer else {
-            throw ValidationError("\(options.base) has no tokenizer, which a text prompt needs")
-        }
-        let tokens = try promptTokens(tokenizer)
         if compare {
-            try await compareAnswers(session, tokenizer, tokens)
+            try await compareAnswers(session)
         } else {
-            try await streamAnswer(session, tokenizer, tokens)
+            try await streamAnswer(session)
         }
         await session.engine.drain()
     }
@@ -62,33 +58,37 @@ struct RunCommand: AsyncParsableCommand {
         return tokens.map(Int32.init)
     }
 
+    /// Submits the prompt in the tokens of whoever answers it.
     private func submit(
-        _ session: LocalSession, _ tokenizer: any Tokenizer, _ tokens: [Int32],
-        _ selection: [SelectionEntry], _ sink: TextSink
-    ) throws {
+        _ session: LocalSession, _ selection: [SelectionEntry],
+        write: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws -> TextSink {
         let sampling = try SamplingParameters(temperature: temperature, seed: seed)
+        let lease = try session.registry.lease(selection)
+        guard let tokenizer = lease.tokenizer?.tokenizer ?? session.tokenizer else {
+            throw ValidationError("\(options.base) has no tokenizer, which a text prompt needs")
+        }
+        let sink = TextSink(tokenizer, write: write)
         try session.engine.submit(
             GenerationRequest(
-                tokens: tokens, lease: try session.registry.lease(selection), sampling: sampling,
+                tokens: try promptTokens(tokenizer), lease: lease, sampling: sampling,
                 maximumNewTokenCount: maxTokens,
                 endTokens: Set(tokenizer.endTokens.compactMap { Int32(exactly: $0) }), sink: sink))
+        return sink
     }
 
-    private func streamAnswer(
-        _ session: LocalSession, _ tokenizer: any Tokenizer, _ tokens: [Int32]
-    ) async throws {
+    private func streamAnswer(_ session: LocalSession) async throws {
         let single = adapters.first.map { [SelectionEntry(name: $0.name, weight: 1)] } ?? []
         let mix = use.map { SelectionEntry(name: $0.name, weight: $0.weight) }
-        let sink = TextSink(tokenizer) { FileHandle.standardOutput.write(Data($0.utf8)) }
-        try submit(session, tokenizer, tokens, mix.isEmpty ? single : mix, sink)
+        let sink = try submit(session, mix.isEmpty ? single : mix) {
+            FileHandle.standardOutput.write(Data($0.utf8))
+        }
         _ = try await sink.text()
         print()
     }
 
     /// All requests are under way together, so that they share every step.
-    private func compareAnswers(
-        _ session: LocalSession, _ tokenizer: any Tokenizer, _ tokens: [Int32]
-    ) async throws {
+    private func compareAnswers(_ session: LocalSession) async throws {
         var sinks: [(title: String, sink: TextSink)] = []
         let selections =
             [("base", [])]
@@ -96,9 +96,7 @@ struct RunCommand: AsyncParsableCommand {
                 ($0.name, [SelectionEntry(name: $0.name, weight: 1)])
             }
         for (title, selection) in selections {
-            let sink = TextSink(tokenizer)
-            try submit(session, tokenizer, tokens, selection, sink)
-            sinks.append((title, sink))
+            sinks.append((title, try submit(session, selection)))
         }
         var columns: [(title: String, text: String)] = []
         for (title, sink) in sinks {

@@ -1,0 +1,75 @@
+internal import Checkpoints
+internal import Crypto
+internal import Synchronization
+public import Tokenization
+
+/// A tokenizer that an adapter brings along, for the requests that it answers.
+public final class AdapterTokenizer: Sendable {
+    public let tokenizer: any Tokenizer
+    /// Tokens that end an answer.
+    public let endTokens: Set<Int32>
+
+    init(_ tokenizer: any Tokenizer) {
+        self.tokenizer = tokenizer
+        endTokens = Set(tokenizer.endTokens.compactMap { Int32(exactly: $0) })
+    }
+}
+
+/// The tokenizers of the adapters of one base. Adapters whose files say the same share one; those that
+/// say what the base's files say have none of their own.
+final class TokenizerShelf: Sendable {
+    private struct Holder {
+        weak var tokenizer: AdapterTokenizer?
+    }
+
+    private let base: TokenizerAssets?
+    private let baseDigest: String?
+    /// By digest of what the tokenizer is made of.
+    private let holders = Mutex<[String: Holder]>([:])
+
+    /// - Parameter base: what the base carries; nil where it has no tokenizer.
+    init(base: TokenizerAssets?) {
+        self.base = base
+        baseDigest = base.map(Self.digest)
+    }
+
+    /// - Returns: nil where the base's own tokenizer stands.
+    /// - Throws: `AdapterError.damagedFile` for files that make no tokenizer.
+    func tokenizer(of files: TokenizerFileSet) throws(AdapterError) -> AdapterTokenizer? {
+        guard !files.isEmpty else { return nil }
+        let assets: TokenizerAssets?
+        do { assets = try files.assets(over: base) } catch {
+            throw .damagedFile(error.description)
+        }
+        guard let assets else { return nil }
+        let digest = Self.digest(assets)
+        if digest == baseDigest { return nil }
+        if let known = holders.withLock({ $0[digest]?.tokenizer }) { return known }
+        let made = AdapterTokenizer(try load(assets, files))
+        return holders.withLock { holders in
+            if let known = holders[digest]?.tokenizer { return known }
+            holders = holders.filter { $0.value.tokenizer != nil }
+            holders[digest] = Holder(tokenizer: made)
+            return made
+        }
+    }
+
+    private func load(
+        _ assets: TokenizerAssets, _ files: TokenizerFileSet
+    ) throws(AdapterError) -> any Tokenizer {
+        do { return try TokenizerLoader.load(assets) } catch {
+            // The same vocabulary in a form that isn't read: the base's stands for it.
+            if case .unsupported = error, let base,
+                let additions = try? assets.asAdditions(to: base),
+                let loaded = try? TokenizerLoader.load(additions)
+            {
+                return loaded
+            }
+            throw .damagedFile("\(files.directory): the adapter's tokenizer: \(error.description)")
+        }
+    }
+
+    private static func digest(_ assets: TokenizerAssets) -> String {
+        SHA256.hash(data: assets.canonicalForm).description
+    }
+}

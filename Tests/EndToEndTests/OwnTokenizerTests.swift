@@ -1,0 +1,225 @@
+import Adapters
+import Checkpoints
+import Foundation
+import Kernels
+import StrictJSON
+import Testing
+import Tokenization
+import Transformer
+
+/// Adapters that were saved with a tokenizer or a chat template of their own, against transformers and
+/// PEFT: Tests/Goldens/tokenizers.
+struct OwnTokenizerTests {
+    private static let folder = Checkout.path("Tests/Goldens/tokenizers")
+    private static let pool = GoldenTests.pool
+
+    struct Request: Sendable {
+        let name: String
+        /// `prompt` or `messages`, as JSON.
+        let field: String
+        let value: JSONValue
+        let tokens: [Int]
+        let answer: [Int]
+        let margins: [Double]
+        let text: String
+    }
+
+    private static let requests: [Request] = (try? load()) ?? []
+
+    private static func load() throws -> [Request] {
+        let text = try [UInt8](Data(contentsOf: URL(fileURLWithPath: folder + "/manifest.json")))
+        let cases = try JSONValue(parsing: text).objectValue?["cases"]?.arrayValue ?? []
+        return cases.compactMap(\.objectValue).flatMap { entry in
+            (entry["requests"]?.arrayValue ?? []).compactMap(\.objectValue).map { request in
+                let field = request["prompt"] == nil ? "messages" : "prompt"
+                return Request(
+                    name: entry["name"]?.stringValue ?? "", field: field,
+                    value: request[field] ?? .null,
+                    tokens: GoldenCase.integers(request["tokens"] ?? .null).map(Int.init),
+                    answer: GoldenCase.integers(request["answer"] ?? .null).map(Int.init),
+                    margins: request["margins"]?.arrayValue?.compactMap(\.doubleValue) ?? [],
+                    text: request["text"]?.stringValue ?? "")
+            }
+        }
+    }
+
+    private func registry() throws -> AdapterRegistry {
+        AdapterRegistry(
+            base: try BaseModel.open(path: Self.folder + "/base", pool: Self.pool), pool: Self.pool)
+    }
+
+    private func tokenizer(_ directory: String) throws -> AdapterTokenizer? {
+        let registry = try registry()
+        try registry.load(name: "a", path: directory)
+        return try registry.lease([SelectionEntry(name: "a")]).tokenizer
+    }
+
+    /// A copy of a golden's folder that a test may change.
+    private func copy(of name: String, in directory: TemporaryDirectory) throws -> String {
+        let copy = directory.file(name)
+        try FileManager.default.copyItem(atPath: Self.folder + "/" + name, toPath: copy)
+        return copy
+    }
+
+    private func change(
+        _ file: String, _ body: (inout JSONObject) -> Void
+    ) throws {
+        let url = URL(fileURLWithPath: file)
+        var object = try #require(
+            try JSONValue(parsing: [UInt8](Data(contentsOf: url))).objectValue)
+        body(&object)
+        try Data(JSONValue.object(object).serialized().utf8).write(to: url)
+    }
+
+    @Test func theGoldensAreThere() {
+        #expect(Self.requests.count == 10)
+    }
+
+    @Test(arguments: ["added", "template"])
+    func textBecomesTheTokensOfTransformers(name: String) throws {
+        let own = try #require(try tokenizer(Self.folder + "/" + name)).tokenizer
+        for request in Self.requests where request.name == name {
+            let tokens: [Int]
+            if let text = request.value.stringValue {
+                tokens = try own.encode(text, addingSpecialTokens: true)
+            } else {
+                let messages = try #require(request.value.arrayValue).compactMap(\.objectValue)
+                tokens = try own.encode(
+                    conversation: messages.map {
+                        ChatMessage(
+                            role: $0["role"]?.stringValue ?? "",
+                            content: $0["content"]?.stringValue ?? "")
+                    })
+            }
+            #expect(tokens == request.tokens, "\(name): \(request.value)")
+        }
+        #expect(own.endTokens.contains(name == "added" ? 513 : 2))
+    }
+
+    @Test func oneServerAnswersEachInItsOwnTokens() throws {
+        let adapters = ["added", "template"].flatMap {
+            ["--adapter", "\($0)=\(Self.folder)/\($0)"]
+        }
+        let plain = #""max_tokens":8,"temperature":0,"stream":false,"ignore_eos":true"#
+        var lines = Self.requests.enumerated().map { index, request in
+            #"{"id":\#(index),"\#(request.field)":\#(request.value.serialized()),"#
+                + #""adapter":"\#(request.name)",\#(plain)}"#
+        }
+        // The base's own requests are read by its own tokenizer, which has none of these tokens.
+        let text = #""prompt":"A §§ contract<|law|> is""#
+        lines.append(#"{"id":100,\#(text),\#(plain)}"#)
+        lines.append(#"{"id":101,"tokens":[1,2],"adapter":{"added":1,"template":1},\#(plain)}"#)
+        lines.append(#"{"id":102,"tokens":[1,514],"adapter":"template",\#(plain)}"#)
+        let events = try GraftProcess.serve(
+            ["--base", Self.folder + "/base"] + adapters, lines)
+        for (index, request) in Self.requests.enumerated() {
+            let done = try #require(events.done(index), "\(events.of(index).first as Any)")
+            #expect(
+                done["usage"]?.objectValue?["prompt_tokens"]?.intValue == request.tokens.count)
+            let sure = request.margins.firstIndex { $0 < 4e-3 } ?? request.answer.count
+            #expect(Array(done.tokens.prefix(sure)) == Array(request.answer.prefix(sure)))
+            if sure == request.answer.count, !request.text.contains("\u{FFFD}") {
+                #expect(
+                    done["text"]?.stringValue?.trimmingPrefix(" ")
+                        == request.text.trimmingPrefix(" "))
+            }
+        }
+        #expect(
+            events.done(100)?["usage"]?.objectValue?["prompt_tokens"]?.intValue
+                == Self.requests.first {
+                    $0.name == "template" && $0.value.stringValue == "A §§ contract<|law|> is"
+                }?.tokens.count)
+        let refusal = events.of(101).first
+        #expect(
+            refusal?["message"]?.stringValue
+                == "adapters 'added' and 'template' were saved with different tokenizers or chat "
+                + "templates, and a request has one: drop one of them")
+        #expect(
+            events.of(102).first?["message"]?.stringValue?
+                .contains("token 514; the vocabulary has ids 0…511") == true)
+    }
+
+    @Test func filesThatSayTheSameShareOneTokenizer() throws {
+        let directory = try TemporaryDirectory()
+        let other = try copy(of: "added", in: directory)
+        try change(other + "/tokenizer.json") {
+            $0["padding"] = .object(["direction": .string("Left")])
+        }
+        try change(other + "/tokenizer_config.json") { $0["model_max_length"] = .integer(7) }
+        let registry = try registry()
+        try registry.load(name: "a", path: Self.folder + "/added")
+        try registry.load(name: "b", path: other)
+        let first = try registry.lease([SelectionEntry(name: "a")])
+        let second = try registry.lease([SelectionEntry(name: "b")])
+        let own = try #require(first.tokenizer)
+        #expect(second.tokenizer === own)
+        #expect(first.key != second.key)
+    }
+
+    @Test func theBasesOwnFilesMakeNoOther() throws {
+        let directory = try TemporaryDirectory()
+        let adapter = try copy(of: "template", in: directory)
+        try FileManager.default.removeItem(atPath: adapter + "/chat_template.jinja")
+        for name in ["tokenizer.model", "tokenizer_config.json"] {
+            try FileManager.default.copyItem(
+                atPath: Self.folder + "/base/" + name, toPath: adapter + "/" + name)
+        }
+        #expect(try tokenizer(adapter) == nil)
+    }
+
+    @Test func packingKeepsTheTokenizer() throws {
+        let directory = try TemporaryDirectory()
+        let packed = directory.file("added.lora")
+        let report = try AdapterPacking.pack(from: Self.folder + "/added", to: packed)
+        let registry = try registry()
+        #expect(try registry.load(name: "d", path: Self.folder + "/added").hash == report.hash)
+        #expect(try registry.load(name: "l", path: packed).hash == report.hash)
+        let lease = try registry.lease([SelectionEntry(name: "l")])
+        let text = try #require(Self.requests.first { $0.name == "added" })
+        #expect(
+            try lease.tokenizer?.tokenizer.encode(
+                text.value.stringValue ?? "", addingSpecialTokens: true) == text.tokens)
+    }
+
+    @Test func aTokenizerIsPartOfTheIdentity() throws {
+        let directory = try TemporaryDirectory()
+        let adapter = try copy(of: "template", in: directory)
+        let registry = try registry()
+        let before = try registry.load(name: "a", path: adapter).hash
+        try Data("{{ '[INST] ' + message['content'] + ' [/INST]' }}".utf8).write(
+            to: URL(fileURLWithPath: adapter + "/chat_template.jinja"))
+        #expect(try registry.load(name: "a", path: adapter).hash != before)
+    }
+
+    @Test(arguments: [
+        ("tokenizer.json", "{", "tokenizer.json: not JSON"),
+        ("tokenizer.json", #"{"model":{"type":"WordPiece"}}"#, "tokenizer model"),
+        ("chat_template.jinja", "\u{FFFD}", "not UTF-8"),
+        ("tokenizer_config.json", "[]", "must hold a JSON object, found an array"),
+        ("added_tokens.json", #"{"x":700}"#, "the next free id is 512"),
+    ])
+    func whatIsNoTokenizerIsRefused(name: String, text: String, reason: String) throws {
+        let directory = try TemporaryDirectory()
+        let adapter = try copy(of: "template", in: directory)
+        // Bytes that are no UTF-8 in place of the replacement character.
+        let bytes = text == "\u{FFFD}" ? [0xFF, 0xFE] : [UInt8](text.utf8)
+        try Data(bytes).write(to: URL(fileURLWithPath: adapter + "/" + name))
+        let error = #expect(throws: AdapterError.self) { try tokenizer(adapter) }
+        #expect(error?.description.contains(reason) == true, "\(error as Any)")
+        #expect(error?.description.contains(adapter) == true, "\(error as Any)")
+    }
+
+    @Test func tokensWithoutRowsAreSaid() throws {
+        let directory = try TemporaryDirectory()
+        let adapter = try copy(of: "template", in: directory)
+        try Data(#"{"[PAD]": 512}"#.utf8).write(
+            to: URL(fileURLWithPath: adapter + "/added_tokens.json"))
+        let listing = try registry().load(name: "a", path: adapter)
+        #expect(
+            listing.warnings.contains {
+                $0.hasSuffix(
+                    "the adapter's tokenizer has 513 tokens and the embedding 512 rows: text with the "
+                        + "further tokens is refused")
+            }, "\(listing.warnings)")
+    }
+}
