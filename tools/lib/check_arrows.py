@@ -15,7 +15,9 @@ ALLOWED = {
     "Checkpoints": {"StrictJSON"},
     "Tokenization": {"CSentencePiece", "CPCRE2", "StrictJSON", "Checkpoints"},
     "Transformer": {"Kernels", "Checkpoints", "StrictJSON"},
-    "Adapters": {"Transformer", "Checkpoints", "Kernels", "StrictJSON", "CPCRE2", "Crypto"},
+    "Adapters": {
+        "Transformer", "Tokenization", "Checkpoints", "Kernels", "StrictJSON", "CPCRE2", "Crypto",
+    },
     "Engine": {"Transformer", "Adapters", "Kernels", "DequeModule"},
     "Serving": {"Engine", "Adapters", "Tokenization", "StrictJSON", "Logging"},
     "Transports": {"Serving", "Logging", "NIOCore", "NIOPosix"},
