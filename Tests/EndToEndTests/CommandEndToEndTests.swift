@@ -119,6 +119,16 @@ struct CommandEndToEndTests {
         #expect(report["threads"]?.intValue == 2)
         #expect(report["weight_type"]?.stringValue == (type == "q8" ? "Q8_0" : "Q4_1"))
         #expect((report["peak_rss_bytes"]?.intValue ?? 0) > 1 << 20)
+        #expect(report["merged"]?.boolValue == false)
+    }
+
+    @Test func benchMergesFirstWhereAsked() throws {
+        let report = try GraftProcess.run([
+            "bench", "--json", "--base", base, "--adapter", law, "--prompt", "8", "--generate", "4",
+            "--repeat", "1", "--merged",
+        ]).events()[0]
+        #expect(report["merged"]?.boolValue == true)
+        #expect((report["decode_tokens_per_second"]?.doubleValue ?? 0) > 0)
     }
 
     @Test func runComparesSideBySide() throws {

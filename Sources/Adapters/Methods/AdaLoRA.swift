@@ -11,12 +11,12 @@ internal import Transformer
 /// y += B (E ⊙ A x) · scaling / (rank before pruning + 1e-5)
 ///
 /// **Source**: arXiv 2303.10512; PEFT 0.21.
-enum AdaLoRA {
+enum AdaLoRA: LinearTuner {
     private static let a = TensorPart(".lora_A")
     private static let b = TensorPart(".lora_B")
     private static let e = TensorPart(".lora_E")
 
-    private struct Settings {
+    struct Settings {
         /// The rank that training began with; PEFT divides by it whatever is left.
         let initialRank: Int
         let alpha: Double
@@ -24,29 +24,19 @@ enum AdaLoRA {
         let ranks: [String: Int]
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "AdaLoRA", parts: [a, b, e],
-            trainingOnly: [
-                "alpha_pattern", "beta1", "beta2", "deltaT", "init_lora_weights", "lora_dropout",
-                "orth_reg_weight", "qalora_group_size", "r", "target_r", "tfinal", "tinit",
-                "total_step", "use_rslora", "megatron_core", "loftq_config", "eva_config",
-                "corda_config", "lora_ga_config",
-            ],
-            unsupported: [("use_dora", "AdaLoRA has no magnitudes")],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
-    }
+    static let name = "AdaLoRA"
+    static let parts: [TensorPart] = [a, b, e]
+    static let trainingOnly: Set<String> = [
+        "alpha_pattern", "beta1", "beta2", "deltaT", "init_lora_weights", "lora_dropout",
+        "orth_reg_weight", "qalora_group_size", "r", "target_r", "tfinal", "tinit",
+        "total_step", "use_rslora", "megatron_core", "loftq_config", "eva_config",
+        "corda_config", "lora_ga_config",
+    ]
+    static let unsupported: [(name: String, reason: String)] = [
+        ("use_dora", "AdaLoRA has no magnitudes")
+    ]
 
-    private static func settings(
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let name = "rank_pattern"
@@ -70,7 +60,7 @@ enum AdaLoRA {
             ranks: ranks)
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

@@ -13,33 +13,22 @@ internal import Transformer
 /// decides between `boft_n_butterfly_factor` and 1.
 ///
 /// **Source**: BOFT, arXiv 2311.06243; PEFT 0.21.
-enum BOFT {
+enum BOFT: LinearTuner {
     private static let rotation = TensorPart(".boft_R")
     private static let scale = TensorPart(".boft_s")
 
-    private struct Settings {
+    struct Settings {
         /// 0 where the number of blocks decides.
         let blockSize: Int
         let blockCount: Int
         let layerCount: Int
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "BOFT", parts: [rotation, scale], trainingOnly: ["boft_dropout"],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
-    }
+    static let name = "BOFT"
+    static let parts: [TensorPart] = [rotation, scale]
+    static let trainingOnly: Set<String> = ["boft_dropout"]
 
-    private static func settings(
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let limit = LoRASettings.rankLimit
@@ -60,7 +49,7 @@ enum BOFT {
             blockSize: blockSize, blockCount: blockCount, layerCount: layerCount ?? 1)
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

@@ -10,41 +10,35 @@ internal import Transformer
 /// All of it but W is a product of rank columns: Q (s R − Sᵀ W).
 ///
 /// **Source**: PEFT 0.21; PaRa, arXiv 2502.14617.
-enum DEFT {
+enum DEFT: LinearTuner {
     private static let directions = TensorPart(".deft_P")
     private static let injection = TensorPart(".deft_R")
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let alpha: Double?
         let isOrthogonal: Bool
         let onlyTakes: Bool
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "DEFT", parts: [directions, injection],
-            trainingOnly: ["deft_dropout", "init_scale"],
-            settings: { (configuration) throws(AdapterError) in
-                let rank = try configuration.optionalCount(
-                    "r", limit: AdapterConfiguration.rankLimit)
-                let alpha = try configuration.number("alpha", standard: 0)
-                let method = try configuration.choice(
-                    "decomposition_method", ["relu", "qr"], standard: "relu")
-                return Settings(
-                    rank: rank ?? 8, alpha: alpha == 0 ? nil : alpha, isOrthogonal: method == "qr",
-                    onlyTakes: try configuration.flag("para"))
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "DEFT"
+    static let parts: [TensorPart] = [directions, injection]
+    static let trainingOnly: Set<String> = ["deft_dropout", "init_scale"]
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> Settings {
+        let rank = try configuration.optionalCount(
+            "r", limit: AdapterConfiguration.rankLimit)
+        let alpha = try configuration.number("alpha", standard: 0)
+        let method = try configuration.choice(
+            "decomposition_method", ["relu", "qr"], standard: "relu")
+        return Settings(
+            rank: rank ?? 8, alpha: alpha == 0 ? nil : alpha, isOrthogonal: method == "qr",
+            onlyTakes: try configuration.flag("para"))
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

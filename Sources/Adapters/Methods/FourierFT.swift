@@ -7,31 +7,19 @@ internal import Transformer
 /// The matrix is the real part of the inverse two-dimensional transform, times `scaling`.
 ///
 /// **Source**: arXiv 2405.03003; PEFT 0.21.
-enum FourierFT {
+enum FourierFT: LinearTuner {
     private static let spectrum = TensorPart(".fourierft_spectrum")
 
-    private struct Settings {
+    struct Settings {
         let seed: UInt64
         let scaling: Float
         let counts: ModuleValues<Int>
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "FourierFT", parts: [spectrum],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
-    }
+    static let name = "FourierFT"
+    static let parts: [TensorPart] = [spectrum]
 
-    private static func settings(
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let limit = 1 << 31
@@ -45,7 +33,7 @@ enum FourierFT {
             scaling: Float(try configuration.number("scaling", standard: 150)), counts: counts)
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

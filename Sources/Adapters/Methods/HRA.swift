@@ -9,32 +9,26 @@ internal import Transformer
 ///
 /// **Source**: HRA, arXiv 2405.17484; the product of reflections after C. Bischof and C. Van Loan,
 /// "The WY representation for products of Householder matrices", 1987; PEFT 0.21.
-enum HRA {
+enum HRA: LinearTuner {
     private static let vectors = TensorPart(".hra_u")
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let orthogonalizes: Bool
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "HRA", parts: [vectors],
-            settings: { (configuration) throws(AdapterError) in
-                Settings(
-                    rank: try configuration.optionalCount("r", limit: LoRASettings.rankLimit) ?? 8,
-                    orthogonalizes: try configuration.flag("apply_GS"))
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "HRA"
+    static let parts: [TensorPart] = [vectors]
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> Settings {
+        Settings(
+            rank: try configuration.optionalCount("r", limit: LoRASettings.rankLimit) ?? 8,
+            orthogonalizes: try configuration.flag("apply_GS"))
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

@@ -7,26 +7,21 @@ internal import Transformer
 /// y = W (l ⊙ x) + b, or l ⊙ (W x + b).
 ///
 /// **Source**: arXiv 2205.05638; PEFT 0.21.
-enum IA3 {
+enum IA3: LinearTuner {
     private static let factors = TensorPart(".ia3_l")
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "(IA)³", parts: [factors], trainingOnly: ["init_ia3_weights"],
-            settings: { (configuration) throws(AdapterError) in
-                try FeedForward(&configuration)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "(IA)³"
+    static let parts: [TensorPart] = [factors]
+    static let trainingOnly: Set<String> = ["init_ia3_weights"]
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> FeedForward {
+        try FeedForward(&configuration)
     }
 
     /// Which modules have factors of their inputs.
-    private struct FeedForward {
+    struct FeedForward {
         private let matcher: ModuleMatcher?
         private let endings: [String]
 
@@ -52,7 +47,7 @@ enum IA3 {
         }
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ feedForward: FeedForward, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

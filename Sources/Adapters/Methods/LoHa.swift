@@ -9,27 +9,23 @@ internal import Transformer
 /// whole is of rank · rank: a low-rank operator, unless the matrix itself is smaller.
 ///
 /// **Source**: FedPara, arXiv 2108.06098; LyCORIS, arXiv 2309.14859; PEFT 0.21.
-enum LoHa {
+enum LoHa: LinearTuner {
     private static let outputs = [TensorPart(".hada_w1_a"), TensorPart(".hada_w2_a")]
     private static let inputs = [TensorPart(".hada_w1_b"), TensorPart(".hada_w2_b")]
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "LoHa", parts: outputs + inputs,
-            trainingOnly: ["module_dropout", "rank_dropout", "use_effective_conv2d"],
-            settings: { (configuration) throws(AdapterError) in
-                try RankSettings(&configuration, rank: 8, alpha: 8)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "LoHa"
+    static let parts = outputs + inputs
+    static let trainingOnly: Set<String> = [
+        "module_dropout", "rank_dropout", "use_effective_conv2d",
+    ]
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> RankSettings {
+        try RankSettings(&configuration, rank: 8, alpha: 8)
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: RankSettings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

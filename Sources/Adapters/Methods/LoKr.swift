@@ -11,30 +11,24 @@ internal import Transformer
 /// file says.
 ///
 /// **Source**: LyCORIS, arXiv 2309.14859; PEFT 0.21.
-enum LoKr {
+enum LoKr: LinearTuner {
     private static let left = Factor("lokr_w1")
     private static let right = Factor("lokr_w2")
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "LoKr", parts: left.parts + right.parts,
-            trainingOnly: [
-                "decompose_both", "decompose_factor", "module_dropout", "rank_dropout",
-                "rank_dropout_scale", "use_effective_conv2d",
-            ],
-            settings: { (configuration) throws(AdapterError) in
-                try RankSettings(&configuration, rank: 8, alpha: 8)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "LoKr"
+    static let parts = left.parts + right.parts
+    static let trainingOnly: Set<String> = [
+        "decompose_both", "decompose_factor", "module_dropout", "rank_dropout",
+        "rank_dropout_scale", "use_effective_conv2d",
+    ]
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> RankSettings {
+        try RankSettings(&configuration, rank: 8, alpha: 8)
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: RankSettings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

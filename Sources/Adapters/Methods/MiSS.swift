@@ -9,37 +9,26 @@ internal import Transformer
 ///         [outputs / rank, rank, rank] "bat": W' = W + W block + block, in squares of W
 ///
 /// **Source**: arXiv 2409.15371; PEFT 0.21.
-enum MiSS {
+enum MiSS: LinearTuner {
     private static let block = TensorPart(".miss_block")
 
-    private enum Form {
+    enum Form {
         case folded
         /// With the width of the repeated block.
         case mini(Int)
         case bat
     }
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let form: Form
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "MiSS", parts: [block], trainingOnly: ["miss_dropout"],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
-    }
+    static let name = "MiSS"
+    static let parts: [TensorPart] = [block]
+    static let trainingOnly: Set<String> = ["miss_dropout"]
 
-    private static func settings(
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let limit = AdapterConfiguration.rankLimit
@@ -57,7 +46,7 @@ enum MiSS {
         return Settings(rank: rank, form: form)
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

@@ -12,7 +12,7 @@ internal import Transformer
 /// side began with for every decoder; ΔW = scaling · B hᵀ. As W is frozen, h is known at load.
 ///
 /// **Source**: arXiv 2410.01870; PEFT 0.21.
-enum PEANuT {
+enum PEANuT: LinearTuner {
     private static let a = TensorPart(".peanut_A.weight")
     private static let b = TensorPart(".peanut_B.weight")
     private static let depthLimit = 64
@@ -25,30 +25,18 @@ enum PEANuT {
         TensorPart(".peanut_decoders.\(index).weight")
     }
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let depth: Int
         let scaling: Float
         let function: ActivationFunction
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "PEANuT",
-            parts: [a, b] + (0..<depthLimit).flatMap { [encoder($0), decoder($0)] },
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
-    }
+    static let name = "PEANuT"
+    static let parts: [TensorPart] =
+        [a, b] + (0..<depthLimit).flatMap { [encoder($0), decoder($0)] }
 
-    private static func settings(
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         var depth = 0
@@ -68,7 +56,7 @@ enum PEANuT {
             scaling: Float(try configuration.number("scaling", standard: 1)), function: function)
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

@@ -12,37 +12,25 @@ internal import Transformer
 /// outputs of a pair, road_2 one an output, road_4 one each for c and s.
 ///
 /// **Source**: arXiv 2409.00119; PEFT 0.21.
-enum RoAd {
+enum RoAd: LinearTuner {
     private static let angles = TensorPart(".road_theta")
     private static let lengths = TensorPart(".road_alpha")
 
-    private enum Variant: String {
+    enum Variant: String {
         case one = "road_1"
         case two = "road_2"
         case four = "road_4"
     }
 
-    private struct Settings {
+    struct Settings {
         let variant: Variant
         let groupSize: Int
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "RoAd", parts: [angles, lengths],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
-    }
+    static let name = "RoAd"
+    static let parts: [TensorPart] = [angles, lengths]
 
-    private static func settings(
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let text = try configuration.text("variant") ?? Variant.one.rawValue
@@ -58,7 +46,7 @@ enum RoAd {
         return Settings(variant: variant, groupSize: size)
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

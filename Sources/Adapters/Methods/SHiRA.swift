@@ -6,26 +6,21 @@ internal import Transformer
 ///     base_model.model.<module>.shira_weight     [r · (inputs + outputs)]
 ///
 /// **Source**: arXiv 2406.13175; PEFT 0.21.
-enum SHiRA {
+enum SHiRA: LinearTuner {
     private static let places = TensorPart(".shira_indices")
     private static let values = TensorPart(".shira_weight")
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "SHiRA", parts: [places, values], trainingOnly: ["mask_type", "random_seed"],
-            settings: { (configuration) throws(AdapterError) in
-                try configuration.optionalCount("r", limit: LoRASettings.rankLimit) ?? 32
-            },
-            add: { (slot, rank, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, rank, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "SHiRA"
+    static let parts: [TensorPart] = [places, values]
+    static let trainingOnly: Set<String> = ["mask_type", "random_seed"]
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> Int {
+        try configuration.optionalCount("r", limit: LoRASettings.rankLimit) ?? 32
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ rank: Int, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

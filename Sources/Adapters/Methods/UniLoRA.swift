@@ -10,14 +10,14 @@ internal import Transformer
 /// `proj_seed`, and its factor is 1 / √(entries that take this value).
 ///
 /// **Source**: arXiv 2506.00799; PEFT 0.21.
-enum UniLoRA {
+enum UniLoRA: LinearTuner {
     private static let indicesA = TensorPart(".unilora_indices_A")
     private static let indicesB = TensorPart(".unilora_indices_B")
     private static let scalesA = TensorPart(".unilora_scales_A")
     private static let scalesB = TensorPart(".unilora_scales_B")
-    private static let shared = "base_model.unilora_theta_d"
+    private static let theta = "base_model.unilora_theta_d"
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let length: Int
         let seed: UInt64
@@ -27,36 +27,28 @@ enum UniLoRA {
         var entries: [LinearSlot: (a: [Float], b: [Float])] = [:]
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "Uni-LoRA", parts: [indicesA, indicesB, scalesA, scalesB], shared: [shared],
-            trainingOnly: ["init_theta_d_bound", "unilora_dropout"],
-            settings: { (configuration) throws(AdapterError) in
-                let rank = try configuration.optionalCount(
-                    "r", limit: AdapterConfiguration.rankLimit)
-                let length = try configuration.optionalCount("theta_d_length", limit: 1 << 31)
-                return Settings(
-                    rank: rank ?? 4, length: length ?? 256,
-                    seed: try configuration.seed("proj_seed", standard: 42),
-                    savesIndices: try configuration.flag("save_indices"))
-            },
-            prepare: { (settings, compiler) throws(AdapterError) in
-                try prepare(&settings, &compiler)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "Uni-LoRA"
+    static let parts: [TensorPart] = [indicesA, indicesB, scalesA, scalesB]
+    static let shared: Set<String> = [theta]
+    static let trainingOnly: Set<String> = ["init_theta_d_bound", "unilora_dropout"]
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> Settings {
+        let rank = try configuration.optionalCount(
+            "r", limit: AdapterConfiguration.rankLimit)
+        let length = try configuration.optionalCount("theta_d_length", limit: 1 << 31)
+        return Settings(
+            rank: rank ?? 4, length: length ?? 256,
+            seed: try configuration.seed("proj_seed", standard: 42),
+            savesIndices: try configuration.flag("save_indices"))
     }
 
-    private static func prepare(
+    static func prepare(
         _ settings: inout Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let tensor = try compiler.tensors.requireShared(
-            shared, reason: "all factors take their values from it")
+            theta, reason: "all factors take their values from it")
         try compiler.check(
             tensor, shape: [settings.length],
             reason: "'theta_d_length' is \(settings.length)")
@@ -95,7 +87,7 @@ enum UniLoRA {
         return indices
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let shape = compiler.slots.shape(of: linear)

@@ -13,7 +13,7 @@ internal import Transformer
 /// of logits; of the weights the last is left out: they add up to 1.
 ///
 /// **Source**: arXiv 2405.15179; PEFT 0.21.
-enum VBLoRA {
+enum VBLoRA: LinearTuner {
     private static let bank = "base_model.vblora_vector_bank"
     private static let factors = ["A", "B"].map(Factor.init)
 
@@ -31,7 +31,7 @@ enum VBLoRA {
         var parts: [TensorPart] { [logits, indices, weights] }
     }
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let vectorCount: Int
         let length: Int
@@ -41,28 +41,22 @@ enum VBLoRA {
         var vectors: [Float] = []
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "VB-LoRA", parts: factors.flatMap(\.parts), shared: [bank],
-            trainingOnly: ["init_logits_std", "init_vector_bank_bound", "vblora_dropout"],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            prepare: { (settings, compiler) throws(AdapterError) in
-                settings.vectors = try compiler.sharedFloats(
-                    bank, shape: [settings.vectorCount, settings.length],
-                    reason: "'num_vectors' and 'vector_length' say so")
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "VB-LoRA"
+    static let parts = factors.flatMap(\.parts)
+    static let shared: Set<String> = [bank]
+    static let trainingOnly: Set<String> = [
+        "init_logits_std", "init_vector_bank_bound", "vblora_dropout",
+    ]
+
+    static func prepare(
+        _ settings: inout Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        settings.vectors = try compiler.sharedFloats(
+            bank, shape: [settings.vectorCount, settings.length],
+            reason: "'num_vectors' and 'vector_length' say so")
     }
 
-    private static func settings(
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let limit = 1 << 20
@@ -75,7 +69,7 @@ enum VBLoRA {
             savesChosen: try configuration.flag("save_only_topk_weights"))
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

@@ -11,10 +11,10 @@ internal import Transformer
 /// and the filters of the rows in use.
 ///
 /// **Source**: arXiv 2505.12532; PEFT 0.21.
-enum WaveFT {
+enum WaveFT: LinearTuner {
     private static let spectrum = TensorPart(".waveft_spectrum")
 
-    private struct Settings {
+    struct Settings {
         let seed: UInt64
         let scaling: Float
         /// nil: coefficients are the matrix itself.
@@ -35,29 +35,20 @@ enum WaveFT {
         }
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "WaveFT", parts: [spectrum],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            prepare: { (settings, compiler) throws(AdapterError) in
-                for linear in try compiler.targetedLinearSlots() {
-                    let shape = compiler.slots.shape(of: linear)
-                    settings.weightCount += shape.outputCount * shape.inputCount
-                    settings.moduleCount += 1
-                }
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "WaveFT"
+    static let parts: [TensorPart] = [spectrum]
+
+    static func prepare(
+        _ settings: inout Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        for linear in try compiler.targetedLinearSlots() {
+            let shape = compiler.slots.shape(of: linear)
+            settings.weightCount += shape.outputCount * shape.inputCount
+            settings.moduleCount += 1
+        }
     }
 
-    private static func settings(
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let limit = 1 << 31
@@ -92,7 +83,7 @@ enum WaveFT {
             name, .string(family), expected: "db1 to db10, sym2 to sym10, or coif1 to coif3")
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

@@ -23,6 +23,7 @@ struct BenchCommand: ParsableCommand {
     @OptionGroup var options: BaseOptions
     @Option(name: .customLong("adapter"), help: AdapterOption.help)
     var adapters: [AdapterOption] = []
+    @Flag(help: "Merge each adapter first, as live merging does.") var merged = false
     @Option(help: "Tokens of each prompt.") var prompt = 512
     @Option(help: "Tokens that each sequence generates.") var generate = 128
     @Option(help: "Sequences at once.") var batch = 1
@@ -70,8 +71,12 @@ struct BenchCommand: ParsableCommand {
             let adapter = try AdapterReader.read(
                 name: option.name, path: option.path, slots: base.slots, base: base,
                 options: AdapterOptions(strict: false), pool: pool)
+            let operators =
+                merged
+                ? try adapter.operators.merged(
+                    name: option.name, into: base, weight: 1, pool: pool) : adapter.operators
             return try AdapterPlan(
-                [SelectedOperators(name: option.name, operators: adapter.operators, weight: 1)],
+                [SelectedOperators(name: option.name, operators: operators, weight: 1)],
                 slots: base.slots)
         }
     }
@@ -89,7 +94,7 @@ struct BenchCommand: ParsableCommand {
             "weight_type": .string(base.weightType.rawValue),
             "load_seconds": .number(loadSeconds.rounded(toPlaces: 4)),
             "peak_rss_bytes": .integer(Int64(peakResidentByteCount())),
-            "adapters": .integer(Int64(adapters.count)),
+            "adapters": .integer(Int64(adapters.count)), "merged": .bool(merged),
             "instruction_set": .string(InstructionSet.current.rawValue),
             "read_gigabytes_per_second": .number((limits.readBandwidth / 1e9).rounded(toPlaces: 2)),
             "peak_gigaoperations_per_second": .number(
