@@ -15,6 +15,17 @@ static void GK(soften)(float *scores, size_t columns, size_t prefix_columns, siz
     GK(scale)(scores, 1.0f / sum, columns);
 }
 
+/* Where a head's keys lie in a page; its values follow them. */
+static const float *page_keys(const gk_attention_tile *t, size_t prefix_pages, size_t page) {
+    return (page < prefix_pages ? t->prefix_pages[page] : t->pages[page - prefix_pages]) +
+           t->head_offset;
+}
+
+/* Asks for memory that is used soon. Pages lie far apart, where no hardware looks ahead. */
+static void look_ahead(const float *start, size_t count) {
+    for (size_t i = 0; i < count; i += 16) __builtin_prefetch(start + i);
+}
+
 static void GK(attention)(const gk_attention_tile *t) {
     size_t dimension = t->head_dimension, padded = (dimension + LANES - 1) / LANES * LANES;
     size_t rows = t->positions * t->group;
@@ -29,8 +40,9 @@ static void GK(attention)(const gk_attention_tile *t) {
                t->queries + row / t->group * t->query_stride + row % t->group * dimension,
                dimension * sizeof(float));
     for (size_t page = 0; page < pages; page++) {
-        const float *keys = (page < prefix_pages ? t->prefix_pages[page]
-                                                 : t->pages[page - prefix_pages]) + t->head_offset;
+        const float *keys = page_keys(t, prefix_pages, page);
+        if (page + 1 < pages)
+            look_ahead(page_keys(t, prefix_pages, page + 1), dimension * GK_PAGE);
         panel_product(rows, dimension, queries, dimension, keys, GK_PAGE, scores + page * GK_PAGE,
                       columns, 0);
     }
@@ -39,9 +51,10 @@ static void GK(attention)(const gk_attention_tile *t) {
                    t->visible + row / t->group, t->scale);
     memset(sums, 0, rows * padded * sizeof(float));
     for (size_t page = 0; page < pages; page++) {
-        const float *values = (page < prefix_pages ? t->prefix_pages[page]
-                                                   : t->pages[page - prefix_pages]) +
-                              t->head_offset + dimension * GK_PAGE;
+        const float *values = page_keys(t, prefix_pages, page) + dimension * GK_PAGE;
+        if (page + 1 < pages)
+            look_ahead(page_keys(t, prefix_pages, page + 1) + dimension * GK_PAGE,
+                       padded * GK_PAGE);
         for (size_t lane = 0; lane < padded; lane += LANES)
             panel_product(rows, GK_PAGE, scores + page * GK_PAGE, columns, values + lane, padded,
                           sums + lane, padded, 1);
