@@ -30,7 +30,7 @@ final class TokenizerShelf: Sendable {
     /// - Parameter base: what the base carries; nil where it has no tokenizer.
     init(base: TokenizerAssets?) {
         self.base = base
-        baseDigest = base.map(Self.digest)
+        baseDigest = base.map { Self.digest($0, beside: $0) }
     }
 
     /// - Returns: nil where the base's own tokenizer stands.
@@ -42,7 +42,7 @@ final class TokenizerShelf: Sendable {
             throw .damagedFile(error.description)
         }
         guard let assets else { return nil }
-        let digest = Self.digest(assets)
+        let digest = Self.digest(assets, beside: base)
         if digest == baseDigest { return nil }
         if let known = holders.withLock({ $0[digest]?.tokenizer }) { return known }
         let made = AdapterTokenizer(try load(assets, files))
@@ -69,7 +69,9 @@ final class TokenizerShelf: Sendable {
         }
     }
 
-    private static func digest(_ assets: TokenizerAssets) -> String {
-        SHA256.hash(data: assets.canonicalForm).description
+    private static func digest(
+        _ assets: TokenizerAssets, beside base: TokenizerAssets?
+    ) -> String {
+        SHA256.hash(data: assets.canonicalForm(beside: base)).description
     }
 }

@@ -38,7 +38,9 @@ struct ModuleMatcher {
 
     /// True when `name` is the module's name or its end after a dot.
     static func names(_ name: String, _ module: String) -> Bool {
-        module == name || module.hasSuffix("." + name)
+        guard module.utf8.count > name.utf8.count else { return module == name }
+        let ending = module.utf8.suffix(name.utf8.count + 1)
+        return ending.first == UInt8(ascii: ".") && ending.dropFirst().elementsEqual(name.utf8)
     }
 }
 

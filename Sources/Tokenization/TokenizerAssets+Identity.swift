@@ -11,16 +11,14 @@ extension TokenizerAssets {
 
     /// Everything that the tokenizer is made of, as text with lengths in front: equal for files that
     /// differ only in what trainers leave behind, such as padding and truncation.
-    public var canonicalForm: [UInt8] {
+    ///
+    /// - Parameter base: whose vocabulary is not spelled out.
+    public func canonicalForm(beside base: TokenizerAssets?) -> [UInt8] {
         var form: [UInt8] = []
         func add(_ part: [UInt8]) {
             form += Array("\(part.count):".utf8) + part
         }
-        switch vocabulary {
-        case .sentencePiece(let model): add(model)
-        case .tokenizerJSON(let text): add(Self.withoutPadding(text))
-        case .gguf(let vocabulary): add(Array("\(vocabulary)".utf8))
-        }
+        add(vocabulary == base?.vocabulary ? [] : vocabularyForm(beside: base))
         add(Array((chatTemplate ?? "").utf8))
         add(Array(configurationEndTokens.sorted().description.utf8))
         add(Self.text(addedTokens ?? [:]))
@@ -100,6 +98,19 @@ extension TokenizerAssets {
             return [byte]
         }
         return Array(piece.replacing("▁", with: " ").utf8)
+    }
+
+    private func vocabularyForm(beside base: TokenizerAssets?) -> [UInt8] {
+        switch vocabulary {
+        case .sentencePiece(let model): return model
+        case .gguf(let vocabulary): return Array("\(vocabulary)".utf8)
+        case .tokenizerJSON(let text):
+            let own = Self.withoutPadding(text)
+            guard case .tokenizerJSON(let others) = base?.vocabulary,
+                Self.withoutPadding(others) == own
+            else { return own }
+            return []
+        }
     }
 
     private static func withoutPadding(_ text: [UInt8]) -> [UInt8] {

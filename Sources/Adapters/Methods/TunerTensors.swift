@@ -129,7 +129,7 @@ struct TunerTensors {
             throw unknown(tensor, "PEFT's names begin with '\(Self.prefix)'")
         }
         let name = tensor.name.dropFirst(Self.prefix.count)
-        guard let part = known.first(where: { name.hasSuffix($0.suffix) }) else {
+        guard let part = known.first(where: { name.utf8.ends(with: $0.suffix.utf8) }) else {
             throw unknown(tensor, foreignReason())
         }
         let module = String(name.dropLast(part.suffix.utf8.count))
@@ -155,5 +155,12 @@ struct TunerTensors {
             return "it is for layer \(layer), the base has layers 0 to \(slots.layerCount - 1)"
         }
         return "the base has no module '\(module)'"
+    }
+}
+
+extension Substring.UTF8View {
+    /// Byte by byte, where `hasSuffix` goes by characters: names are compared by the thousand.
+    fileprivate func ends(with ending: String.UTF8View) -> Bool {
+        suffix(ending.count).elementsEqual(ending)
     }
 }
