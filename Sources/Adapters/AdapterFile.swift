@@ -106,7 +106,9 @@ struct AdapterFile: Sendable {
         _ path: String, _ reader: FileReader, _ extent: Extent
     ) throws(AdapterError) -> AdapterFile {
         if try reader.isPickle(path) { throw .pickle(path: path) }
-        if try ForeignAdapter.isGGUF(path, reader) { return try ForeignAdapter.gguf(path, reader) }
+        if try ForeignAdapter.isGGUF(path, reader) {
+            return try ForeignAdapter.gguf(path, reader, extent)
+        }
         let content = try extent.content(path, reader)
         guard let text = content.metadata[configurationKey] else {
             if let foreign = try ForeignAdapter.open(content, reader) { return foreign }
@@ -127,10 +129,12 @@ struct AdapterFile: Sendable {
     /// An adapter of another format, said in PEFT's terms.
     ///
     /// - Parameter file: where it lies, for messages.
-    init(_ adapter: PEFTAdapter, file: String) throws(AdapterError) {
+    init(
+        _ adapter: PEFTAdapter, file: String, extent: Extent = .whole
+    ) throws(AdapterError) {
         try self.init(
             configurationText: Array(JSONValue.object(adapter.configuration).serialized().utf8),
-            configurationFile: file, tensorFile: file, tensors: adapter.tensors, extent: .whole)
+            configurationFile: file, tensorFile: file, tensors: adapter.tensors, extent: extent)
     }
 
     private init(
@@ -165,10 +169,16 @@ struct AdapterFile: Sendable {
             extent == .whole ? Self.hash(configuration, self.tensors, files) : ""
     }
 
+    /// The same for adapters that differ in nothing but values: configuration and what tensors there
+    /// are, in a hash.
+    var recipe: String { Self.hash(configuration, tensors, nil) }
+
     /// Every part goes in with its length in front, so that no two contents run together.
+    ///
+    /// - Parameter files: nil where values don't count either.
     private static func hash(
         _ configuration: AdapterConfiguration, _ tensors: [AdapterTensor],
-        _ files: TokenizerFileSet
+        _ files: TokenizerFileSet?
     ) -> String {
         var hasher = SHA256()
         func update(_ bytes: UnsafeRawBufferPointer) {
@@ -185,9 +195,9 @@ struct AdapterFile: Sendable {
             update(tensor.name)
             update(tensor.elementType.rawValue)
             update(tensor.shape.map(String.init).joined(separator: ","))
-            tensor.withBytes { update($0) }
+            if files != nil { tensor.withBytes { update($0) } }
         }
-        for (name, content) in files.contents.sorted(by: { $0.key < $1.key }) {
+        for (name, content) in (files?.contents ?? [:]).sorted(by: { $0.key < $1.key }) {
             update(name)
             content.withUnsafeBytes { update($0) }
         }

@@ -54,21 +54,34 @@ public enum AdapterReader {
         ]
     }
 
-    /// Checks an adapter without its values: the configuration, and name, type and shape of every
-    /// tensor.
+    /// Checks an adapter, and drops its values: of plain factors, and where another adapter of the same
+    /// recipe was checked, without reading them.
     ///
-    /// - Returns: nil where the check needs values, so that the adapter must be read whole.
-    /// - Throws: `AdapterError`, as `read` would.
+    /// - Parameter recipes: what was checked so far.
+    /// - Throws: `AdapterError`, as `read` would; of values alone only where they are read.
     static func check(
-        path: String, base: BaseModel, options: AdapterOptions, pool: WorkerPool
-    ) throws(AdapterError) -> AdapterFacts? {
+        path: String, base: BaseModel, options: AdapterOptions, pool: WorkerPool,
+        recipes: CheckedRecipes
+    ) throws(AdapterError) -> AdapterFacts {
         let file = try AdapterFile.open(path, options: options, extent: .header)
-        guard file.peftType == "LORA", LoRA.holdsFactorsOnly(file) else { return nil }
-        let compiled = try LoRA.read(
-            file,
-            in: Methods.Context(base: base, options: options, pool: pool, readsValues: false))
-        return AdapterFacts(
-            hash: "", peftType: file.peftType, parameterCount: compiled.parameterCount,
-            rank: compiled.checkedRank, warnings: compiled.warnings, targets: compiled.targets)
+        let recipe = file.recipe
+        if let facts = recipes.facts(recipe, path: path, hash: file.contentHash) { return facts }
+        let facts: AdapterFacts
+        if file.peftType == "LORA", LoRA.holdsFactorsOnly(file) {
+            let compiled = try LoRA.read(
+                file,
+                in: Methods.Context(base: base, options: options, pool: pool, readsValues: false))
+            facts = AdapterFacts(
+                hash: file.contentHash, peftType: file.peftType,
+                parameterCount: compiled.parameterCount, rank: compiled.checkedRank,
+                warnings: compiled.warnings, targets: compiled.targets)
+        } else {
+            facts = AdapterFacts(
+                try read(
+                    name: path, path: path, slots: base.slots, base: base, options: options,
+                    pool: pool))
+        }
+        recipes.remember(facts, recipe: recipe, path: path)
+        return facts
     }
 }

@@ -1,3 +1,4 @@
+import Adapters
 import Foundation
 import StrictJSON
 import Testing
@@ -176,7 +177,10 @@ struct ServeEndToEndTests {
             try FileManager.default.copyItem(
                 atPath: Checkout.adapter(name), toPath: folder.file(name))
         }
-        let lines = ["law", "medicine"].enumerated().map { index, name in
+        _ = try AdapterConversion(
+            from: Checkout.adapter("law"), basePath: Checkout.model("tiny-llama")
+        ).write(as: .gguf, to: folder.file("law-of-llama.gguf"))
+        let lines = ["law", "medicine", "law-of-llama"].enumerated().map { index, name in
             #"{"id":\#(index),"tokens":[1,40,300],"adapter":"\#(name)","max_tokens":8,"#
                 + #""temperature":0,"stream":false}"#
         }
@@ -190,6 +194,7 @@ struct ServeEndToEndTests {
             #expect(lazy.done(id)?.tokens == named.done(id)?.tokens)
             #expect(lazy.done(id)?.answered == named.done(id)?.answered)
         }
+        #expect(lazy.done(2)?.tokens == named.done(0)?.tokens)
     }
 
     @Test func aMixIsAskedForByWeights() throws {

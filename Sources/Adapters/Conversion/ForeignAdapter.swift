@@ -68,16 +68,20 @@ enum ForeignAdapter {
     }
 
     /// - Throws: `AdapterError`; a GGUF of a model is no adapter.
-    static func gguf(_ path: String, _ reader: FileReader) throws(AdapterError) -> AdapterFile {
+    static func gguf(
+        _ path: String, _ reader: FileReader, _ extent: AdapterFile.Extent
+    ) throws(AdapterError) -> AdapterFile {
         // Bases are GGUF files as well, and too large to copy before that is known.
-        try GGUFLoRA.checkKind(
-            try opened { () throws(CheckpointError) in try GGUFFile(path: path) })
-        let bytes = try reader.bytes(of: path, limit: SafetensorsContent.byteCountLimit)
-        let file = try opened { () throws(CheckpointError) in
-            try GGUFFile(file: MappedFile(copying: bytes, path: path))
+        var file = try opened { () throws(CheckpointError) in try GGUFFile(path: path) }
+        try GGUFLoRA.checkKind(file)
+        if case .whole = extent {
+            let bytes = try reader.bytes(of: path, limit: SafetensorsContent.byteCountLimit)
+            file = try opened { () throws(CheckpointError) in
+                try GGUFFile(file: MappedFile(copying: bytes, path: path))
+            }
         }
         let lora = try GGUFLoRA(file)
-        var result = try AdapterFile(lora.adapter, file: path)
+        var result = try AdapterFile(lora.adapter, file: path, extent: extent)
         result.queryKeyRowsArePermuted = lora.queryKeyRowsArePermuted
         return result
     }

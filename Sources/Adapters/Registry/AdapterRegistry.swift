@@ -38,6 +38,7 @@ public final class AdapterRegistry: Sendable {
     let pool: WorkerPool
     private let shelf: TokenizerShelf
     let loads = AdapterLoads()
+    private let recipes = CheckedRecipes()
     let mergePolicy: LockedMergePolicy?
     let onMergeFailure: @Sendable (SelectionEntry, AdapterError) -> Void
     private let state: Mutex<RegistryState>
@@ -76,17 +77,16 @@ public final class AdapterRegistry: Sendable {
     /// Checks an adapter's configuration and the name, type and shape of its every tensor, and gives
     /// it this name; its values are read, checked and packed when the first request asks for it.
     ///
-    /// An adapter whose check needs values (whole weights, biases, prefixes) is read at once.
+    /// For other methods than LoRA the first adapter of each recipe is read whole for the check, and
+    /// dropped again.
     ///
     /// - Throws: `AdapterError`; the registry is then as before.
     @discardableResult
     public func register(name: String, path: String) throws(AdapterError) -> AdapterListing {
         try AdapterName.check(name)
         let origin = AdapterOrigin(path: path, stamps: try stamps(of: path))
-        guard
-            let facts = try AdapterReader.check(
-                path: path, base: base, options: options, pool: pool)
-        else { return try load(name: name, path: path) }
+        let facts = try AdapterReader.check(
+            path: path, base: base, options: options, pool: pool, recipes: recipes)
         let (listing, released) = locked { $0.register(facts, name: name, origin: origin) }
         finish(released)
         return listing

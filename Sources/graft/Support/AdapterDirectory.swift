@@ -1,6 +1,7 @@
 import Foundation
 
-/// Every adapter of a directory: its sub-directories and `.lora` files, each under its own name.
+/// Every adapter of a directory: its sub-directories, `.lora` and `.gguf` files, each under its own
+/// name.
 enum AdapterDirectory {
     /// Sorted by name; entries whose name begins with a dot, and other files, are no adapters.
     ///
@@ -14,7 +15,8 @@ enum AdapterDirectory {
         }
         guard !adapters.isEmpty else {
             throw DirectoryError(
-                path: path, reason: "holds no sub-directory and no .lora file: nothing to serve")
+                path: path,
+                reason: "holds no sub-directory, no .lora and no .gguf file: nothing to serve")
         }
         return adapters
     }
@@ -26,9 +28,10 @@ enum AdapterDirectory {
             return nil
         }
         if isDirectory.boolValue { return AdapterOption(name: name, path: full, isLazy: true) }
-        guard name.hasSuffix(".lora") else { return nil }
-        return AdapterOption(
-            name: String(name.dropLast(".lora".count)), path: full, isLazy: true)
+        let ending = [".lora", ".gguf"].first(where: name.hasSuffix)
+        return ending.map {
+            AdapterOption(name: String(name.dropLast($0.count)), path: full, isLazy: true)
+        }
     }
 
     /// - Throws: `DirectoryError` where two adapters have one name.
