@@ -50,24 +50,35 @@ extension AdapterOperators {
         return ranks.max()
     }
 
-    /// Bytes of every matrix, vector and prefix page.
+    /// Bytes of every matrix, vector and prefix page; what modules share counts once.
     var byteCount: Int {
+        var seen: Set<ObjectIdentifier> = []
         let vectors = norms.values.reduce(0) { sum, op in
             switch op {
             case .gain(let gain): sum + gain.count * MemoryLayout<Float>.stride
             }
         }
-        return linear.values.joined().reduce(0) { $0 + $1.byteCount }
+        return linear.values.joined().reduce(0) { $0 + $1.byteCount(without: &seen) }
             + embedding.reduce(0) { $0 + $1.byteCount } + vectors + (prefix?.byteCount ?? 0)
             + gatedPrefixes.values.reduce(0) { $0 + $1.byteCount }
             + (vocabulary?.byteCount ?? 0)
     }
 }
 
+extension LowRankOperator {
+    /// - Parameter seen: matrices that were counted.
+    fileprivate func byteCount(without seen: inout Set<ObjectIdentifier>) -> Int {
+        var count = factors?.byteCount ?? 0
+        if seen.insert(ObjectIdentifier(a)).inserted { count += a.byteCount }
+        if seen.insert(ObjectIdentifier(b)).inserted { count += b.byteCount }
+        return count
+    }
+}
+
 extension LinearOperator {
-    fileprivate var byteCount: Int {
+    fileprivate func byteCount(without seen: inout Set<ObjectIdentifier>) -> Int {
         switch self {
-        case .lowRank(let lowRank): lowRank.a.byteCount + lowRank.b.byteCount
+        case .lowRank(let lowRank): lowRank.byteCount(without: &seen)
         case .dense(let matrix): matrix.byteCount
         case .update(let map), .input(let map), .output(let map), .after(let map): map.byteCount
         case .bias(let bias): bias.count * MemoryLayout<Float>.stride

@@ -12,6 +12,14 @@ void dsyevd_(
     double *work, const blasint *lwork, blasint *iwork, const blasint *liwork, blasint *info,
     size_t jobz_length, size_t uplo_length);
 
+/* Eigenvalues in a range, and their eigenvectors, by relatively robust representations. */
+void dsyevr_(
+    const char *jobz, const char *range, const char *uplo, const blasint *n, double *a,
+    const blasint *lda, const double *vl, const double *vu, const blasint *il, const blasint *iu,
+    const double *abstol, blasint *m, double *w, double *z, const blasint *ldz, blasint *isuppz,
+    double *work, const blasint *lwork, blasint *iwork, const blasint *liwork, blasint *info,
+    size_t jobz_length, size_t range_length, size_t uplo_length);
+
 /* The solution of A X = B by an LU decomposition with row exchanges. */
 void dgesv_(
     const blasint *n, const blasint *nrhs, double *a, const blasint *lda, blasint *ipiv, double *b,

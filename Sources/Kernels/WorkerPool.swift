@@ -35,6 +35,19 @@ public final class WorkerPool: Sendable {
         crew.run(taskCount: taskCount, body)
     }
 
+    /// What `body` makes of each element, in order; it runs for several at a time.
+    public func map<Element, Result>(
+        _ elements: [Element], _ body: (Element) -> Result
+    ) -> [Result] {
+        var results = [Result?](repeating: nil, count: elements.count)
+        results.withUnsafeMutableBufferPointer { results in
+            // Each task writes a place of its own.
+            let places = results.baseAddress
+            run(taskCount: elements.count) { task, _ in places?[task] = body(elements[task]) }
+        }
+        return results.compactMap { $0 }
+    }
+
     /// The same for a job that is an object: nothing is allocated.
     package func run(taskCount: Int, _ job: any WorkerJob) {
         guard taskCount > 0 else { return }

@@ -53,7 +53,7 @@ final class LinearStage {
         batch.begin(
             input: rows, rowCount: rowCount * (1 + copyCount), stride: input.width,
             width: input.width)
-        var floatCount = 0
+        var (floatCount, outputCount) = (0, 0)
         var depth = 0
         for projection in projections {
             addFrozen(projection, ranges, firstRow: projection.copy * rowCount)
@@ -61,11 +61,15 @@ final class LinearStage {
                 let view = range.views.linear[projection.slot]
                 depth = max(depth, view.lowRankCount)
                 for index in 0..<view.lowRankCount {
-                    floatCount += range.rows.count * view.lowRanks![index].rank
+                    let lowRank = view.lowRanks![index]
+                    floatCount += range.rows.count * lowRank.rank
+                    if lowRank.factors != nil {
+                        outputCount += range.rows.count * lowRank.b.outputCount
+                    }
                 }
             }
         }
-        let products = buffers.lowRank(floatCount: floatCount)
+        let products = buffers.lowRank(floatCount: floatCount + outputCount)
         forEachLowRank(ranges) { lowRank, _, range, _, place in
             guard let a = lowRank.a else {
                 return copyScaled(range.rows, by: lowRank.scaling, to: products + place)
@@ -75,9 +79,10 @@ final class LinearStage {
                 outputStride: lowRank.rank, scale: lowRank.scaling)
         }
         batch.run()
+        scaleInner(ranges, products)
         runMaps(.output, ranges)
         for projection in projections { addBiases(projection, ranges) }
-        for turn in 0..<depth { expand(turn, ranges, products) }
+        for turn in 0..<depth { expand(turn, ranges, products, own: products + floatCount) }
         runMaps(.update, ranges)
         runMaps(.after, ranges)
     }
@@ -185,19 +190,48 @@ final class LinearStage {
         }
     }
 
+    /// i ⊙ A x where an operator has such factors.
+    private func scaleInner(_ ranges: [PlanRange], _ products: UnsafeMutablePointer<Float>) {
+        forEachLowRank(ranges) { lowRank, _, range, _, place in
+            guard let inner = lowRank.factors?.inner else { return }
+            for row in 0..<range.rows.count {
+                let product = products + place + row * lowRank.rank
+                for index in 0..<lowRank.rank { product[index] *= inner[index] }
+            }
+        }
+    }
+
     /// y += B (A x) for the operators whose turn it is.
+    ///
+    /// - Parameter own: room for B (A x) of operators with factors of outputs, which those meet before
+    ///   it is added.
     private func expand(
-        _ turn: Int, _ ranges: [PlanRange], _ products: UnsafeMutablePointer<Float>
+        _ turn: Int, _ ranges: [PlanRange], _ products: UnsafeMutablePointer<Float>,
+        own: UnsafeMutablePointer<Float>
     ) {
+        var free = own
         forEachLowRank(ranges) { lowRank, index, range, projection, place in
             guard index == turn else { return }
+            let width = projection.output.width
+            let isDirect = lowRank.factors == nil
             batch.add(
                 lowRank.b, input: products + place, rowCount: range.rows.count,
                 inputStride: lowRank.rank,
-                output: projection.output.row(range.rows.lowerBound),
-                outputStride: projection.output.width, accumulating: true)
+                output: isDirect ? projection.output.row(range.rows.lowerBound) : free,
+                outputStride: isDirect ? width : lowRank.b.outputCount, accumulating: isDirect)
+            if !isDirect { free += range.rows.count * lowRank.b.outputCount }
         }
         batch.run()
+        free = own
+        forEachLowRank(ranges) { lowRank, index, range, projection, _ in
+            guard index == turn, let outer = lowRank.factors?.outer else { return }
+            let width = lowRank.b.outputCount
+            for row in range.rows {
+                Vectors.add(
+                    free, times: outer, scaledBy: 1, to: projection.output.row(row), count: width)
+                free += width
+            }
+        }
     }
 
     /// Calls `body` with every low-rank operator, its index within its plan's slot, and where its

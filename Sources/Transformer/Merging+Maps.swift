@@ -18,7 +18,7 @@ extension BaseModel {
     /// - Parameter result: V, then W; **shape** [outputCount, inputCount].
     func changeInputsAndOutputs(
         of result: AlignedBuffer<Float>, _ shape: LinearShape,
-        by operators: [(LinearOperator, Float)]
+        by operators: [(LinearOperator, Float)], pool: WorkerPool
     ) {
         var inputs: [(RowMap, Float)] = []
         var outputs: [(RowMap, Float)] = []
@@ -32,13 +32,15 @@ extension BaseModel {
         if !inputs.isEmpty {
             let own = copy(of: result)
             for (map, weight) in inputs {
-                add(own, shape, times: map, weight, to: result.pointer)
+                add(own, shape, times: map, weight, to: result.pointer, pool)
             }
         }
         if !outputs.isEmpty {
             let own = copy(of: result)
             for (map, weight) in outputs {
-                add(map, times: own, shape, weight, to: result.pointer)
+                map.add(
+                    columnsOf: own.pointer, width: shape.inputCount, scaledBy: weight,
+                    to: result.pointer, pool: pool)
             }
         }
     }
@@ -46,40 +48,19 @@ extension BaseModel {
     /// W += weight · V M
     private func add(
         _ matrix: AlignedBuffer<Float>, _ shape: LinearShape, times map: RowMap, _ weight: Float,
-        to result: UnsafeMutablePointer<Float>
+        to result: UnsafeMutablePointer<Float>, _ pool: WorkerPool
     ) {
-        if let diagonal = map as? DiagonalMap {
-            return diagonal.add(
-                columnsOf: matrix.pointer, rowCount: shape.outputCount, scaledBy: weight,
-                to: result)
+        if let transposed = map.transposed {
+            return transposed.add(
+                rowsOf: matrix.pointer, rowCount: shape.outputCount, scaledBy: weight, to: result,
+                pool: pool)
         }
-        let change = dense(map)
+        let change = AlignedBuffer<Float>(count: map.inputCount * map.outputCount)
+        map.add(to: change.pointer, scaledBy: 1, pool: pool)
         BLAS.multiplyAdd(
             left: matrix.pointer, right: change.pointer, into: result,
             rowCount: shape.outputCount, columnCount: shape.inputCount,
             innerCount: shape.inputCount, scaling: weight)
-    }
-
-    /// W += weight · M V
-    private func add(
-        _ map: RowMap, times matrix: AlignedBuffer<Float>, _ shape: LinearShape, _ weight: Float,
-        to result: UnsafeMutablePointer<Float>
-    ) {
-        if let diagonal = map as? DiagonalMap {
-            return diagonal.add(
-                rowsOf: matrix.pointer, width: shape.inputCount, scaledBy: weight, to: result)
-        }
-        let change = dense(map)
-        BLAS.multiplyAdd(
-            left: change.pointer, right: matrix.pointer, into: result,
-            rowCount: shape.outputCount, columnCount: shape.inputCount,
-            innerCount: shape.outputCount, scaling: weight)
-    }
-
-    private func dense(_ map: RowMap) -> AlignedBuffer<Float> {
-        let change = AlignedBuffer<Float>(count: map.inputCount * map.outputCount)
-        map.add(to: change.pointer, scaledBy: 1)
-        return change
     }
 
     private func copy(of values: AlignedBuffer<Float>) -> AlignedBuffer<Float> {
@@ -124,7 +105,7 @@ extension BaseModel {
                 own = before
                 map.add(
                     rowsOf: before.pointer, rowCount: table.count / width, scaledBy: weight,
-                    to: table.pointer)
+                    to: table.pointer, pool: pool)
             case .lowRank, .rows, .softPrompt, .replacement: break
             }
         }

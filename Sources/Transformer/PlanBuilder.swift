@@ -63,9 +63,7 @@ struct PlanBuilder {
         var entry = linear[index] ?? AdapterPlan.Linear()
         switch op {
         case .lowRank(let lowRank):
-            let scaling = lowRank.scaling * part.weight
-            entry.lowRanks.append(
-                LowRankOperator(a: lowRank.a, b: lowRank.b, scaling: scaling))
+            entry.lowRanks.append(lowRank.weighted(part.weight))
         case .dense(let matrix):
             entry.dense.append((matrix, part.weight))
         case .update(let map): entry.maps.append(placed(map, .update, part))

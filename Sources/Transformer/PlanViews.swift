@@ -23,17 +23,23 @@ struct LowRankView: BitwiseCopyable {
     let a: RowView?
     let b: PackedView
     let scaling: Float
+    /// Factors of the features between A and B, and of the outputs.
+    let factors: (inner: UnsafePointer<Float>, outer: UnsafePointer<Float>)?
 
     init(_ lowRank: LowRankOperator) {
         a = lowRank.a.view
         b = lowRank.b.view
         scaling = lowRank.scaling
+        factors = lowRank.factors.map {
+            (UnsafePointer($0.inner.pointer), UnsafePointer($0.outer.pointer))
+        }
     }
 
     init(_ matrix: PackedMatrix, weight: Float) {
         a = nil
         b = matrix.view
         scaling = weight
+        factors = nil
     }
 
     /// Values between A and B.

@@ -2,6 +2,24 @@ import Kernels
 import Testing
 
 struct LinearAlgebraTests {
+    @Test func theSmallestEigenvectorsSpanWhatTheyShould() throws {
+        // Eigenvalues 1, 3 and 10, of (1, −1, 0), (1, 1, 0) and (0, 0, 1).
+        let matrix: [Double] = [2, 1, 0, 1, 2, 0, 0, 0, 10]
+        let one = try #require(LinearAlgebra.smallestEigenvectors(matrix, size: 3, count: 1))
+        #expect(one.count == 3)
+        #expect(abs(abs(one[0]) - 0.5.squareRoot()) < 1e-12)
+        #expect(abs(one[0] + one[1]) < 1e-12 && abs(one[2]) < 1e-12)
+        let two = try #require(LinearAlgebra.smallestEigenvectors(matrix, size: 3, count: 2))
+        // Their projection leaves the plane of the first two axes as it is.
+        for row in 0..<3 {
+            for column in 0..<3 {
+                let sum = two[row] * two[column] + two[3 + row] * two[3 + column]
+                #expect(abs(sum - (row == column && row < 2 ? 1 : 0)) < 1e-12)
+            }
+        }
+        #expect(LinearAlgebra.smallestEigenvectors([], size: 0, count: 0) == [])
+    }
+
     @Test func eigenvectorsComeLargestFirstAsRows() throws {
         // 3 along (1, 1)/√2, 1 along (1, −1)/√2
         let (values, vectors) = try #require(LinearAlgebra.eigenvectors([2, 1, 1, 2], size: 2))

@@ -25,6 +25,82 @@ struct RowMapTests {
             }
             #expect(abs(output[row] - sum) < 1e-4, comment)
         }
+        expectProducts(map, matrix, comment)
+    }
+
+    /// M V and V M, as merging makes them.
+    private func expectProducts(_ map: RowMap, _ matrix: [Float], _ comment: Comment) {
+        func expectClose(_ found: [Float], _ expected: [Float]) {
+            #expect(found.count == expected.count, comment)
+            #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-4 }, comment)
+        }
+        let columns = values(map.inputCount * 37, seed: 98)
+        expectClose(
+            map.product(with: columns),
+            multiply(matrix, columns, inner: map.inputCount, columns: 37))
+        let rows = values(37 * map.outputCount, seed: 97)
+        if let found = map.product(from: rows) {
+            expectClose(
+                found, multiply(rows, matrix, inner: map.outputCount, columns: map.inputCount))
+        }
+    }
+
+    @Test func mapsOfInputsHaveTransposes() {
+        let maps: [RowMap] = [
+            DiagonalMap(values(6, seed: 6)),
+            SparseMap(
+                inputCount: 6, outputCount: 4, entries: [(0, 1, 2), (3, 5, -1), (2, 2, 0.5)]),
+            LowRankMap(a: values(12, seed: 7), transposedB: values(8, seed: 8), rank: 2),
+            RotationMap(
+                width: 6,
+                factors: [
+                    RotationMap.Factor(
+                        blocks: values(18, seed: 9), size: 3, inputs: [5, 0, 4, 1, 3, 2],
+                        outputs: [1, 2, 0, 5, 3, 4]),
+                    RotationMap.Factor(blocks: values(4, seed: 10), size: 2),
+                ]),
+        ]
+        for map in maps {
+            expectEqual(map, map.matrix(), "\(map.form)")
+            #expect(map.product(from: [Float](repeating: 0, count: map.outputCount)) != nil)
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func aKroneckerProductHasItsFactorsBlocks(isFactored: Bool) {
+        let (left, inner, outer) = (values(6, seed: 11), values(8, seed: 12), values(10, seed: 13))
+        let right = multiply(outer, inner, inner: 2, columns: 4)
+        let matrices =
+            isFactored
+            ? [
+                KroneckerMap.Matrix(
+                    values: inner, shape: LinearShape(outputCount: 2, inputCount: 4)),
+                KroneckerMap.Matrix(
+                    values: outer, shape: LinearShape(outputCount: 5, inputCount: 2)),
+            ]
+            : [
+                KroneckerMap.Matrix(
+                    values: right, shape: LinearShape(outputCount: 5, inputCount: 4))
+            ]
+        let map = KroneckerMap(
+            left: KroneckerMap.Matrix(
+                values: left, shape: LinearShape(outputCount: 2, inputCount: 3)), right: matrices)
+        let expected = (0..<10 * 12).map { index -> Float in
+            let (row, column) = (index / 12, index % 12)
+            return left[row / 5 * 3 + column / 4] * right[row % 5 * 4 + column % 4]
+        }
+        expectEqual(map, expected, "factored: \(isFactored)")
+    }
+
+    @Test func chosenOutputsHaveRows() {
+        let rows = values(8, seed: 14)
+        let map = RowSubsetMap(outputCount: 5, outputs: [3, 1], rows: rows)
+        var matrix = [Float](repeating: 0, count: 20)
+        for column in 0..<4 {
+            matrix[12 + column] = rows[column]
+            matrix[4 + column] = rows[4 + column]
+        }
+        expectEqual(map, matrix, "two rows")
     }
 
     @Test(arguments: [1, 2, 3, 5, 6, 7, 8, 12, 30])

@@ -21,8 +21,10 @@ enum FRoD {
 
     /// What the modules of a kind share.
     private struct Shared {
-        /// **Shape**: [inputs, inputs]
-        let right: [Double]
+        /// Vᵀ. **Shape**: [inputs, inputs]
+        let right: [Float]
+        /// V⁻ᵀ. **Shape**: [inputs, inputs]
+        let inverse: [Double]
         /// Places of S.
         let rows: [Int]
         let columns: [Int]
@@ -114,9 +116,28 @@ enum FRoD {
             throw .invalidValues(tensor: size.name, reason: reason, file: file)
         }
         let indices = try places.integers(in: 0..<inputCount, meaning: "inputs", file: file)
+        let transposed = TunerCompiler.transposed(
+            try right.floats(file: file), rowCount: inputCount, columnCount: inputCount)
         return Shared(
-            right: try right.floats(file: file).map(Double.init),
+            right: transposed,
+            inverse: try inverse(transposed, inputCount, tensor: right.name, compiler),
             rows: Array(indices.prefix(count)), columns: Array(indices.suffix(count)))
+    }
+
+    private static func inverse(
+        _ matrix: [Float], _ size: Int, tensor: String, _ compiler: TunerCompiler
+    ) throws(AdapterError) -> [Double] {
+        var identity = [Double](repeating: 0, count: size * size)
+        for index in 0..<size { identity[index * size + index] = 1 }
+        guard
+            let inverse = LinearAlgebra.solve(
+                identity, dividedBy: matrix.map(Double.init), rowCount: size, size: size,
+                threadCount: compiler.pool.threadCount)
+        else {
+            throw .invalidValues(
+                tensor: tensor, reason: "it has no inverse", file: compiler.file)
+        }
+        return inverse
     }
 
     private static func add(
@@ -132,44 +153,46 @@ enum FRoD {
             values, at: slot, shape: [shared.rows.count],
             reason: "modules of its kind share \(shared.rows.count) places")
         let base = compiler.baseMatrix(linear)
-        let transposed = transposed(shared.right, size: inputCount)
-        guard
-            let vectors = LinearAlgebra.solve(
-                base.map(Double.init), dividedBy: transposed, rowCount: outputCount,
-                size: inputCount)
-        else {
-            throw .invalidValues(
-                tensor: sharedName("frod_V", kind(of: module)), reason: "it has no inverse",
-                file: compiler.file)
+        var left = LinearAlgebra.product(
+            base.map(Double.init), shared.inverse, rowCount: outputCount, columnCount: inputCount,
+            innerCount: inputCount, threadCount: compiler.pool.threadCount
+        ).map { Float($0) }
+        scale(&left, width: inputCount, diagonal: diagonal, values: values, shared)
+        var delta = base.map { -$0 }
+        delta.withUnsafeMutableBufferPointer { delta in
+            BLAS.multiplyAdd(
+                left: left, right: shared.right, into: delta.baseAddress!, rowCount: outputCount,
+                columnCount: inputCount, innerCount: inputCount, scaling: 1,
+                threadCount: compiler.pool.threadCount)
         }
-        let lengths = lengths(vectors, width: inputCount)
-        var left = [Double](repeating: 0, count: vectors.count)
-        for output in 0..<outputCount {
-            let start = output * inputCount
-            func unit(_ column: Int) -> Double {
-                lengths[column] > shortest ? vectors[start + column] / lengths[column] : 0
-            }
-            for column in 0..<inputCount {
-                left[start + column] = Double(diagonal[column]) * unit(column)
+        compiler.appendDense(delta, at: linear)
+    }
+
+    /// U (S + diag(l)) from vectors that have U's directions, in their place.
+    private static func scale(
+        _ vectors: inout [Float], width: Int, diagonal: [Float], values: [Float], _ shared: Shared
+    ) {
+        let inverseLengths = lengths(vectors, width: width).map { $0 > shortest ? 1 / $0 : 0 }
+        var unit = [Float](repeating: 0, count: width)
+        for start in stride(from: 0, to: vectors.count, by: width) {
+            for column in 0..<width {
+                unit[column] = Float(Double(vectors[start + column]) * inverseLengths[column])
+                vectors[start + column] = diagonal[column] * unit[column]
             }
             for (index, value) in values.enumerated() {
-                left[start + shared.columns[index]] += Double(value) * unit(shared.rows[index])
+                vectors[start + shared.columns[index]] += value * unit[shared.rows[index]]
             }
         }
-        let weight = LinearAlgebra.product(
-            left, transposed, rowCount: outputCount, columnCount: inputCount,
-            innerCount: inputCount)
-        compiler.appendDense(zip(weight, base).map { Float($0 - Double($1)) }, at: linear)
     }
 
     /// Of the columns.
-    private static func lengths(_ matrix: [Double], width: Int) -> [Double] {
+    private static func lengths(_ matrix: [Float], width: Int) -> [Double] {
         var squares = [Double](repeating: 0, count: width)
-        for (index, value) in matrix.enumerated() { squares[index % width] += value * value }
+        for start in stride(from: 0, to: matrix.count, by: width) {
+            for column in 0..<width {
+                squares[column] += Double(matrix[start + column]) * Double(matrix[start + column])
+            }
+        }
         return squares.map { $0.squareRoot() }
-    }
-
-    private static func transposed(_ matrix: [Double], size: Int) -> [Double] {
-        matrix.indices.map { matrix[$0 % size * size + $0 / size] }
     }
 }

@@ -36,10 +36,22 @@ enum OSF {
     private struct Settings {
         let standard: Kept
         let patterns: [(pattern: RegularExpression, kept: Kept)]
+        /// Factors of what the base's smallest singular values give.
+        var own: [LinearSlot: (left: [Float], right: [Float])] = [:]
 
         func kept(_ module: String) throws(AdapterError) -> Kept {
             for (pattern, kept) in patterns where try pattern.matches(module) { return kept }
             return standard
+        }
+
+        /// How many of a matrix's singular values are trained.
+        func trainedCount(
+            _ linear: LinearSlot, _ compiler: TunerCompiler
+        ) throws(AdapterError) -> Int {
+            let shape = compiler.slots.shape(of: linear)
+            let smallerSide = min(shape.outputCount, shape.inputCount)
+            return smallerSide
+                - (try kept(compiler.slots.name(of: .linear(linear))).count(of: smallerSide))
         }
     }
 
@@ -51,10 +63,12 @@ enum OSF {
             settings: { (configuration) throws(AdapterError) in
                 try settings(&configuration)
             },
+            prepare: { (settings, compiler) throws(AdapterError) in
+                settings.own = try smallestParts(settings, compiler)
+            },
             add: { (slot, settings, compiler) throws(AdapterError) in
                 guard case .linear(let linear) = slot else { return }
-                let kept = try settings.kept(compiler.slots.name(of: slot))
-                try add(linear, kept, &compiler)
+                try add(linear, settings, &compiler)
             }
         ).read(file, in: context)
     }
@@ -92,13 +106,13 @@ enum OSF {
     }
 
     private static func add(
-        _ linear: LinearSlot, _ kept: Kept, _ compiler: inout TunerCompiler
+        _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)
         let module = compiler.slots.name(of: slot)
         let shape = compiler.slots.shape(of: linear)
         let smallerSide = min(shape.outputCount, shape.inputCount)
-        let count = smallerSide - kept.count(of: smallerSide)
+        let count = try settings.trainedCount(linear, compiler)
         let reason =
             "'effective_rank' keeps \(smallerSide - count) of the \(smallerSide) directions of "
             + "'\(module)'"
@@ -107,9 +121,8 @@ enum OSF {
         let values = try compiler.floats(values, at: slot, shape: [count], reason: reason)
         let right = try compiler.floats(
             right, at: slot, shape: [count, shape.inputCount], reason: reason)
-        guard count > 0 else { return compiler.touch(linear) }
+        guard count > 0, let own = settings.own[linear] else { return compiler.touch(linear) }
         for index in left.indices { left[index] *= values[index % count] }
-        let own = try smallestPart(linear, count: count, compiler)
         // [U S | −O] [V; P] for the part O P of W.
         var b = [Float](repeating: 0, count: shape.outputCount * 2 * count)
         for output in 0..<shape.outputCount {
@@ -121,41 +134,63 @@ enum OSF {
         compiler.appendProduct(a: right + own.right, b: b, rank: 2 * count, at: linear)
     }
 
-    /// Factors of what the smallest `count` singular values of a matrix give.
+    /// Of all targeted matrices, a matrix a task of the worker pool.
+    private static func smallestParts(
+        _ settings: Settings, _ compiler: TunerCompiler
+    ) throws(AdapterError) -> [LinearSlot: (left: [Float], right: [Float])] {
+        var targets: [(linear: LinearSlot, count: Int)] = []
+        for linear in try compiler.targetedLinearSlots() {
+            let count = try settings.trainedCount(linear, compiler)
+            if count > 0 { targets.append((linear, count)) }
+        }
+        let base = compiler.base
+        let parts = compiler.pool.map(targets) { (linear, count) in
+            smallestPart(base.matrix(at: linear), count: count)
+        }
+        var result: [LinearSlot: (left: [Float], right: [Float])] = [:]
+        for (target, part) in zip(targets, parts) {
+            guard let part else {
+                throw .unsupportedTarget(
+                    module: compiler.slots.name(of: .linear(target.linear)),
+                    setting: "target_modules",
+                    reason: "the singular values of its weights can't be computed",
+                    file: compiler.configurationFile)
+            }
+            result[target.linear] = part
+        }
+        return result
+    }
+
+    /// Factors of what the smallest `count` singular values of a matrix give; nil where they can't be
+    /// computed.
     private static func smallestPart(
-        _ linear: LinearSlot, count: Int, _ compiler: TunerCompiler
-    ) throws(AdapterError) -> (left: [Float], right: [Float]) {
-        let shape = compiler.slots.shape(of: linear)
-        let base = compiler.baseMatrix(linear)
-        let isWide = shape.outputCount <= shape.inputCount
-        let size = min(shape.outputCount, shape.inputCount)
+        _ matrix: PackedMatrix, count: Int
+    ) -> (left: [Float], right: [Float])? {
+        let (outputCount, inputCount) = (matrix.outputCount, matrix.inputCount)
+        let base = TunerCompiler.floats(of: matrix, pool: nil)
+        let isWide = outputCount <= inputCount
+        let size = min(outputCount, inputCount)
         let rows =
             isWide
             ? base
-            : TunerCompiler.transposed(
-                base, rowCount: shape.outputCount, columnCount: shape.inputCount)
+            : TunerCompiler.transposed(base, rowCount: outputCount, columnCount: inputCount)
         let gram = LinearAlgebra.gramMatrix(
             rows, rowCount: size, columnCount: rows.count / size)
-        guard let eigen = LinearAlgebra.eigenvectors(gram, size: size) else {
-            throw .unsupportedTarget(
-                module: compiler.slots.name(of: .linear(linear)), setting: "target_modules",
-                reason: "the singular values of its weights can't be computed",
-                file: compiler.configurationFile)
-        }
-        let vectors = eigen.vectors[(size - count) * size..<size * size].map { Float($0) }
+        guard
+            let vectors = LinearAlgebra.smallestEigenvectors(gram, size: size, count: count)?
+                .map({ Float($0) })
+        else { return nil }
         let columns = TunerCompiler.transposed(vectors, rowCount: count, columnCount: size)
         if isWide {
             return (
                 columns,
                 TunerCompiler.product(
-                    vectors, base, rowCount: count, columnCount: shape.inputCount,
-                    innerCount: size)
+                    vectors, base, rowCount: count, columnCount: inputCount, innerCount: size)
             )
         }
         return (
             TunerCompiler.product(
-                base, columns, rowCount: shape.outputCount, columnCount: count, innerCount: size),
-            vectors
+                base, columns, rowCount: outputCount, columnCount: count, innerCount: size), vectors
         )
     }
 }

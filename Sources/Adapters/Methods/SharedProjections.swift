@@ -1,14 +1,46 @@
+internal import Kernels
 internal import Transformer
 
-/// Frozen projections that all modules of an adapter share: A of the inputs, B to the outputs.
+/// Frozen projections that all modules of an adapter share: A of the inputs, B to the outputs. A module
+/// takes A's first columns and B's first rows, so that one matrix serves all modules of a width.
 struct SharedProjections {
-    /// **Shape**: [rows, inputCount].
-    let a: [Float]
-    /// **Shape**: [outputCount, rank].
-    let b: [Float]
-    /// Of the widest targeted module.
-    let shape: LinearShape
-    let rank: Int
+    /// By number of inputs. **Shape**: [rank, inputs]
+    private var a: [Int: RowMatrix] = [:]
+    /// By number of outputs. **Shape**: [outputs, rank]
+    private var b: [Int: PackedMatrix] = [:]
+
+    /// - Parameters:
+    ///   - a: **Shape** [rank or more, inputs of `widest`].
+    ///   - b: **Shape** [outputs of `widest`, rank].
+    ///   - shapes: of all targeted modules.
+    init(
+        a: [Float], b: [Float], rank: Int, widest: LinearShape, shapes: [LinearShape],
+        _ compiler: TunerCompiler
+    ) {
+        for width in Set(shapes.map(\.inputCount)) {
+            var rows: [Float] = []
+            rows.reserveCapacity(rank * width)
+            for row in 0..<rank {
+                rows += a[row * widest.inputCount..<row * widest.inputCount + width]
+            }
+            self.a[width] = rows.withUnsafeBytes {
+                RowMatrix(
+                    copying: WeightMatrix(
+                        pointer: $0.baseAddress!, type: .f32, outputCount: rank, inputCount: width))
+            }
+        }
+        for width in Set(shapes.map(\.outputCount)) {
+            self.b[width] = compiler.packed(Array(b[..<(width * rank)]), width, rank)
+        }
+    }
+
+    /// y += λb ⊙ B (λd ⊙ A x)
+    func update(_ shape: LinearShape, inner: [Float], outer: [Float]) -> LinearOperator? {
+        guard let a = a[shape.inputCount], let b = b[shape.outputCount] else { return nil }
+        return .lowRank(
+            LowRankOperator(
+                a: a, b: b, scaling: 1, factors: FeatureFactors(inner: inner, outer: outer)))
+    }
 }
 
 extension SharedProjections {
@@ -55,7 +87,7 @@ extension SharedProjections {
                 add: { (slot, settings, compiler) throws(AdapterError) in
                     guard case .linear(let linear) = slot, let shared = settings.projections
                     else { return }
-                    try add(linear, shared, &compiler)
+                    try add(linear, shared, rank: settings.rank, &compiler)
                 }
             ).read(file, in: context)
         }
@@ -64,6 +96,8 @@ extension SharedProjections {
             _ settings: Settings, _ compiler: inout TunerCompiler
         ) throws(AdapterError) -> SharedProjections {
             let shape = try compiler.largestTargetShape()
+            let slots = compiler.slots
+            let shapes = try compiler.targetedLinearSlots().map { slots.shape(of: $0) }
             let (rank, rowCount) = (settings.rank, blockCount * settings.rank)
             if let seed = settings.seed {
                 var generator = TorchGenerator(seed: seed)
@@ -74,40 +108,35 @@ extension SharedProjections {
                 let b = generator.uniform(
                     count: shape.outputCount * rank,
                     bound: Float((6 / Double(rank)).squareRoot()))
-                return SharedProjections(a: a, b: b, shape: shape, rank: rank)
+                return SharedProjections(
+                    a: a, b: b, rank: rank, widest: shape, shapes: shapes, compiler)
             }
             let reason =
                 "'r' is \(rank), and targeted modules have up to \(shape.inputCount) "
                 + "inputs and \(shape.outputCount) outputs"
+            let a = try compiler.sharedFloats(
+                nameOfA, shape: [rowCount, shape.inputCount], reason: reason)
+            let b = try compiler.sharedFloats(
+                nameOfB, shape: [shape.outputCount, rank], reason: reason)
             return SharedProjections(
-                a: try compiler.sharedFloats(
-                    nameOfA, shape: [rowCount, shape.inputCount], reason: reason),
-                b: try compiler.sharedFloats(
-                    nameOfB, shape: [shape.outputCount, rank], reason: reason),
-                shape: shape, rank: rank)
+                a: a, b: b, rank: rank, widest: shape, shapes: shapes, compiler)
         }
 
         private func add(
-            _ linear: LinearSlot, _ shared: SharedProjections, _ compiler: inout TunerCompiler
+            _ linear: LinearSlot, _ shared: SharedProjections, rank: Int,
+            _ compiler: inout TunerCompiler
         ) throws(AdapterError) {
             let slot = Slot.linear(linear)
             let module = compiler.slots.name(of: slot)
             let shape = compiler.slots.shape(of: linear)
-            let rank = shared.rank
             let inner = try compiler.floats(
                 innerFactors, at: slot, shape: [blockCount * rank],
                 reason: "'r' is \(rank)")
             let outer = try compiler.floats(
                 outputFactors, at: slot, shape: [shape.outputCount],
                 reason: "'\(module)' has \(shape.outputCount) outputs")
-            var a: [Float] = []
-            a.reserveCapacity(rank * shape.inputCount)
-            for row in 0..<rank {
-                let start = row * shared.shape.inputCount
-                a += shared.a[start..<start + shape.inputCount].map { inner[row] * $0 }
-            }
-            let b = (0..<shape.outputCount * rank).map { outer[$0 / rank] * shared.b[$0] }
-            compiler.appendProduct(a: a, b: b, rank: rank, at: linear)
+            let update = shared.update(shape, inner: Array(inner.prefix(rank)), outer: outer)
+            if let update { compiler.append(update, at: linear) }
         }
     }
 }

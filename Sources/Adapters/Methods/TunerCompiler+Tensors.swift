@@ -105,7 +105,7 @@ extension TunerCompiler {
         Self.floats(of: base.matrix(at: linear), pool: pool)
     }
 
-    static func floats(of matrix: PackedMatrix, pool: WorkerPool) -> [Float] {
+    static func floats(of matrix: PackedMatrix, pool: WorkerPool?) -> [Float] {
         [Float](unsafeUninitializedCapacity: matrix.outputCount * matrix.inputCount) {
             matrix.unpack(into: $0.baseAddress!, pool: pool)
             $1 = matrix.outputCount * matrix.inputCount

@@ -24,35 +24,22 @@ public final class DiagonalMap: RowMap, @unchecked Sendable {
             input, times: diagonal.pointer, scaledBy: scale, to: output, count: inputCount)
     }
 
-    /// result += scale · V M
-    ///
-    /// - Parameter matrix: V, **shape** [rowCount, inputCount].
-    func add(
-        columnsOf matrix: UnsafePointer<Float>, rowCount: Int, scaledBy scale: Float,
-        to result: UnsafeMutablePointer<Float>
-    ) {
-        for row in 0..<rowCount {
-            Vectors.add(
-                matrix + row * inputCount, times: diagonal.pointer, scaledBy: scale,
-                to: result + row * inputCount, count: inputCount)
-        }
-    }
+    override var transposed: RowMap? { self }
 
-    /// result += scale · M V
-    ///
-    /// - Parameter matrix: V, **shape** [outputCount, width].
-    func add(
-        rowsOf matrix: UnsafePointer<Float>, width: Int, scaledBy scale: Float,
-        to result: UnsafeMutablePointer<Float>
+    override func add(
+        columnsOf table: UnsafePointer<Float>, width: Int, scaledBy scale: Float,
+        to result: UnsafeMutablePointer<Float>, pool: WorkerPool?
     ) {
         for row in 0..<outputCount {
             Vectors.add(
-                matrix + row * width, scaledBy: scale * diagonal.pointer[row],
+                table + row * width, scaledBy: scale * diagonal.pointer[row],
                 to: result + row * width, count: width)
         }
     }
 
-    override func add(to matrix: UnsafeMutablePointer<Float>, scaledBy scale: Float) {
+    override func add(
+        to matrix: UnsafeMutablePointer<Float>, scaledBy scale: Float, pool: WorkerPool?
+    ) {
         for k in 0..<inputCount { matrix[k * inputCount + k] += scale * diagonal.pointer[k] }
     }
 }

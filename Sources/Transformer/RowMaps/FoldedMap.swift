@@ -47,7 +47,9 @@ public final class FoldedMap: RowMap, @unchecked Sendable {
         }
     }
 
-    override func add(to matrix: UnsafeMutablePointer<Float>, scaledBy scale: Float) {
+    override func add(
+        to matrix: UnsafeMutablePointer<Float>, scaledBy scale: Float, pool: WorkerPool?
+    ) {
         for output in 0..<outputCount {
             for input in 0..<inputCount {
                 matrix[output * inputCount + input] +=

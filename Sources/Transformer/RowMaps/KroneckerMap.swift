@@ -78,6 +78,36 @@ public final class KroneckerMap: RowMap, @unchecked Sendable {
             }
         }
     }
+
+    override func add(
+        to matrix: UnsafeMutablePointer<Float>, scaledBy scale: Float, pool: WorkerPool?
+    ) {
+        let inner = right[0].inputCount
+        let factor = AlignedBuffer<Float>(count: rightOutputCount * inner)
+        unpackRight(into: factor.pointer)
+        for row in 0..<outputCount {
+            let (block, own) = row.quotientAndRemainder(dividingBy: rightOutputCount)
+            for column in 0..<leftShape.inputCount {
+                Vectors.add(
+                    factor.pointer + own * inner,
+                    scaledBy: scale * left.pointer[block * leftShape.inputCount + column],
+                    to: matrix + row * inputCount + column * inner, count: inner)
+            }
+        }
+    }
+
+    /// R, **shape** [its outputs, its inputs], added to zeros.
+    private func unpackRight(into factor: UnsafeMutablePointer<Float>) {
+        guard right.count == 2 else { return right[0].unpack(into: factor) }
+        let (first, second) = (right[0], right[1])
+        let a = AlignedBuffer<Float>(count: first.outputCount * first.inputCount)
+        let b = AlignedBuffer<Float>(count: second.outputCount * second.inputCount)
+        first.unpack(into: a.pointer)
+        second.unpack(into: b.pointer)
+        BLAS.multiplyAdd(
+            left: b.pointer, right: a.pointer, into: factor, rowCount: second.outputCount,
+            columnCount: first.inputCount, innerCount: first.outputCount, scaling: 1)
+    }
 }
 
 extension RowMatrix {

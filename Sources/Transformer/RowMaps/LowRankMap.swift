@@ -29,6 +29,14 @@ public final class LowRankMap: RowMap, @unchecked Sendable {
     public override var productCount: Int { (inputCount + outputCount) * rank }
     public override var form: String { "low rank" }
 
+    override var transposed: RowMap? {
+        var rows = [Float](repeating: 0, count: rank * inputCount)
+        rows.withUnsafeMutableBufferPointer { a.unpack(into: $0.baseAddress!) }
+        let columns = Array(
+            UnsafeBufferPointer(start: transposedB.pointer, count: rank * outputCount))
+        return LowRankMap(a: columns, transposedB: rows, rank: rank)
+    }
+
     override func add(
         _ input: UnsafePointer<Float>, scaledBy scale: Float,
         to output: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>

@@ -25,6 +25,16 @@ public final class RotationMap: RowMap, @unchecked Sendable {
             self.inputs = inputs
             self.outputs = outputs
         }
+
+        fileprivate var transposed: Factor {
+            var turned = blocks
+            for start in stride(from: 0, to: blocks.count, by: size * size) {
+                for index in 0..<size * size {
+                    turned[start + index % size * size + index / size] = blocks[start + index]
+                }
+            }
+            return Factor(blocks: turned, size: size, inputs: outputs, outputs: inputs)
+        }
     }
 
     private let factors: [Factor]
@@ -53,6 +63,10 @@ public final class RotationMap: RowMap, @unchecked Sendable {
     }
 
     public override var form: String { "block rotation" }
+
+    override var transposed: RowMap? {
+        RotationMap(width: inputCount, factors: factors.reversed().map(\.transposed))
+    }
 
     override func add(
         _ input: UnsafePointer<Float>, scaledBy scale: Float,

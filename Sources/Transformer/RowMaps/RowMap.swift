@@ -36,40 +36,30 @@ public class RowMap: @unchecked Sendable {
         to output: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {}
 
+    /// Mᵀ; nil where it has no form that is cheaper than a matrix.
+    var transposed: RowMap? { nil }
+
     /// matrix += scale · M in f32.
     ///
     /// - Parameter matrix: **Shape** [outputCount, inputCount], row-major.
-    func add(to matrix: UnsafeMutablePointer<Float>, scaledBy scale: Float) {
-        var unit = [Float](repeating: 0, count: inputCount)
-        var column = [Float](repeating: 0, count: outputCount)
-        var scratch = [Float](repeating: 0, count: max(1, scratchCount))
-        for k in 0..<inputCount {
-            unit[k] = 1
-            for o in 0..<outputCount { column[o] = 0 }
-            column.withUnsafeMutableBufferPointer { output in
-                scratch.withUnsafeMutableBufferPointer {
-                    add(unit, scaledBy: scale, to: output.baseAddress!, scratch: $0.baseAddress!)
-                }
-            }
-            unit[k] = 0
-            for o in 0..<outputCount { matrix[o * inputCount + k] += column[o] }
+    func add(to matrix: UnsafeMutablePointer<Float>, scaledBy scale: Float, pool: WorkerPool?) {
+        addColumns(scaledBy: scale, to: matrix, width: inputCount, pool: pool) { column, input in
+            input.update(repeating: 0, count: inputCount)
+            input[column] = 1
         }
     }
 
-    /// result += scale · M r for each row r of a table.
+    /// result += scale · M V in f32.
     ///
     /// - Parameters:
-    ///   - table: **Shape** [rowCount, inputCount].
-    ///   - result: **Shape** [rowCount, outputCount]; doesn't overlap `table`.
+    ///   - table: V, **shape** [inputCount, width], row-major.
+    ///   - result: **Shape** [outputCount, width]; doesn't overlap `table`.
     func add(
-        rowsOf table: UnsafePointer<Float>, rowCount: Int, scaledBy scale: Float,
-        to result: UnsafeMutablePointer<Float>
+        columnsOf table: UnsafePointer<Float>, width: Int, scaledBy scale: Float,
+        to result: UnsafeMutablePointer<Float>, pool: WorkerPool?
     ) {
-        let scratch = AlignedBuffer<Float>(count: max(1, scratchCount))
-        for row in 0..<rowCount {
-            add(
-                table + row * inputCount, scaledBy: scale, to: result + row * outputCount,
-                scratch: scratch.pointer)
+        addColumns(scaledBy: scale, to: result, width: width, pool: pool) { column, input in
+            for k in 0..<inputCount { input[k] = table[k * width + column] }
         }
     }
 }

@@ -32,4 +32,16 @@ public final class RowSubsetMap: RowMap, @unchecked Sendable {
         Vectors.multiply(rows.view, input, scaledBy: scale, output: scratch)
         for (place, index) in outputs.enumerated() { output[Int(index)] += scratch[place] }
     }
+
+    override func add(
+        to matrix: UnsafeMutablePointer<Float>, scaledBy scale: Float, pool: WorkerPool?
+    ) {
+        var values = [Float](repeating: 0, count: outputs.count * inputCount)
+        values.withUnsafeMutableBufferPointer { rows.unpack(into: $0.baseAddress!) }
+        for (place, index) in outputs.enumerated() {
+            for k in 0..<inputCount {
+                matrix[Int(index) * inputCount + k] += scale * values[place * inputCount + k]
+            }
+        }
+    }
 }

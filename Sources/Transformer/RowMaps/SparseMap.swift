@@ -47,7 +47,32 @@ public final class SparseMap: RowMap, @unchecked Sendable {
         }
     }
 
-    override func add(to matrix: UnsafeMutablePointer<Float>, scaledBy scale: Float) {
+    override var transposed: RowMap? {
+        var entries: [(output: Int, input: Int, value: Float)] = []
+        for o in 0..<outputCount {
+            for place in Int(starts[o])..<Int(starts[o + 1]) {
+                entries.append((Int(columns[place]), o, values.pointer[place]))
+            }
+        }
+        return SparseMap(inputCount: outputCount, outputCount: inputCount, entries: entries)
+    }
+
+    override func add(
+        columnsOf table: UnsafePointer<Float>, width: Int, scaledBy scale: Float,
+        to result: UnsafeMutablePointer<Float>, pool: WorkerPool?
+    ) {
+        for o in 0..<outputCount {
+            for place in Int(starts[o])..<Int(starts[o + 1]) {
+                Vectors.add(
+                    table + Int(columns[place]) * width, scaledBy: scale * values.pointer[place],
+                    to: result + o * width, count: width)
+            }
+        }
+    }
+
+    override func add(
+        to matrix: UnsafeMutablePointer<Float>, scaledBy scale: Float, pool: WorkerPool?
+    ) {
         for o in 0..<outputCount {
             for place in Int(starts[o])..<Int(starts[o + 1]) {
                 matrix[o * inputCount + Int(columns[place])] += scale * values.pointer[place]
