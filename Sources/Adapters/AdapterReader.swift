@@ -76,10 +76,15 @@ public enum AdapterReader {
                 parameterCount: compiled.parameterCount, rank: compiled.checkedRank,
                 warnings: compiled.warnings, targets: compiled.targets)
         } else {
+            let whole = try AdapterFile.open(path, options: options)
+                .inRowOrder(of: base.configuration)
+            let read = try Methods.reader(of: whole.peftType, file: whole.configuration.file)
+            let compiled = try read(
+                whole, Methods.Context(base: base, options: options, pool: pool))
             facts = AdapterFacts(
-                try read(
-                    name: path, path: path, slots: base.slots, base: base, options: options,
-                    pool: pool))
+                hash: whole.contentHash, peftType: whole.peftType,
+                parameterCount: compiled.parameterCount, rank: compiled.operators.largestRank,
+                warnings: compiled.warnings, targets: compiled.targets)
         }
         recipes.remember(facts, recipe: recipe, path: path)
         return facts

@@ -1,6 +1,7 @@
 /* Weights rounded to blocks of 32, as GGUF stores them.
  *
  *   Q8_0   f16 scale d, 32 signed bytes q              w = d * q
+ *   Q4_0   f16 scale d, 16 nibble pairs q + 8           w = d * q, input i low and i + 16 high
  *   Q4_1   f16 scale d, f16 minimum m, 16 nibble pairs  w = d * q + m, input i low and i + 16 high
  */
 #include <math.h>
@@ -112,6 +113,70 @@ void gk_quantize(gk_type type, const float *values, size_t count, uint8_t *block
             blocks += 34;
         } else {
             quantize_q4_1(values + i, blocks);
+            blocks += 20;
+        }
+    }
+}
+
+/* What ggml makes of weights: levels laid over the block's range, nothing tried beside. Scales round
+ * to f16 after the levels are chosen with them. */
+
+static float inverse_of(float scale) { return scale != 0 ? 1 / scale : 0; }
+
+static int nibble_of(float level) { return level < 0 ? 0 : level >= 15 ? 15 : (int)level; }
+
+static void plain_q8_0(const float *values, uint8_t *block) {
+    float largest = 0;
+    for (int i = 0; i < BLOCK; i++)
+        largest = fabsf(values[i]) > largest ? fabsf(values[i]) : largest;
+    float scale = largest / 127, inverse = inverse_of(scale);
+    as_half(scale, block);
+    for (int i = 0; i < BLOCK; i++) {
+        float level = roundf(values[i] * inverse);
+        level = level < -127 ? -127 : level > 127 ? 127 : level;
+        block[2 + i] = (uint8_t)(int8_t)level;
+    }
+}
+
+static void plain_q4_0(const float *values, uint8_t *block) {
+    float farthest = values[0];
+    for (int i = 1; i < BLOCK; i++)
+        if (fabsf(values[i]) > fabsf(farthest)) farthest = values[i];
+    float scale = farthest / -8, inverse = inverse_of(scale);
+    as_half(scale, block);
+    for (int i = 0; i < 16; i++) {
+        int low = nibble_of(values[i] * inverse + 8.5f);
+        int high = nibble_of(values[i + 16] * inverse + 8.5f);
+        block[2 + i] = (uint8_t)(low | high << 4);
+    }
+}
+
+static void plain_q4_1(const float *values, uint8_t *block) {
+    float lowest = values[0], highest = values[0];
+    for (int i = 1; i < BLOCK; i++) {
+        lowest = values[i] < lowest ? values[i] : lowest;
+        highest = values[i] > highest ? values[i] : highest;
+    }
+    float scale = (highest - lowest) / 15, inverse = inverse_of(scale);
+    as_half(scale, block);
+    as_half(lowest, block + 2);
+    for (int i = 0; i < 16; i++) {
+        int low = nibble_of((values[i] - lowest) * inverse + 0.5f);
+        int high = nibble_of((values[i + 16] - lowest) * inverse + 0.5f);
+        block[4 + i] = (uint8_t)(low | high << 4);
+    }
+}
+
+void gk_quantize_plain(gk_type type, const float *values, size_t count, uint8_t *blocks) {
+    for (size_t i = 0; i + BLOCK <= count; i += BLOCK) {
+        if (type == GK_Q8_0) {
+            plain_q8_0(values + i, blocks);
+            blocks += 34;
+        } else if (type == GK_Q4_0) {
+            plain_q4_0(values + i, blocks);
+            blocks += 18;
+        } else {
+            plain_q4_1(values + i, blocks);
             blocks += 20;
         }
     }

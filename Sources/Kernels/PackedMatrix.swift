@@ -34,6 +34,20 @@ public enum BlockQuantizer {
         precondition(type == .q8_0 || type == .q4_1)
         gk_quantize(type.kernelType, weights.baseAddress, weights.count, blocks)
     }
+
+    /// The blocks that ggml's reference makes of weights, bit for bit.
+    ///
+    /// - Parameters:
+    ///   - type: Q8_0, Q4_0 or Q4_1.
+    ///   - weights: a multiple of 32.
+    ///   - blocks: room for their blocks.
+    public static func quantizePlainly(
+        _ weights: UnsafeBufferPointer<Float>, to type: WeightType,
+        into blocks: UnsafeMutablePointer<UInt8>
+    ) {
+        precondition(type.blockElementCount > 1)
+        gk_quantize_plain(type.kernelType, weights.baseAddress, weights.count, blocks)
+    }
 }
 
 /// A weight matrix in the order in which the kernels stream it: panels of 16 outputs side by side.

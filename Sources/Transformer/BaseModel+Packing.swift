@@ -34,6 +34,9 @@ extension BaseModel {
         } catch { throw .checkpoint(error) }
     }
 
+    /// Matrices, biases and gains, as `writePacked` counts them.
+    public var tensorCount: Int { packedRegions.count }
+
     /// Every tensor of the base, in forward order; a tied head is the embedding.
     private var packedRegions: [PackedRegion] {
         var regions = [PackedRegion(WeightNames.weight(of: .embedding), weights.embedding)]

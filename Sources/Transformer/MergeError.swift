@@ -1,15 +1,17 @@
 /// Why an adapter can't become part of the weights.
 public enum MergeError: Error, Equatable, Sendable, CustomStringConvertible {
-    case notWeightSpace(adapter: String)
+    /// `reason` is a whole clause: what it does instead.
+    case notWeightSpace(adapter: String, reason: String)
     case activated(adapter: String)
     case notFinite(module: String, row: Int, column: Int)
     case tooLargeForType(module: String, value: Float, type: String)
+    case noWholeBlocks(module: String, inputCount: Int, type: String)
     case replacementWeight(adapter: String, weight: Float)
 
     public var description: String {
         switch self {
-        case .notWeightSpace(let adapter):
-            "adapter '\(adapter)' is no change of weights and can't be merged: "
+        case .notWeightSpace(let adapter, let reason):
+            "adapter '\(adapter)' is no change of weights and can't be merged: \(reason); "
                 + "serve it attached"
         case .activated(let adapter):
             "adapter '\(adapter)' acts from its invocation tokens on only, while merged weights would "
@@ -20,6 +22,9 @@ public enum MergeError: Error, Equatable, Sendable, CustomStringConvertible {
         case .tooLargeForType(let module, let value, let type):
             "merging gives \(value) in '\(module)', which \(type) can't hold: "
                 + "nothing was changed; merge into another type"
+        case .noWholeBlocks(let module, let inputCount, let type):
+            "the \(inputCount) inputs of '\(module)' are no whole blocks of \(type): nothing was "
+                + "changed; merge into another type"
         case .replacementWeight(let adapter, let weight):
             "adapter '\(adapter)' replaces whole weights (modules_to_save), which has a meaning at "
                 + "weight 1 only, not \(weight): merge it with weight 1"

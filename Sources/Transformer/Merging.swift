@@ -11,9 +11,25 @@ extension LowRankOperator {
         let right = AlignedBuffer<Float>(count: rank * a.inputCount)
         b.unpack(into: left.pointer, pool: pool)
         a.unpack(into: right.pointer)
+        scale(left.pointer, right.pointer)
         BLAS.multiplyAdd(
             left: left.pointer, right: right.pointer, into: matrix, rowCount: b.outputCount,
             columnCount: a.inputCount, innerCount: rank, scaling: weight * scaling)
+    }
+
+    /// Rows of B by the factors of outputs, rows of A by those between the two.
+    private func scale(
+        _ b: UnsafeMutablePointer<Float>, _ a: UnsafeMutablePointer<Float>
+    ) {
+        guard let factors else { return }
+        for output in 0..<self.b.outputCount {
+            Vectors.scale(b + output * rank, by: factors.outer.pointer[output], count: rank)
+        }
+        let inputCount = self.a.inputCount
+        for index in 0..<rank {
+            Vectors.scale(
+                a + index * inputCount, by: factors.inner.pointer[index], count: inputCount)
+        }
     }
 }
 
@@ -45,12 +61,13 @@ extension BaseModel {
         }
         let extra = slot == .head ? parts.vocabulary?.head : nil
         let result = table(start, then: extra, shape, pool: pool)
-        changeInputsAndOutputs(of: result, shape, by: operators)
+        changeInputsAndOutputs(of: result, shape, by: operators, pool: pool)
         for (op, weight) in operators {
             switch op {
             case .lowRank(let lowRank): lowRank.add(to: result.pointer, weight: weight, pool: pool)
             case .dense(let matrix): add(matrix, weight, to: result.pointer, pool)
-            case .update(let map): map.add(to: result.pointer, scaledBy: weight)
+            case .update(let map):
+                map.add(to: result.pointer, scaledBy: weight, pool: pool)
             case .bias(let difference):
                 let sum = bias ?? Array(repeating: 0, count: difference.count)
                 bias = zip(sum, difference).map { $0 + weight * $1 }
@@ -143,7 +160,7 @@ extension AdapterOperators {
     /// - Throws: `MergeError.notWeightSpace`, `.activated`.
     public func checkIsWeightSpace(_ name: String) throws(MergeError) {
         guard activation == nil else { throw .activated(adapter: name) }
-        guard isWeightSpace else { throw .notWeightSpace(adapter: name) }
+        if let reason = beyondWeights { throw .notWeightSpace(adapter: name, reason: reason) }
     }
 
     /// The same change as whole matrices that stand in place of the base's: a live merge.

@@ -1,6 +1,6 @@
 public import Kernels
 
-/// y += scaling · B (A x): the low-rank update of a linear layer.
+/// y += scaling · o ⊙ B (i ⊙ A x): the low-rank update of a linear layer.
 ///
 /// **Shape**: A [rank, inputCount], B [outputCount, rank].
 /// **Source**: LoRA, arXiv 2106.09685, section 4.1.
@@ -8,12 +8,20 @@ public struct LowRankOperator: Sendable {
     public let a: RowMatrix
     public let b: PackedMatrix
     public let scaling: Float
+    /// o and i; nil where they are 1.
+    public let factors: FeatureFactors?
 
-    public init(a: RowMatrix, b: PackedMatrix, scaling: Float) {
+    public init(a: RowMatrix, b: PackedMatrix, scaling: Float, factors: FeatureFactors? = nil) {
         precondition(a.outputCount == b.inputCount)
         self.a = a
         self.b = b
         self.scaling = scaling
+        self.factors = factors
+    }
+
+    /// The operator with its scaling times a weight.
+    func weighted(_ weight: Float) -> LowRankOperator {
+        LowRankOperator(a: a, b: b, scaling: scaling * weight, factors: factors)
     }
 
     public var rank: Int { a.outputCount }
@@ -87,12 +95,25 @@ public struct AdapterOperators: Sendable {
     public init() {}
 
     /// True when the whole effect is a change of weights, so that it can be merged.
-    public var isWeightSpace: Bool {
-        prefix == nil && activation == nil && gatedPrefixes.isEmpty
-            && !embedding.contains { if case .softPrompt = $0 { true } else { false } }
-            && !linear.values.joined().contains {
-                if case .after(let map) = $0 { !map.isLinear } else { false }
+    public var isWeightSpace: Bool { activation == nil && beyondWeights == nil }
+
+    /// What part of the effect no weights could have, as a clause; nil where there is none.
+    var beyondWeights: String? {
+        if prefix != nil { return "it puts keys and values in front of every sequence" }
+        if !gatedPrefixes.isEmpty {
+            return "it adds a second attention, to trained tokens, behind a gate"
+        }
+        if embedding.contains(where: { if case .softPrompt = $0 { true } else { false } }) {
+            return "it puts a prompt of trained tokens in front of every sequence"
+        }
+        let isLinear = linear.values.joined().allSatisfy {
+            switch $0 {
+            case .update(let map), .input(let map), .output(let map): map.isLinear
+            case .after: false
+            default: true
             }
+        }
+        return isLinear ? nil : "it has layers of its own between the base's"
     }
 
     /// True when some operator stands in place of a base weight, which has no meaning at a weight

@@ -108,7 +108,11 @@ import Transformer
     }
 
     @Test func whatNoCheckpointCanHoldIsRefused() throws {
-        #expect(throws: AdapterError.merge(.notWeightSpace(adapter: "law"))) {
+        #expect(
+            throws: AdapterError.merge(
+                .notWeightSpace(
+                    adapter: "law", reason: "it puts keys and values in front of every sequence"))
+        ) {
             try merge(TinyBase(), AdapterFixture.prefix())
         }
         var fixture = AdapterFixture.lora([AdapterFixture.query], ["lora_bias": .bool(true)])

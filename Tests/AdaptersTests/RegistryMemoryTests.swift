@@ -238,10 +238,9 @@ import Transformer
             await Task.yield()
         }
         for _ in 0..<300 { try hot.lease([SelectionEntry(name: "style")]).release() }
-        #expect(
-            failures.withLock { $0 } == [
-                "style: \(MergeError.notWeightSpace(adapter: "style"))"
-            ])
+        let reason = MergeError.notWeightSpace(
+            adapter: "style", reason: "it puts keys and values in front of every sequence")
+        #expect(failures.withLock { $0 } == ["style: \(reason)"])
         #expect(hot.list()[0].state == .attached)
     }
 

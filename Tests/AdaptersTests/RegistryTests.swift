@@ -110,7 +110,11 @@ import Transformer
         }
         let both = try registry.lease([SelectionEntry(name: "law"), SelectionEntry(name: "style")])
         #expect(both.plan.prefixTokenCount == 3)
-        #expect(throws: AdapterError.merge(.notWeightSpace(adapter: "style"))) {
+        #expect(
+            throws: AdapterError.merge(
+                .notWeightSpace(
+                    adapter: "style", reason: "it puts keys and values in front of every sequence"))
+        ) {
             try registry.merge(name: "style", weight: 1)
         }
     }

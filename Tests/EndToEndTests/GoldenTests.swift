@@ -131,9 +131,10 @@ struct GoldenTests {
         let base = try Self.base(golden.base)
         let operators = try Self.operators(golden.adapters[0].name, on: base)
         guard operators.isWeightSpace else {
-            #expect(throws: MergeError.notWeightSpace(adapter: "x")) {
+            let error = #expect(throws: MergeError.self) {
                 try operators.merged(name: "x", into: base, weight: 1, pool: Self.pool)
             }
+            #expect(error?.description.contains("no change of weights") == true)
             return
         }
         let merged = try operators.merged(name: "x", into: base, weight: 1, pool: Self.pool)

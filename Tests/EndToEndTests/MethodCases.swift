@@ -39,6 +39,17 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
             try JSONValue(parsing: text).objectValue?["peft_type"]?.stringValue)
     }
 
+    /// The case's adapters on its base, with their weights.
+    func loadedAdapters() throws -> [(adapter: LoadedAdapter, weight: Float)] {
+        let base = try GoldenTests.base(base)
+        return try adapters.map {
+            let adapter = try AdapterReader.read(
+                name: $0.name, path: path($0.name), slots: base.slots, base: base,
+                pool: GoldenTests.pool)
+            return (adapter, $0.weight)
+        }
+    }
+
     /// PEFT's logits of one prompt, [tokens, vocabulary] flat.
     func logits(prompt: Int) throws -> [Float] {
         try expected().requiredTensor("logits.\(prompt)").floats()

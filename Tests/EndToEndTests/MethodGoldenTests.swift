@@ -29,14 +29,9 @@ struct MethodGoldenTests {
     }
 
     private func operators(_ golden: MethodCase) throws -> [SelectedOperators] {
-        let base = try GoldenTests.base(golden.base)
-        return try golden.adapters.map {
+        try golden.loadedAdapters().map {
             SelectedOperators(
-                name: $0.name,
-                operators: try AdapterReader.read(
-                    name: $0.name, path: golden.path($0.name), slots: base.slots, base: base,
-                    pool: Self.pool
-                ).operators, weight: $0.weight)
+                name: $0.adapter.name, operators: $0.adapter.operators, weight: $0.weight)
         }
     }
 
@@ -49,7 +44,7 @@ struct MethodGoldenTests {
     }
 
     /// False where the case's method has no reader, which the reader has to say.
-    private func isServed(_ golden: MethodCase) throws -> Bool {
+    func isServed(_ golden: MethodCase) throws -> Bool {
         guard !Self.unread.contains(golden.id) else { return false }
         let base = try GoldenTests.base(golden.base)
         let reason = Self.refused[golden.id]
@@ -73,8 +68,8 @@ struct MethodGoldenTests {
         guard try isServed(golden) else { return }
         let runner = try runner(golden, try operators(golden))
         for (index, prompt) in golden.prompts.enumerated() {
-            let difference = try difference(
-                runner.logprobs(prompt), golden.logits(prompt: index), runner)
+            let difference = try runner.difference(
+                after: prompt, to: golden.logits(prompt: index))
             #expect(difference <= golden.tolerance, "\(golden.id), prompt \(index): \(difference)")
         }
     }
@@ -95,21 +90,9 @@ struct MethodGoldenTests {
         // Merged weights are rounded to the base's type.
         let tolerance = base.matrix(at: .layer(0, .query)).type != .f32 ? 1 : golden.tolerance
         for (index, prompt) in golden.prompts.enumerated() {
-            let difference = try difference(
-                runner.logprobs(prompt), golden.logits(prompt: index), runner)
+            let difference = try runner.difference(
+                after: prompt, to: golden.logits(prompt: index))
             #expect(difference <= tolerance, "\(golden.id), prompt \(index): \(difference)")
-        }
-    }
-
-    /// The largest difference of a log-probability to the reference's.
-    private func difference(
-        _ found: [Float], _ reference: [Float], _ runner: SequenceRunner
-    ) throws -> Float {
-        let expected = SequenceRunner.logprobs(
-            reference, vocabularyCount: runner.plan.vocabularyCount)
-        try #require(found.count == expected.count)
-        return zip(found, expected).reduce(Float(0)) {
-            $1.0.isFinite ? max($0, abs($1.0 - $1.1)) : .infinity
         }
     }
 

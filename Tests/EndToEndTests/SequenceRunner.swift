@@ -1,4 +1,5 @@
 import Kernels
+import Testing
 import Transformer
 
 /// One sequence on a base, without an engine: whole prompts and greedy tokens.
@@ -55,6 +56,18 @@ struct SequenceRunner {
             let row = Array(logits[start..<start + vocabularyCount])
             let sum = Vectors.logSumExp(row, count: row.count)
             return row.map { $0 - sum }
+        }
+    }
+
+    /// The largest difference of a log-probability to a reference's.
+    ///
+    /// - Parameter reference: logits of every prompt token, flat.
+    func difference(after prompt: [Int32], to reference: [Float]) throws -> Float {
+        let found = logprobs(prompt)
+        let expected = Self.logprobs(reference, vocabularyCount: plan.vocabularyCount)
+        try #require(found.count == expected.count)
+        return zip(found, expected).reduce(Float(0)) {
+            $1.0.isFinite ? max($0, abs($1.0 - $1.1)) : .infinity
         }
     }
 

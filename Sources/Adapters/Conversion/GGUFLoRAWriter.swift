@@ -23,7 +23,7 @@ struct GGUFLoRAWriter {
 
     func write(to output: String) throws(AdapterError) -> AdapterConversion.Report {
         let alpha = lora.commonAlpha
-        var tensors: [GGUFWriter.Tensor] = []
+        var tensors: [AdapterTensor] = []
         for module in ModuleOrder.sorted(lora.factors.keys) {
             guard let factors = lora.factors[module] else { continue }
             tensors += try stored(factors, module: module, alpha: alpha)
@@ -36,14 +36,20 @@ struct GGUFLoRAWriter {
             ("general.file_type", .count(0)),
         ]
         do throws(CheckpointError) {
-            try GGUFWriter(keys: keys, tensors: tensors).write(to: output)
+            var rest = tensors[...]
+            try GGUFWriter(
+                keys: keys,
+                tensors: tensors.map {
+                    .init(name: $0.name, elementType: $0.elementType, shape: $0.shape)
+                }
+            ).write(to: output) { _ in rest.popFirst()?.withBytes { [UInt8]($0) } ?? [] }
         } catch { throw AdapterError(writing: error) }
         return AdapterConversion.Report(tensorCount: tensors.count, notes: lora.warnings)
     }
 
     private func stored(
         _ factors: PlainLoRA.Factors, module: String, alpha: Double
-    ) throws(AdapterError) -> [GGUFWriter.Tensor] {
+    ) throws(AdapterError) -> [AdapterTensor] {
         guard let stem = GGUFFile.storedName(of: module + ".weight") else {
             throw .unconvertible(path: path, reason: "llama.cpp has no name for '\(module)'")
         }
@@ -62,13 +68,10 @@ struct GGUFLoRAWriter {
         if architecture == "llama" { b = try QueryKeyRows.permuted(b, base: base) }
         let shapeOfA = [factors.rank, factors.inputCount]
         return [
-            GGUFWriter.Tensor(
-                name: stem + GGUFLoRA.suffixA, elementType: .f32,
-                shape: factors.isEmbedding ? shapeOfA.reversed() : shapeOfA,
-                bytes: a.withUnsafeBytes { [UInt8]($0) }),
-            GGUFWriter.Tensor(
-                name: stem + GGUFLoRA.suffixB, elementType: .f32, shape: b.shape,
-                bytes: b.withBytes { [UInt8]($0) }),
+            try AdapterTensor(
+                name: stem + GGUFLoRA.suffixA,
+                shape: factors.isEmbedding ? shapeOfA.reversed() : shapeOfA, values: a),
+            b.renamed(stem + GGUFLoRA.suffixB),
         ]
     }
 }

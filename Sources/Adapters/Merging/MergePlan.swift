@@ -2,43 +2,24 @@ import Checkpoints
 import Kernels
 import Transformer
 
-/// Which tensors a merged checkpoint has, of which type, and where each comes from.
+/// Which tensors a merged Hugging Face checkpoint has, of which type, and where each comes from.
 struct MergePlan {
-    /// What the values of a tensor are computed from.
-    enum Source {
-        case matrix(LinearSlot)
-        case bias(LinearSlot)
-        case embedding
-        case gain(NormSlot)
-    }
-
     struct Entry {
         let tensor: SafetensorsWriter.Tensor
-        let source: Source
+        let source: MergeSource
     }
 
     let entries: [Entry]
-    let changed: Set<Slot>
-    let untiesHead: Bool
-    let vocabularyCount: Int
 
     init(
-        base: BaseModel, checkpoint: BaseCheckpoint, parts: [SelectedOperators],
-        weightType: WeightType?
+        values: MergedValues, checkpoint: BaseCheckpoint, untiesHead: Bool, weightType: WeightType?
     ) {
-        var changed = Self.changedSlots(parts)
+        let base = values.base
         let isTied = base.configuration.tiesHeadToEmbedding
-        var untiesHead =
-            isTied && (changed.contains(.embedding) || changed.contains(.linear(.head)))
-        let vocabulary = parts.vocabulary
-        if let vocabulary {
-            changed.formUnion([.embedding, .linear(.head)])
-            untiesHead = untiesHead || isTied && vocabulary.embedding !== vocabulary.head
-        }
         let types = StoredTypes(checkpoint: checkpoint, base: base, chosen: weightType)
         let slots = base.slots
         var entries: [Entry] = []
-        func add(_ name: String, _ type: ElementType, _ shape: [Int], _ source: Source) {
+        func add(_ name: String, _ type: ElementType, _ shape: [Int], _ source: MergeSource) {
             entries.append(
                 Entry(tensor: .init(name: name, elementType: type, shape: shape), source: source))
         }
@@ -48,14 +29,13 @@ struct MergePlan {
             case .embedding:
                 add(
                     name + ".weight", types.type(of: base.weights.embedding),
-                    [vocabulary?.tokenCount ?? slots.vocabularyCount, slots.hiddenSize],
-                    .embedding)
+                    [values.vocabularyCount, slots.hiddenSize], .embedding)
             case .norm(let norm):
                 let tensor = name + ".weight"
                 add(tensor, types.type(ofVector: tensor), [slots.hiddenSize], .gain(norm))
             case .linear(.head) where isTied && !untiesHead: break
             case .linear(let linear):
-                let shape = base.mergedShape(of: linear, with: parts)
+                let shape = base.mergedShape(of: linear, with: values.parts)
                 add(
                     name + ".weight", types.type(of: base.matrix(at: linear)),
                     [shape.outputCount, shape.inputCount], .matrix(linear))
@@ -65,19 +45,6 @@ struct MergePlan {
             }
         }
         self.entries = entries
-        self.changed = changed
-        self.untiesHead = untiesHead
-        vocabularyCount = vocabulary?.tokenCount ?? slots.vocabularyCount
-    }
-
-    private static func changedSlots(_ parts: [SelectedOperators]) -> Set<Slot> {
-        var changed: Set<Slot> = []
-        for part in parts {
-            changed.formUnion(part.operators.linear.keys.map(Slot.linear))
-            changed.formUnion(part.operators.norms.keys.map(Slot.norm))
-            if !part.operators.embedding.isEmpty { changed.insert(.embedding) }
-        }
-        return changed
     }
 }
 

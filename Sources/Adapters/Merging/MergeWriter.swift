@@ -3,17 +3,32 @@ public import Kernels
 internal import StrictJSON
 public import Transformer
 
-/// Writes a base with adapters merged into it as a new Hugging Face directory.
+/// Writes a base with adapters merged into it: as a new Hugging Face directory, as a GGUF file where
+/// the base is one, or as a `model.bin`.
 ///
 /// Arithmetic is f32. Tensors are computed and written one by one, so that memory is bounded by the
-/// largest matrix; the directory appears when it is complete and on the disk.
+/// largest matrix (a `model.bin` is put together in memory); the result appears under its name when it
+/// is complete and on the disk.
 public struct MergeWriter {
+    /// What is written, which the name's ending tells.
+    enum Form {
+        case directory, gguf, packed
+
+        init(_ path: String) {
+            self = path.hasSuffix(".gguf") ? .gguf : path.hasSuffix(".bin") ? .packed : .directory
+        }
+    }
+
     let base: BaseModel
     let checkpoint: BaseCheckpoint
-    let parts: [SelectedOperators]
     let options: MergeOptions
     let pool: WorkerPool
-    let plan: MergePlan
+    let values: MergedValues
+    let changed: Set<MergeSource>
+    /// What the user should know of the adapters.
+    let notes: [String]
+    /// True where the base's head is its embedding, and the result's is a table of its own.
+    let untiesHead: Bool
 
     /// - Parameters:
     ///   - base: the checkpoint's model, not quantised further on loading.
@@ -29,49 +44,54 @@ public struct MergeWriter {
         self.checkpoint = checkpoint
         self.options = options
         self.pool = pool
-        parts = try Self.parts(adapters, slots: base.slots)
-        plan = MergePlan(
-            base: base, checkpoint: checkpoint, parts: parts, weightType: options.weightType)
+        values = MergedValues(
+            base: base, parts: try Self.parts(adapters, slots: base.slots), pool: pool)
+        changed = values.changed
+        notes = adapters.filter { $0.adapter.tokenizer != nil }.map {
+            "adapter '\($0.adapter.name)' has a tokenizer of its own, and the base's was written: copy "
+                + "the adapter's tokenizer files over it to use its tokens"
+        }
+        untiesHead =
+            base.configuration.tiesHeadToEmbedding
+            && !changed.isDisjoint(with: [.embedding, .matrix(.head)])
+            && !values.changeTableAsOne(changed)
     }
+
+    /// Whether the result at `path` is a directory.
+    public static func writesDirectory(at path: String) -> Bool { Form(path) == .directory }
 
     /// Computes everything once to see that it is finite and fits its type, then writes.
     ///
-    /// - Parameter progress: called with the share done, 0…1, from this thread.
+    /// - Parameters:
+    ///   - path: a GGUF file where it ends in `.gguf`, a `model.bin` where it ends in `.bin`, else a
+    ///     directory.
+    ///   - progress: called with the share done, 0…1, from this thread.
     /// - Throws: `AdapterError.outputExists` unless `path` is free or an empty directory, `.merge`,
     ///   `.unwritable`. Nothing is left behind then.
     public func write(
         to path: String, progress: (Double) -> Void = { _ in }
     ) throws(AdapterError) -> MergeReport {
-        let configuration = try configurationText(path)
-        try checkResults { progress($0 / 2) }
-        var failure: AdapterError?
-        do throws(CheckpointError) {
-            let directory = try AtomicDirectory(path: path)
-            let writer = ShardedSafetensorsWriter(
-                tensors: plan.entries.map(\.tensor),
-                maximumShardByteCount: options.maximumShardByteCount)
-            var entries = plan.entries[...]
-            try writer.write(
-                toDirectory: directory.temporaryPath, progress: { progress(0.5 + $0 / 2) }
-            ) { (tensor, sink) throws(CheckpointError) in
-                guard let entry = entries.popFirst() else { return }
-                var bytes: [UInt8] = []
-                do throws(MergeError) { bytes = try self.bytes(of: entry) } catch {
-                    failure = .merge(error)
-                }
-                try sink.write(bytes)
-            }
-            try AtomicFile.write(configuration, to: directory.place("config.json"))
-            let tokenizer = TokenizerFiles(checkpoint: checkpoint)
-            try tokenizer.write { (name, content) throws(CheckpointError) in
-                try AtomicFile.write(content, to: directory.place(name))
-            }
-            try directory.commit()
-            return MergeReport(
-                fileNames: writer.fileNames, tensorCount: plan.entries.count,
-                changedModuleCount: plan.changed.count, untiesHead: plan.untiesHead,
-                notes: tokenizer.notes)
-        } catch { throw failure ?? AdapterError(writing: error) }
+        switch Form(path) {
+        case .directory: try writeDirectory(to: path, progress: progress)
+        case .gguf: try writeGGUF(to: path, progress: progress)
+        case .packed: try writePacked(to: path, progress: progress)
+        }
+    }
+
+    func report(
+        fileNames: [String], tensorCount: Int, notes: [String]
+    ) -> MergeReport {
+        MergeReport(
+            fileNames: fileNames, tensorCount: tensorCount,
+            changedModuleCount: Set(changed.map(\.slot)).count, untiesHead: untiesHead,
+            notes: notes)
+    }
+
+    /// - Throws: `AdapterError.outputExists`.
+    func checkVacant(_ path: String) throws(AdapterError) {
+        guard try FileReader(root: nil).kind(of: path) == .missing else {
+            throw .outputExists(path: path)
+        }
     }
 
     private static func parts(
@@ -97,12 +117,5 @@ public struct MergeWriter {
         }
         do { _ = try AdapterPlan(parts, slots: slots) } catch { throw .combination(error) }
         return parts
-    }
-
-    private func checkResults(_ progress: (Double) -> Void) throws(AdapterError) {
-        for (index, entry) in plan.entries.enumerated() {
-            do { try check(entry) } catch { throw .merge(error) }
-            progress(Double(index + 1) / Double(plan.entries.count))
-        }
     }
 }

@@ -77,6 +77,10 @@ void gk_unpack_row(gk_type type, const void *packed, size_t inputs, size_t outpu
 /* Rounds f32 weights, a multiple of 32, to blocks of Q8_0 or Q4_1. */
 void gk_quantize(gk_type type, const float *values, size_t count, uint8_t *blocks);
 
+/* Rounds f32 weights, a multiple of 32, to blocks of Q8_0, Q4_0 or Q4_1 as ggml's reference does, bit
+ * for bit. */
+void gk_quantize_plain(gk_type type, const float *values, size_t count, uint8_t *blocks);
+
 /* To nearest even; beyond the range of f16 infinite. */
 uint16_t gk_half_from_float(float value);
 

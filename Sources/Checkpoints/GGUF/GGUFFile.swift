@@ -13,6 +13,10 @@ public struct GGUFFile: TensorSource {
     let values: GGUFValues
     private let entries: [String: GGUFTensorEntry]
     private let dataOffset: Int
+    let version: UInt32
+    let alignment: Int
+    let keyCount: Int
+    private let keyRange: Range<Int>
 
     /// Maps and checks a file.
     ///
@@ -26,11 +30,14 @@ public struct GGUFFile: TensorSource {
         var reader = GGUFReader(file.bytes, path: file.path)
         try Self.checkMagic(file)
         try reader.skip(Self.magic.count, "the magic number")
-        try Self.checkVersion(try reader.integer(UInt32.self, "the version"), file.path)
+        version = try reader.integer(UInt32.self, "the version")
+        try Self.checkVersion(version, file.path)
         let tensorCount = try reader.count("the number of tensors")
-        let keyCount = try reader.count("the number of keys")
+        keyCount = try reader.count("the number of keys")
+        let keyStart = reader.offset
         let values = try GGUFValues(&reader, count: keyCount, file: file)
-        let alignment = try values.alignment()
+        keyRange = keyStart..<reader.offset
+        alignment = try values.alignment()
         let table = try Self.tensorTable(&reader, count: tensorCount, alignment: alignment)
         guard let dataOffset = CheckedArithmetic.roundUp(reader.offset, to: alignment) else {
             throw .malformed(path: file.path, reason: "the alignment, \(alignment), overflows")
@@ -51,6 +58,11 @@ public struct GGUFFile: TensorSource {
 
     /// `general.architecture`; nil where the file has none.
     public var architecture: String? { try? values.text("general.architecture") }
+
+    /// All keys and their values, as they stand in the file; valid as long as `file` lives.
+    package var keySection: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: file.bytes[keyRange])
+    }
 
     /// The tensor of this name; nil when there is none, or when its type can't be read.
     public func tensor(_ name: String) -> TensorView? {

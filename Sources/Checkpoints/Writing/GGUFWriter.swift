@@ -1,4 +1,4 @@
-/// Writes one GGUF file, version 3: keys, then tensors in the order given.
+/// Writes one GGUF file: keys, then tensors in the order given.
 ///
 /// Deterministic, and the file appears under its name only when it is complete and on the disk.
 ///
@@ -17,101 +17,118 @@ public struct GGUFWriter {
         public let elementType: ElementType
         /// Row-major, slowest dimension first (the file stores the reverse).
         public let shape: [Int]
-        public let bytes: [UInt8]
 
-        public init(name: String, elementType: ElementType, shape: [Int], bytes: [UInt8]) {
+        public init(name: String, elementType: ElementType, shape: [Int]) {
             self.name = name
             self.elementType = elementType
             self.shape = shape
-            self.bytes = bytes
+        }
+
+        /// Bytes of the whole tensor.
+        public var byteCount: Int {
+            SafetensorsWriter.Tensor(name: name, elementType: elementType, shape: shape).byteCount
         }
     }
 
-    private static let alignment = GGUFValues.defaultAlignment
-
-    private let keys: [(String, Value)]
+    private let version: UInt32
+    private let alignment: Int
+    private let keyCount: Int
+    /// The key-value section as it stands in the file.
+    private let keys: [UInt8]
     private let tensors: [Tensor]
 
+    /// Plans a file of version 3 with keys of its own.
     public init(keys: [(String, Value)], tensors: [Tensor]) {
-        self.keys = keys
+        version = 3
+        alignment = GGUFValues.defaultAlignment
+        keyCount = keys.count
+        self.keys = keys.flatMap { Self.bytes($0.0) + Self.bytes($0.1) }
+        self.tensors = tensors
+    }
+
+    /// Plans a file with the keys of another, byte for byte, and its version and alignment.
+    public init(keysOf file: GGUFFile, tensors: [Tensor]) {
+        version = file.version
+        alignment = file.alignment
+        keyCount = file.keyCount
+        keys = [UInt8](file.keySection)
         self.tensors = tensors
     }
 
     /// Writes the file, replacing what was there.
     ///
+    /// - Parameters:
+    ///   - progress: called after each tensor with the share of bytes written, 0…1.
+    ///   - content: the bytes of each tensor, asked for in order.
     /// - Throws: `CheckpointError.invalidTensor` for names, types and sizes that GGUF doesn't have,
-    ///   `.unwritable`.
-    public func write(to path: String) throws(CheckpointError) {
+    ///   `.unwritable`; and what `content` throws. Nothing is left behind then.
+    public func write(
+        to path: String, progress: (Double) -> Void = { _ in },
+        content: (Tensor) throws(CheckpointError) -> [UInt8]
+    ) throws(CheckpointError) {
         var output = try OutputFile(path: path)
-        try output.write(try header(path))
+        let header = try header(path)
+        try output.write(header)
+        let totalByteCount = tensors.reduce(1) { $0 + $1.byteCount }
         for tensor in tensors {
-            try output.write(tensor.bytes)
-            try output.write([UInt8](repeating: 0, count: Self.padding(tensor.bytes.count)))
+            let bytes = try content(tensor)
+            guard bytes.count == tensor.byteCount else {
+                throw .invalidTensor(
+                    tensor.name, reason: "needs \(tensor.byteCount) bytes, got \(bytes.count)",
+                    path: path)
+            }
+            try output.write(bytes)
+            try output.write([UInt8](repeating: 0, count: padding(bytes.count)))
+            progress(Double(output.byteCount - header.count) / Double(totalByteCount))
         }
         try output.commit()
     }
 
     private func header(_ path: String) throws(CheckpointError) -> [UInt8] {
-        var bytes = GGUFFile.magic
-        Self.append(UInt32(3), to: &bytes)
-        Self.append(UInt64(tensors.count), to: &bytes)
-        Self.append(UInt64(keys.count), to: &bytes)
-        for (key, value) in keys {
-            Self.append(key, to: &bytes)
-            Self.append(value, to: &bytes)
-        }
+        var bytes =
+            GGUFFile.magic + Self.bytes(version) + Self.bytes(UInt64(tensors.count))
+            + Self.bytes(UInt64(keyCount)) + keys
         var offset = 0
         for tensor in tensors {
-            try append(tensor, offset: offset, to: &bytes, path)
-            offset += tensor.bytes.count + Self.padding(tensor.bytes.count)
+            bytes += try description(of: tensor, offset: offset, path)
+            offset += tensor.byteCount + padding(tensor.byteCount)
         }
-        return bytes + [UInt8](repeating: 0, count: Self.padding(bytes.count))
+        return bytes + [UInt8](repeating: 0, count: padding(bytes.count))
     }
 
-    private func append(
-        _ tensor: Tensor, offset: Int, to bytes: inout [UInt8], _ path: String
-    ) throws(CheckpointError) {
-        let planned = SafetensorsWriter.Tensor(
-            name: tensor.name, elementType: tensor.elementType, shape: tensor.shape)
+    private func description(
+        of tensor: Tensor, offset: Int, _ path: String
+    ) throws(CheckpointError) -> [UInt8] {
         guard (1...GGUFReader.maximumTensorNameByteCount).contains(tensor.name.utf8.count),
             tensor.shape.count <= GGUFReader.maximumDimensionCount,
-            planned.byteCount == tensor.bytes.count,
+            (tensor.shape.last ?? 1) % tensor.elementType.blockElementCount == 0,
             let type = GGUFTensorType.number(of: tensor.elementType)
         else {
             throw .invalidTensor(
                 tensor.name, reason: "GGUF has no tensor of this name, type and shape", path: path)
         }
-        Self.append(tensor.name, to: &bytes)
-        Self.append(UInt32(tensor.shape.count), to: &bytes)
-        for dimension in tensor.shape.reversed() { Self.append(UInt64(dimension), to: &bytes) }
-        Self.append(type, to: &bytes)
-        Self.append(UInt64(offset), to: &bytes)
+        return Self.bytes(tensor.name) + Self.bytes(UInt32(tensor.shape.count))
+            + tensor.shape.reversed().flatMap { Self.bytes(UInt64($0)) } + Self.bytes(type)
+            + Self.bytes(UInt64(offset))
     }
 
-    private static func append(_ value: Value, to bytes: inout [UInt8]) {
+    private static func bytes(_ value: Value) -> [UInt8] {
         switch value {
-        case .text(let text):
-            append(GGUFValueType.string.rawValue, to: &bytes)
-            append(text, to: &bytes)
-        case .float(let number):
-            append(GGUFValueType.float32.rawValue, to: &bytes)
-            append(number.bitPattern, to: &bytes)
-        case .count(let number):
-            append(GGUFValueType.uint32.rawValue, to: &bytes)
-            append(number, to: &bytes)
+        case .text(let text): bytes(GGUFValueType.string.rawValue) + bytes(text)
+        case .float(let number): bytes(GGUFValueType.float32.rawValue) + bytes(number.bitPattern)
+        case .count(let number): bytes(GGUFValueType.uint32.rawValue) + bytes(number)
         }
     }
 
-    private static func append(_ text: String, to bytes: inout [UInt8]) {
-        append(UInt64(text.utf8.count), to: &bytes)
-        bytes += Array(text.utf8)
+    private static func bytes(_ text: String) -> [UInt8] {
+        bytes(UInt64(text.utf8.count)) + Array(text.utf8)
     }
 
-    private static func append(_ number: some FixedWidthInteger, to bytes: inout [UInt8]) {
-        withUnsafeBytes(of: number.littleEndian) { bytes += Array($0) }
+    private static func bytes(_ number: some FixedWidthInteger) -> [UInt8] {
+        withUnsafeBytes(of: number.littleEndian) { Array($0) }
     }
 
-    private static func padding(_ byteCount: Int) -> Int {
+    private func padding(_ byteCount: Int) -> Int {
         (alignment - byteCount % alignment) % alignment
     }
 }

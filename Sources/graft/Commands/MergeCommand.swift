@@ -10,11 +10,14 @@ import Transformer
 struct MergeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "merge",
-        abstract: "Merges adapters into a new Hugging Face checkpoint.",
+        abstract: "Merges adapters into a new checkpoint.",
         discussion: """
-            Deltas are added in f32 and written in each weight's own type; weights of a quantised base \
-            become F16 unless --dtype says otherwise. Nothing is written when a result is not finite, \
-            and the directory appears only when it is complete.
+            --out names a directory in the form of Hugging Face, or, by its ending, merged.gguf (where the \
+            base is a GGUF file) or merged.bin. Deltas are added in f32. In a directory, every weight \
+            gets the type of --dtype, or keeps its own, F16 where that was one of blocks. In a file, \
+            matrices that change get the type of --dtype or keep their own, and all others stay as they \
+            are. Nothing is written when a result is not finite, and the result appears only when it is \
+            complete.
             """)
 
     @OptionGroup var options: BaseOptions
@@ -23,9 +26,12 @@ struct MergeCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp("An adapter's weight (default: 1 each).", valueName: "name=weight"))
     var weight: [WeightedName] = []
-    @Option(help: ArgumentHelp("The directory to write; must not exist.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp(
+            "The directory, .gguf or .bin file to write; must not exist.", valueName: "path"))
     var out: String
-    @Option(help: "Type of the written weights: f32, f16 or bf16.") var dtype: DTypeOption?
+    @Option(help: "Type of the written weights: f32, f16, bf16; in files also q8_0, q4_0, q4_1.")
+    var dtype: DTypeOption?
     @Option(help: "Bytes of a shard, at most; K, M and G are understood.") var maxShardSize = "5G"
     @Flag(help: "Refuse adapters with settings that are not known.") var strictAdapters = false
 
@@ -41,7 +47,10 @@ struct MergeCommand: ParsableCommand {
 
     func run() throws {
         let pool = options.makePool()
-        let checkpoint = try Self.withHuggingFaceTokenizer(BaseCheckpoint.open(path: options.base))
+        let opened = try BaseCheckpoint.open(path: options.base)
+        let checkpoint =
+            MergeWriter.writesDirectory(at: out)
+            ? try Self.withHuggingFaceTokenizer(opened) : opened
         let base = try BaseModel(checkpoint: checkpoint, pool: pool)
         let loaded = try adapters.map { option in
             let adapter = try AdapterReader.read(
@@ -81,13 +90,16 @@ struct MergeCommand: ParsableCommand {
 
 /// What `--dtype` takes.
 enum DTypeOption: String, ExpressibleByArgument, CaseIterable {
-    case f32, f16, bf16
+    case f32, f16, bf16, q8_0, q4_0, q4_1
 
     var weightType: WeightType {
         switch self {
         case .f32: .f32
         case .f16: .f16
         case .bf16: .bf16
+        case .q8_0: .q8_0
+        case .q4_0: .q4_0
+        case .q4_1: .q4_1
         }
     }
 }

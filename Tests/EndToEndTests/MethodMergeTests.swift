@@ -1,0 +1,80 @@
+import Adapters
+import Checkpoints
+import Kernels
+import StrictJSON
+import Testing
+import Transformer
+
+/// Every method merged to disk: what is opened again against PEFT, or a refusal that says why.
+struct MethodMergeTests {
+    private static let pool = GoldenTests.pool
+
+    /// Why a case's adapter is no change of weights, in a word of the reason.
+    private static let beyondWeights: [String: String] = [
+        "adaption_prompt": "behind a gate",
+        "cartridge": "keys and values in front of every sequence",
+        "cpt": "a prompt of trained tokens",
+        "multitask_prompt_tuning": "a prompt of trained tokens",
+        "p_tuning": "a prompt of trained tokens",
+        "prefix_tuning": "keys and values in front of every sequence",
+        "prompt_tuning": "a prompt of trained tokens",
+        "lora/activated": "invocation tokens",
+        "lora/activated-qwen": "invocation tokens",
+        "beft/without-bias": "this architecture has none there",
+        "beft/qwen": "this architecture has none there",
+    ]
+
+    private static func reason(_ golden: MethodCase) -> String? {
+        let name = golden.id.dropFirst("methods/".count)
+        return beyondWeights[String(name)]
+            ?? beyondWeights[String(name.prefix { $0 != "/" })]
+    }
+
+    private func writer(
+        _ golden: MethodCase, _ type: WeightType? = nil
+    ) throws -> MergeWriter {
+        try MergeWriter(
+            base: try GoldenTests.base(golden.base),
+            checkpoint: try BaseCheckpoint.open(path: Checkout.model(golden.base)),
+            adapters: try golden.loadedAdapters(), options: MergeOptions(weightType: type),
+            pool: Self.pool)
+    }
+
+    private func expectAgreement(
+        _ golden: MethodCase, _ path: String, tolerance: Float
+    ) throws {
+        let merged = try BaseModel.open(path: path, pool: Self.pool)
+        let runner = SequenceRunner(base: merged, plan: .base(merged.slots), pool: Self.pool)
+        for (index, prompt) in golden.prompts.enumerated() {
+            let difference = try runner.difference(
+                after: prompt, to: golden.logits(prompt: index))
+            #expect(difference <= tolerance, "\(golden.id), prompt \(index): \(difference)")
+        }
+    }
+
+    @Test(arguments: MethodCase.all)
+    func aMergedCheckpointAgreesWithPEFT(golden: MethodCase) throws {
+        guard try MethodGoldenTests().isServed(golden) else { return }
+        if let reason = Self.reason(golden) {
+            #expect(!golden.merges)
+            let error = #expect(throws: AdapterError.self) { try writer(golden) }
+            #expect(error?.description.contains(reason) == true, "\(error as Any)")
+            return
+        }
+        let directory = try TemporaryDirectory()
+        _ = try writer(golden, .f32).write(to: directory.file("wide"))
+        try expectAgreement(golden, directory.file("wide"), tolerance: golden.tolerance)
+        // Of a narrow type, each weight of the result is rounded.
+        guard try GoldenTests.base(golden.base).weightType != .f32 else { return }
+        _ = try writer(golden).write(to: directory.file("own"))
+        try expectAgreement(golden, directory.file("own"), tolerance: 1)
+    }
+
+    @Test(arguments: MethodCase.all.filter { reason($0) == nil })
+    func aMergedFileIsTheSame(golden: MethodCase) throws {
+        guard try MethodGoldenTests().isServed(golden) else { return }
+        let directory = try TemporaryDirectory()
+        _ = try writer(golden, .f32).write(to: directory.file("merged.bin"))
+        try expectAgreement(golden, directory.file("merged.bin"), tolerance: golden.tolerance)
+    }
+}
