@@ -33,6 +33,8 @@ GREEDY_COUNT = 48
 PROMPTS = ["A contract is", "The capital of France is", "Once upon a time, in a small village by the sea,"]
 # PEFT merges these into other models than it attaches.
 PEFT_MERGES_OTHERWISE = {"methods/lora/dora-embedding-tied"}
+# What Graft refuses to serve, since the file leaves it open.
+UNDETERMINED = {"psoft", "methods/frod/drawn-again"}
 
 
 def graft_merge(graft, base, adapter, out, *options):
@@ -47,16 +49,19 @@ def graft_merge(graft, base, adapter, out, *options):
 
 
 def cases(every):
-    """One case of each method, the first on an f32 base; or all that PEFT merges."""
-    seen, chosen = set(), []
+    """One case of each method, on an f32 base where there is one; or all that PEFT merges."""
+    by_method, all_cases = {}, []
     for case in json.loads((GOLDENS / "manifest.json").read_text(encoding="utf-8"))["cases"]:
         config = json.loads((ROOT / "models" / case["base"] / "config.json").read_text(encoding="utf-8"))
         if not case["merges"] or case["id"] in PEFT_MERGES_OTHERWISE or len(case["adapters"]) > 1:
             continue
-        if every or (config["dtype"] == "float32" and case["method"] not in seen):
-            seen.add(case["method"])
-            chosen.append(case)
-    return chosen
+        if {case["id"], case["method"]} & UNDETERMINED:
+            continue
+        all_cases.append(case)
+        is_f32 = config["dtype"] == "float32"
+        if case["method"] not in by_method or is_f32 > by_method[case["method"]][0]:
+            by_method[case["method"]] = (is_f32, case)
+    return all_cases if every else [case for _, case in by_method.values()]
 
 
 @torch.no_grad()
@@ -201,7 +206,7 @@ def compare_gguf(options):
     with tempfile.TemporaryDirectory() as folder:
         wide = pathlib.Path(folder) / "wide.gguf"
         graft_merge(options.graft, options.gguf, options.adapter, wide, "--dtype", "f32")
-        for dtype in [None, "Q8_0", "Q4_0", "Q4_1", "F16", "BF16"]:
+        for dtype in [None, "F32", "Q8_0", "Q4_0", "Q4_1", "F16", "BF16"]:
             merged = pathlib.Path(folder) / f"{dtype or 'own'}.gguf"
             chosen = ["--dtype", dtype.lower()] if dtype else []
             graft_merge(options.graft, options.gguf, options.adapter, merged, *chosen)
