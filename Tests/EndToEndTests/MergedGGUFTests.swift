@@ -89,14 +89,7 @@ struct MergedGGUFTests {
     func aQuantisedBaseBecomesADequantisedDirectory(base: String, adapter: String) throws {
         let golden = try #require(
             GoldenCase.all.first { $0.base == base && $0.adapters.map(\.name) == [adapter] })
-        let model = try GoldenTests.base(base)
-        let loaded = try AdapterReader.read(
-            name: adapter, path: Checkout.adapter(adapter), slots: model.slots, base: model,
-            pool: Self.pool)
-        let writer = try MergeWriter(
-            base: model, checkpoint: BaseCheckpoint.open(path: Checkout.model(base)),
-            adapters: [(loaded, 1)], options: MergeOptions(weightType: .f32), pool: Self.pool)
-        _ = try writer.write(to: directory.file("merged"))
+        _ = try merge(base, adapter, .f32, as: "merged")
         let merged = try BaseModel.open(path: directory.file("merged"), pool: Self.pool)
         #expect(merged.weightType == .f32)
         let runner = SequenceRunner(base: merged, plan: .base(merged.slots), pool: Self.pool)
