@@ -25,7 +25,9 @@ struct AdapterFile: Sendable {
     /// The tokenizer that was saved beside the adapter; empty where only the header was read.
     let tokenizerFiles: TokenizerFileSet
     /// SHA-256 of the content, in hexadecimal; empty where only the header was read.
-    let contentHash: String
+    private(set) var contentHash: String
+    /// The adapters that it mixes, in the order in which its configuration names them.
+    private(set) var experts: [Mixture.Expert] = []
     /// True where rows of the factors B of Q and K are in llama.cpp's order.
     var queryKeyRowsArePermuted = false
 
@@ -70,7 +72,8 @@ struct AdapterFile: Sendable {
         var stamps: [FileStamp] = []
         let isDirectory = try reader.kind(of: path) == .directory
         let names =
-            [configurationName, tensorName] + ForeignAdapter.fileNames + TokenizerFileSet.names
+            [configurationName, tensorName] + Mixture.fileNames + ForeignAdapter.fileNames
+            + TokenizerFileSet.names
         for file in isDirectory ? names.map({ "/" + $0 }) : [""] {
             if let stamp = try reader.stamp(of: path + file) { stamps.append(stamp) }
         }
@@ -82,11 +85,23 @@ struct AdapterFile: Sendable {
     ) throws(AdapterError) -> AdapterFile {
         let directory = path.hasSuffix("/") ? path : path + "/"
         guard try reader.kind(of: directory + configurationName) != .missing else {
+            if let mixture = try Mixture.open(directory: directory, reader, extent) {
+                return mixture
+            }
             if let foreign = try ForeignAdapter.open(directory: directory, reader) {
                 return foreign
             }
             throw .notAnAdapter(path: path, found: "a directory without \(configurationName)")
         }
+        let file = try openPEFT(path, reader, extent)
+        return try file.adding(Mixture.experts(of: file, directory, reader, extent))
+    }
+
+    /// A directory in PEFT's layout, without the experts that it may name.
+    static func openPEFT(
+        _ path: String, _ reader: FileReader, _ extent: Extent
+    ) throws(AdapterError) -> AdapterFile {
+        let directory = path.hasSuffix("/") ? path : path + "/"
         guard try reader.kind(of: directory + tensorName) != .missing else {
             for name in pickleNames where try reader.kind(of: directory + name) != .missing {
                 throw .pickle(path: directory + name)
@@ -149,13 +164,16 @@ struct AdapterFile: Sendable {
             extent: extent)
     }
 
-    private init(
+    /// - Parameter peftType: where the configuration doesn't say it.
+    init(
         configurationText: [UInt8], configurationFile: String, tensorFile: String,
-        tensors: [AdapterTensor], tokenizerFiles: TokenizerFileSet? = nil, extent: Extent
+        tensors: [AdapterTensor], tokenizerFiles: TokenizerFileSet? = nil, extent: Extent,
+        peftType: String? = nil
     ) throws(AdapterError) {
         var configuration = try AdapterConfiguration(
             parsing: configurationText, file: configurationFile)
-        guard let peftType = try configuration.text("peft_type") else {
+        let stated = try configuration.text("peft_type")
+        guard let peftType = peftType ?? stated else {
             throw .missingSetting("peft_type", file: configurationFile)
         }
         self.configuration = configuration
@@ -173,35 +191,56 @@ struct AdapterFile: Sendable {
     /// are, in a hash.
     var recipe: String { Self.hash(configuration, tensors, nil) }
 
-    /// Every part goes in with its length in front, so that no two contents run together.
-    ///
+    /// The same adapter with those that it mixes, which are part of its content.
+    func adding(_ experts: [Mixture.Expert]) -> AdapterFile {
+        guard !experts.isEmpty else { return self }
+        var file = self
+        file.experts = experts
+        guard !contentHash.isEmpty else { return file }
+        var hasher = ContentHasher()
+        for hash in [contentHash] + experts.map(\.file.contentHash) { hasher.update(hash) }
+        file.contentHash = hasher.finish()
+        return file
+    }
+
     /// - Parameter files: nil where values don't count either.
     private static func hash(
         _ configuration: AdapterConfiguration, _ tensors: [AdapterTensor],
         _ files: TokenizerFileSet?
     ) -> String {
-        var hasher = SHA256()
-        func update(_ bytes: UnsafeRawBufferPointer) {
-            withUnsafeBytes(of: UInt64(bytes.count).littleEndian) {
-                hasher.update(bufferPointer: $0)
-            }
-            hasher.update(bufferPointer: bytes)
-        }
-        func update(_ text: String) {
-            Array(text.utf8).withUnsafeBytes { update($0) }
-        }
-        update(configuration.canonicalText)
+        var hasher = ContentHasher()
+        hasher.update(configuration.canonicalText)
         for tensor in tensors {
-            update(tensor.name)
-            update(tensor.elementType.rawValue)
-            update(tensor.shape.map(String.init).joined(separator: ","))
-            if files != nil { tensor.withBytes { update($0) } }
+            hasher.update(tensor.name)
+            hasher.update(tensor.elementType.rawValue)
+            hasher.update(tensor.shape.map(String.init).joined(separator: ","))
+            if files != nil { tensor.withBytes { hasher.update($0) } }
         }
         for (name, content) in (files?.contents ?? [:]).sorted(by: { $0.key < $1.key }) {
-            update(name)
-            content.withUnsafeBytes { update($0) }
+            hasher.update(name)
+            content.withUnsafeBytes { hasher.update($0) }
         }
-        return hasher.finalize().map { byte in
+        return hasher.finish()
+    }
+}
+
+/// SHA-256 of several parts: each goes in with its length in front, so that no two contents run
+/// together.
+private struct ContentHasher {
+    private var hasher = SHA256()
+
+    mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { hasher.update(bufferPointer: $0) }
+        hasher.update(bufferPointer: bytes)
+    }
+
+    mutating func update(_ text: String) {
+        Array(text.utf8).withUnsafeBytes { update($0) }
+    }
+
+    /// In hexadecimal.
+    func finish() -> String {
+        hasher.finalize().map { byte in
             let digits = String(byte, radix: 16)
             return digits.count == 1 ? "0" + digits : digits
         }.joined()

@@ -29,7 +29,10 @@ public struct AdapterInspection: Sendable {
         isSupported = (try? Methods.reader(of: file.peftType, file: path)) != nil
         hash = file.contentHash
         configuration = file.configuration.object
-        tensors = file.tensors.map {
+        let experts = file.experts.flatMap { expert in
+            expert.file.tensors.map { $0.renamed("\(expert.name)/\($0.name)") }
+        }
+        tensors = (file.tensors + experts).map {
             Tensor(name: $0.name, shape: $0.shape, type: $0.elementType.rawValue)
         }
     }

@@ -20,6 +20,11 @@ public enum AdapterPacking {
     ) throws(AdapterError) -> Report {
         let file = try AdapterFile.open(path, options: options)
         _ = try Methods.reader(of: file.peftType, file: file.configuration.file)
+        guard file.experts.isEmpty else {
+            throw .unconvertible(
+                path: path,
+                reason: "it mixes adapters of other directories, which one file can't hold")
+        }
         guard !file.queryKeyRowsArePermuted else {
             throw .unconvertible(
                 path: path,

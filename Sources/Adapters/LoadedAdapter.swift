@@ -61,7 +61,15 @@ extension AdapterOperators {
         return linear.values.joined().reduce(0) { $0 + $1.byteCount(without: &seen) }
             + embedding.reduce(0) { $0 + $1.byteCount } + vectors + (prefix?.byteCount ?? 0)
             + gatedPrefixes.values.reduce(0) { $0 + $1.byteCount }
-            + (vocabulary?.byteCount ?? 0)
+            + stateLayers.values.reduce(0) { $0 + $1.byteCount }
+            + (companion?.byteCount ?? 0) + (vocabulary?.byteCount ?? 0)
+    }
+}
+
+extension Companion {
+    /// A model's embedding counts even where it is the base's.
+    fileprivate var byteCount: Int {
+        operators.byteCount + (model?.weightByteCount ?? 0) + (readout?.byteCount ?? 0)
     }
 }
 

@@ -23,11 +23,15 @@ struct PlainLoRA {
         case combining(String)
         /// Where it lies.
         case converting(String)
+        /// Where the configuration of the expert lies.
+        case mixing(String)
 
         func refusal(_ reason: String) -> AdapterError {
             switch self {
             case .combining(let name): .uncombinable(adapter: name, reason: reason)
             case .converting(let path): .unconvertible(path: path, reason: reason)
+            case .mixing(let file):
+                .configuration(file: file, reason: "it can't be an expert of a mixture: \(reason)")
             }
         }
     }

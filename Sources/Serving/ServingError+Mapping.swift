@@ -16,7 +16,7 @@ extension ServingError {
             self.init(.badRequest, error.description, field: field)
         case .emptyPrompt:
             self.init(.badRequest, error.description, field: promptField)
-        case .contextTooLong:
+        case .contextTooLong, .promptInOneStep:
             self.init(.contextTooLong, error.description, field: promptField)
         case .overloaded:
             self.init(.overloaded, error.description)

@@ -87,6 +87,8 @@ public final class AdapterPlan: Sendable {
     public let prefix: PrefixKeyValues?
     /// By layer; empty where no layer has any.
     private let gates: [Int: [Gate]]
+    /// By layer: what it and the states of rows do to each other.
+    private let stateLayers: [Int: StateLayer]
     /// Tokens of soft prompts: they are rows of the sequence, in front of its own.
     public let softPromptTokenCount: Int
     /// Tokens that a sequence may have: the base's, unless an adapter resized the vocabulary.
@@ -95,6 +97,8 @@ public final class AdapterPlan: Sendable {
     let addedEmbedding: PackedMatrix?
     /// Where in a sequence the plan begins to act, the base's before; nil: at its first token.
     public let activation: ActivationTokens?
+    /// The pass that runs over the plan's rows before the base's; nil where there is none.
+    let companion: PlanCompanion?
     /// True when the plan leaves every slot to the base.
     public let isBase: Bool
 
@@ -102,6 +106,13 @@ public final class AdapterPlan: Sendable {
 
     /// Tokens of the prefix: the first prompt token stands at this position.
     public var prefixTokenCount: Int { prefix?.tokenCount ?? 0 }
+
+    /// True where a pass of its own runs over the plan's rows first, and needs pages for itself.
+    public var hasCompanion: Bool { companion != nil }
+
+    /// True where a token's row depends on all rows of its slice: a prompt must be one slice, and each
+    /// new token another, and keys and values are of use to their own sequence alone.
+    public let readsWholeCalls: Bool
 
     /// Ids that stand for the soft prompts' tokens at the beginning of a sequence.
     public var softPromptTokens: [Int32] {
@@ -126,19 +137,22 @@ public final class AdapterPlan: Sendable {
         linear = builder.linear
         views = PlanViews(
             linear: builder.linear, gains: builder.gains, gates: builder.gates,
-            layerCount: builder.slots.layerCount)
+            stateLayers: builder.stateLayers, layerCount: builder.slots.layerCount)
         gates = builder.gates
+        stateLayers = builder.stateLayers
         softPromptTokenCount =
             (builder.embedding?.softPrompt.count ?? 0) / builder.slots.hiddenSize
         embedding = builder.embedding
         prefix = builder.prefix
         activation = builder.activation
+        companion = builder.companion
+        readsWholeCalls = builder.readsWholeCalls
         vocabularyCount = builder.vocabulary?.tokenCount ?? builder.slots.vocabularyCount
         addedEmbedding = builder.vocabulary?.embedding
         isBase =
             builder.linear.allSatisfy { $0 == nil } && builder.gains.allSatisfy { $0 == nil }
             && builder.embedding == nil && prefix == nil && builder.gates.isEmpty
-            && builder.vocabulary == nil
+            && builder.vocabulary == nil && companion == nil
     }
 }
 
@@ -152,6 +166,7 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
     case twoBottlenecks(String, String, slot: String)
     case weightOfBottleneck(adapter: String, weight: Float)
     case activation(adapter: String, other: String)
+    case alone(adapter: String, other: String)
     case twoVocabularies(String, String)
 
     public var description: String {
@@ -183,6 +198,9 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
         case .activation(let adapter, let other):
             "adapter '\(adapter)' acts from its invocation tokens on and was trained on the base's "
                 + "keys and values before them, which '\(other)' would change: use it alone"
+        case .alone(let adapter, let other):
+            "adapter '\(adapter)' weighs its parts by what it sees of a sequence, which '\(other)' "
+                + "would change: use it alone"
         }
     }
 }

@@ -27,6 +27,15 @@ public final class BaseModel: Sendable {
         public let biases: [[Float]?]
         /// By `SlotTable.index(of: NormSlot)`, each [hiddenSize].
         public let gains: [[Float]]
+
+        package init(
+            embedding: PackedMatrix, linear: [PackedMatrix], biases: [[Float]?], gains: [[Float]]
+        ) {
+            self.embedding = embedding
+            self.linear = linear
+            self.biases = biases
+            self.gains = gains
+        }
     }
 
     init(

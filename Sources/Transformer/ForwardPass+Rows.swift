@@ -18,6 +18,11 @@ extension ForwardPass {
         }
     }
 
+    /// The last norm of all rows' hidden states, into `normed`.
+    func normalizeHidden() {
+        normalize(.final, rows.plans, from: buffers.hidden, to: buffers.normed)
+    }
+
     /// Turns queries and keys by their positions.
     func rotate(_ rows: StepRows) {
         let (queries, keys) = (buffers.queries, buffers.keys)

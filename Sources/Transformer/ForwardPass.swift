@@ -9,6 +9,7 @@ public import Kernels
 public final class ForwardPass {
     public let base: BaseModel
     public let pages: KeyValuePagePool
+    private let pageView: KeyValuePageView
     public let maximumRowCount: Int
     public let maximumLogitsRowCount: Int
     let pool: WorkerPool
@@ -16,17 +17,29 @@ public final class ForwardPass {
     var rotary: RotaryTable
     let attention: StepAttention
     private let linear: LinearStage
-    private let rows = StepRows()
+    let rows = StepRows()
+    private let companions = CompanionPasses()
 
     /// - Parameters:
     ///   - maximumRowCount: rows of all slices together in one step, at most.
     ///   - maximumLogitsRowCount: rows that get logits in one step, at most.
-    public init(
+    public convenience init(
         base: BaseModel, pages: KeyValuePagePool, pool: WorkerPool, maximumRowCount: Int,
         maximumLogitsRowCount: Int
     ) {
+        self.init(
+            base: base, pages: pages, pageView: pages.view, pool: pool,
+            maximumRowCount: maximumRowCount, maximumLogitsRowCount: maximumLogitsRowCount)
+    }
+
+    /// - Parameter pageView: of `pages`, for models of another shape than the pool's own.
+    init(
+        base: BaseModel, pages: KeyValuePagePool, pageView: KeyValuePageView, pool: WorkerPool,
+        maximumRowCount: Int, maximumLogitsRowCount: Int
+    ) {
         self.base = base
         self.pages = pages
+        self.pageView = pageView
         self.pool = pool
         self.maximumRowCount = maximumRowCount
         self.maximumLogitsRowCount = maximumLogitsRowCount
@@ -44,17 +57,27 @@ public final class ForwardPass {
     /// - Parameter slices: slices with the same plan instance stand side by side; a sequence has one
     ///   slice, or one for each plan, which follow each other in its tokens.
     public func step(_ slices: [StepSlice]) -> StepLogits {
-        rows.prepare(slices)
+        let states = companions.run(slices, beside: self)
+        runLayers(slices, states)
+        return logits(states)
+    }
+
+    /// Runs all layers and leaves their last hidden rows in the buffers.
+    ///
+    /// - Parameter states: of rows whose plans have companions; nil where none has.
+    func runLayers(_ slices: [StepSlice], _ states: CompanionPasses.States?) {
+        rows.prepare(slices, states)
         precondition(
             rows.count <= maximumRowCount && rows.logitsRows.count <= maximumLogitsRowCount)
         rotary.reserve(positionCount: rows.largestPosition + 1)
         attention.prepare(slices, buffers: buffers)
         embed(slices, rows)
         for layer in 0..<base.configuration.layerCount {
+            injectStates(layer)
             attend(layer)
             feedForward(layer)
+            updateStates(layer)
         }
-        return logits()
     }
 
     private func slot(_ layer: Int, _ role: LinearRole) -> Int {
@@ -71,8 +94,8 @@ public final class ForwardPass {
         linear.add(slot: slot(layer, .value), to: b.values)
         linear.run(rows.plans)
         rotate(rows)
-        attention.store(layer: layer, pages: pages, buffers: b)
-        attention.run(layer: layer, pages: pages, pool: pool)
+        attention.store(layer: layer, pages: pageView, buffers: b)
+        attention.run(layer: layer, pages: pageView, pool: pool)
         addGatedPrefixes(layer, rows.plans)
         linear.begin(input: b.attended)
         linear.add(slot: slot(layer, .attentionOutput), to: b.projected)
@@ -111,7 +134,7 @@ public final class ForwardPass {
     }
 
     /// Only rows that need logits reach the head.
-    private func logits() -> StepLogits {
+    private func logits(_ states: CompanionPasses.States?) -> StepLogits {
         let b = buffers
         for range in rows.logitsPlans {
             b.reserveLogits(width: range.vocabularyCount)
@@ -120,6 +143,7 @@ public final class ForwardPass {
         for (index, row) in rows.logitsRows.enumerated() {
             b.normed.row(index).update(from: b.hidden.row(row), count: b.hidden.width)
         }
+        states?.gather(rows.logitsRows)
         if !rows.logitsRows.isEmpty {
             normalize(.final, rows.logitsPlans, from: b.normed, to: b.final)
             linear.begin(input: b.final)

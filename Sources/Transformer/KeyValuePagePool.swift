@@ -72,6 +72,35 @@ public final class KeyValuePagePool {
 
     /// One layer's part of a page; layers of a page lie side by side.
     func page(_ page: Int32, layer: Int) -> UnsafeMutablePointer<Float> {
-        storage.pointer + (Int(page) * layerCount + layer) * pageFloatCount
+        view.page(page, layer: layer)
+    }
+
+    /// The pages as the pool's own model fills them.
+    var view: KeyValuePageView {
+        KeyValuePageView(
+            first: storage.pointer, pageStride: layerCount * pageFloatCount,
+            layerFloatCount: pageFloatCount)
+    }
+
+    /// The pages as a model of another shape fills them, which must not need larger ones.
+    func view(layerCount: Int, shape: AttentionShape) -> KeyValuePageView {
+        let view = KeyValuePageView(
+            first: storage.pointer, pageStride: self.layerCount * pageFloatCount,
+            layerFloatCount: Attention.pageFloatCount(shape))
+        precondition(layerCount * view.layerFloatCount <= view.pageStride)
+        return view
+    }
+}
+
+/// Where the layers' parts of pages lie; valid as long as the pool that it is of.
+struct KeyValuePageView: BitwiseCopyable, @unchecked Sendable {
+    let first: UnsafeMutablePointer<Float>
+    /// Floats from one page to the next.
+    let pageStride: Int
+    /// Floats of one layer's part.
+    let layerFloatCount: Int
+
+    func page(_ page: Int32, layer: Int) -> UnsafeMutablePointer<Float> {
+        first + Int(page) * pageStride + layer * layerFloatCount
     }
 }

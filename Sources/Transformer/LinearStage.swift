@@ -22,6 +22,7 @@ final class LinearStage {
     private let batch: ProductBatch
     private let buffers: StepBuffers
     private let maps: RowMapJob
+    private let calls: CallStates
     private var input: RowBuffer
     private var projections: [Projection] = []
 
@@ -30,6 +31,7 @@ final class LinearStage {
         self.buffers = buffers
         batch = ProductBatch(pool: pool)
         maps = RowMapJob(pool: pool)
+        calls = CallStates(pool: pool)
         input = buffers.normed
     }
 
@@ -113,7 +115,7 @@ final class LinearStage {
                 maps.add(
                     range.views.linear[projection.slot], .input, rowCount: range.rows.count,
                     input: input.pointer + offset, inputStride: input.width,
-                    output: copy + offset, outputStride: input.width)
+                    output: copy + offset, outputStride: input.width, state: range.firstState)
             }
         }
         maps.run()
@@ -125,14 +127,24 @@ final class LinearStage {
             for range in ranges {
                 let view = range.views.linear[projection.slot]
                 guard view.mapCount > 0 else { continue }
+                let state = range.isCall ? callState(view, range) : range.firstState
                 maps.add(
                     view, places, rowCount: range.rows.count,
                     input: input.row(range.rows.lowerBound), inputStride: input.width,
                     output: projection.output.row(range.rows.lowerBound),
-                    outputStride: projection.output.width)
+                    outputStride: projection.output.width, state: state)
             }
         }
         maps.run()
+        calls.removeAll()
+    }
+
+    private func callState(
+        _ view: LinearView, _ range: PlanRange
+    ) -> (first: UnsafePointer<Float>, stride: Int)? {
+        calls.state(
+            of: view, rowCount: range.rows.count, input: input.row(range.rows.lowerBound),
+            inputStride: input.width)
     }
 
     private func copyScaled(

@@ -3,6 +3,7 @@ public enum MergeError: Error, Equatable, Sendable, CustomStringConvertible {
     /// `reason` is a whole clause: what it does instead.
     case notWeightSpace(adapter: String, reason: String)
     case activated(adapter: String)
+    case dependsOnRows(adapter: String)
     case notFinite(module: String, row: Int, column: Int)
     case tooLargeForType(module: String, value: Float, type: String)
     case noWholeBlocks(module: String, inputCount: Int, type: String)
@@ -16,6 +17,9 @@ public enum MergeError: Error, Equatable, Sendable, CustomStringConvertible {
         case .activated(let adapter):
             "adapter '\(adapter)' acts from its invocation tokens on only, while merged weights would "
                 + "act on every token: serve it attached"
+        case .dependsOnRows(let adapter):
+            "what adapter '\(adapter)' does to a token depends on the token, while merged weights "
+                + "would be the same for all: serve it attached"
         case .notFinite(let module, let row, let column):
             "merging gives a value that is not finite in '\(module)' at [\(row), \(column)]: "
                 + "nothing was changed; check the adapter's weights"

@@ -157,10 +157,11 @@ extension BaseModel {
 }
 
 extension AdapterOperators {
-    /// - Throws: `MergeError.notWeightSpace`, `.activated`.
+    /// - Throws: `MergeError.notWeightSpace`, `.activated`, `.dependsOnRows`.
     public func checkIsWeightSpace(_ name: String) throws(MergeError) {
         guard activation == nil else { throw .activated(adapter: name) }
         if let reason = beyondWeights { throw .notWeightSpace(adapter: name, reason: reason) }
+        guard !dependsOnRows else { throw .dependsOnRows(adapter: name) }
     }
 
     /// The same change as whole matrices that stand in place of the base's: a live merge.

@@ -30,7 +30,7 @@ public struct ModelConfiguration: Equatable, Sendable {
     public var keyValueWidth: Int { keyValueHeadCount * headDimension }
 
     /// **Shape** of a linear slot's weight.
-    func shape(of slot: LinearSlot) -> LinearShape {
+    package func shape(of slot: LinearSlot) -> LinearShape {
         switch slot {
         case .head: LinearShape(outputCount: vocabularyCount, inputCount: hiddenSize)
         case .layer(_, let role): shape(of: role)
@@ -47,7 +47,7 @@ public struct ModelConfiguration: Equatable, Sendable {
         }
     }
 
-    func hasBias(_ slot: LinearSlot) -> Bool {
+    package func hasBias(_ slot: LinearSlot) -> Bool {
         switch slot {
         case .head: false
         case .layer(_, .query), .layer(_, .key), .layer(_, .value): biases.queryKeyValue

@@ -46,6 +46,14 @@ public enum LinearOperator: Sendable {
     /// **Shape**: matrix [outputCount, inputCount]; a head has a row for each token of the
     /// vocabulary.
     case replacement(PackedMatrix, bias: [Float]?)
+
+    /// The map of rows, where it is one.
+    var map: RowMap? {
+        switch self {
+        case .update(let map), .input(let map), .output(let map), .after(let map): map
+        case .lowRank, .dense, .bias, .replacement: nil
+        }
+    }
 }
 
 /// What an adapter may do to a norm.
@@ -91,11 +99,15 @@ public struct AdapterOperators: Sendable {
     public var vocabulary: ResizedVocabulary?
     /// Where in a sequence all of this begins to act; nil: at its first token.
     public var activation: ActivationTokens?
+    /// A pass of its own over the same rows, whose states maps of rows and layers read.
+    public var companion: Companion?
+    /// By decoder block: what it and the companion's states do to each other.
+    public var stateLayers: [Int: StateLayer] = [:]
 
     public init() {}
 
     /// True when the whole effect is a change of weights, so that it can be merged.
-    public var isWeightSpace: Bool { activation == nil && beyondWeights == nil }
+    public var isWeightSpace: Bool { activation == nil && beyondWeights == nil && !dependsOnRows }
 
     /// What part of the effect no weights could have, as a clause; nil where there is none.
     var beyondWeights: String? {
@@ -106,14 +118,22 @@ public struct AdapterOperators: Sendable {
         if embedding.contains(where: { if case .softPrompt = $0 { true } else { false } }) {
             return "it puts a prompt of trained tokens in front of every sequence"
         }
-        let isLinear = linear.values.joined().allSatisfy {
-            switch $0 {
-            case .update(let map), .input(let map), .output(let map): map.isLinear
-            case .after: false
-            default: true
-            }
+        let hasLayers = linear.values.joined().contains {
+            if case .after(let map) = $0 { !map.isLinear } else { false }
         }
-        return isLinear ? nil : "it has layers of its own between the base's"
+        return hasLayers ? "it has layers of its own between the base's" : nil
+    }
+
+    /// True when some linear slot changes in a way that isn't the same for all rows.
+    public var dependsOnRows: Bool {
+        companion != nil
+            || linear.values.joined().contains { $0.map.map { !$0.isLinear } ?? false }
+    }
+
+    /// True when what it does to a token depends on all tokens that are computed with it, so that a
+    /// prompt must be computed at once, and each new token alone.
+    public var readsWholeCalls: Bool {
+        linear.values.joined().contains { $0.map?.router != nil }
     }
 
     /// True when some operator stands in place of a base weight, which has no meaning at a weight

@@ -10,6 +10,9 @@ struct PlanBuilder {
     /// In the order in which they stand in front of the sequence.
     private var prefixes: [PrefixKeyValues] = []
     var activation: ActivationTokens?
+    var companion: PlanCompanion?
+    private(set) var stateLayers: [Int: StateLayer] = [:]
+    private(set) var readsWholeCalls = false
     private(set) var vocabulary: ResizedVocabulary?
     /// The adapter that `vocabulary` comes from.
     private var vocabularyOwner = ""
@@ -33,6 +36,7 @@ struct PlanBuilder {
             throw .weightOfReplacement(adapter: part.name, weight: part.weight)
         }
         try addActivation(part)
+        try addCompanion(part)
         for (slot, operators) in part.operators.linear {
             for op in operators { try add(op, at: slot, of: part) }
         }
@@ -166,6 +170,23 @@ struct PlanBuilder {
         guard let other = names.first else { return activation = part.operators.activation }
         if activation != nil { throw .activation(adapter: other, other: part.name) }
         if part.operators.activation != nil { throw .activation(adapter: part.name, other: other) }
+    }
+
+    /// So does one with a pass of its own, or that reads whole calls.
+    private mutating func addCompanion(_ part: SelectedOperators) throws(CombinationError) {
+        if companion != nil || readsWholeCalls {
+            throw .alone(adapter: names[0], other: part.name)
+        }
+        readsWholeCalls = part.operators.readsWholeCalls
+        let added = part.operators.companion
+        guard added != nil || readsWholeCalls else { return }
+        guard names.count == 1 else { throw .alone(adapter: part.name, other: names[0]) }
+        guard let added else { return }
+        guard part.weight == 1 else {
+            throw .weightOfBottleneck(adapter: part.name, weight: part.weight)
+        }
+        stateLayers = part.operators.stateLayers
+        companion = try PlanCompanion(added, name: part.name, slots: slots)
     }
 
     private mutating func claim(

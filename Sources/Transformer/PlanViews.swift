@@ -117,6 +117,8 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
     let gains: ViewList<UnsafePointer<Float>?>
     /// By layer; empty where no layer has any.
     let gates: ViewList<GateList>
+    /// By layer; empty where no layer has any.
+    let stateLayers: ViewList<Unmanaged<StateLayer>?>
     private let gateViews: ViewList<GateView>
     private let lowRanks: ViewList<LowRankView>
     private let maps: ViewList<RowMapView>
@@ -125,8 +127,12 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
     /// - Parameter linear: by slot; nil where the base acts alone.
     init(
         linear: [AdapterPlan.Linear?], gains: [[Float]?], gates: [Int: [AdapterPlan.Gate]] = [:],
-        layerCount: Int = 0
+        stateLayers: [Int: StateLayer] = [:], layerCount: Int = 0
     ) {
+        self.stateLayers = ViewList(
+            stateLayers.isEmpty
+                ? []
+                : (0..<layerCount).map { stateLayers[$0].map { Unmanaged.passUnretained($0) } })
         gateViews = ViewList(
             (0..<layerCount).flatMap { layer in (gates[layer] ?? []).map(GateView.init) })
         var gate = gateViews.pointer
@@ -175,6 +181,7 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
         linear.deallocate()
         gains.deallocate()
         gates.deallocate()
+        stateLayers.deallocate()
         gateViews.deallocate()
         lowRanks.deallocate()
         maps.deallocate()

@@ -12,6 +12,8 @@ package final class RowMapJob: WorkerJob {
         let inputStride: Int
         let output: UnsafeMutablePointer<Float>
         let outputStride: Int
+        let state: UnsafePointer<Float>?
+        let stateStride: Int
         var rowCount: Int
     }
 
@@ -43,9 +45,12 @@ package final class RowMapJob: WorkerJob {
     }
 
     /// Adds rows whose maps at `places` (of one kind: of the input, or of the output) run.
+    ///
+    /// - Parameter state: of the first row, and how far those of the next ones are.
     func add(
         _ view: LinearView, _ places: Places, rowCount: Int, input: UnsafePointer<Float>,
-        inputStride: Int, output: UnsafeMutablePointer<Float>, outputStride: Int
+        inputStride: Int, output: UnsafeMutablePointer<Float>, outputStride: Int,
+        state: (first: UnsafePointer<Float>, stride: Int)? = nil
     ) {
         guard hasMap(view, places) else { return }
         var first = 0
@@ -55,7 +60,8 @@ package final class RowMapJob: WorkerJob {
                 Entry(
                     view: view, places: places, input: input + first * inputStride,
                     inputStride: inputStride, output: output + first * outputStride,
-                    outputStride: outputStride, rowCount: count))
+                    outputStride: outputStride, state: state.map { $0.first + first * $0.stride },
+                    stateStride: state?.stride ?? 0, rowCount: count))
             first += count
         }
     }
@@ -107,8 +113,14 @@ package final class RowMapJob: WorkerJob {
                         }
                         input = UnsafePointer(own)
                     }
-                    map.add(
-                        input, scaledBy: view.scale, to: output, scratch: own + map.inputCount)
+                    let scratch = own + map.inputCount
+                    if let state = entry.state {
+                        map.add(
+                            input, state: state + row * entry.stateStride, scaledBy: view.scale,
+                            to: output, scratch: scratch)
+                    } else {
+                        map.add(input, scaledBy: view.scale, to: output, scratch: scratch)
+                    }
                 }
             }
         }

@@ -45,7 +45,7 @@ final class StepAttention {
     }
 
     /// Writes the rows' keys and values into their sequences' pages.
-    func store(layer: Int, pages: KeyValuePagePool, buffers: StepBuffers) {
+    func store(layer: Int, pages: KeyValuePageView, buffers: StepBuffers) {
         for sequence in sequences {
             for (offset, row) in sequence.rows.enumerated() {
                 let (page, slot) = (sequence.cachedTokenCount + offset)
@@ -58,7 +58,7 @@ final class StepAttention {
     }
 
     /// Attends from every row to its sequence's prefix and to its own tokens up to itself.
-    func run(layer: Int, pages: KeyValuePagePool, pool: WorkerPool) {
+    func run(layer: Int, pages: KeyValuePageView, pool: WorkerPool) {
         for sequence in sequences {
             var pointer = pagePointers + sequence.firstPointer
             if let prefix = sequence.prefix {

@@ -6,6 +6,15 @@ struct PlanRange {
     /// Logits of each row.
     let vocabularyCount: Int
     var rows: Range<Int>
+    /// What the plan's companion left for each row; nil for plans without.
+    let states: RowBuffer?
+    /// True where the rows are those of one sequence, and what acts on them depends on all of them.
+    let isCall: Bool
+
+    /// The state of the first row, and how far those of the next ones are.
+    var firstState: (first: UnsafePointer<Float>, stride: Int)? {
+        states.map { (UnsafePointer($0.row(rows.lowerBound)), $0.width) }
+    }
 }
 
 /// The rows of a step: which sequence, position and plan each has. Used again step after step, so
@@ -24,7 +33,9 @@ final class StepRows {
     private(set) var largestPosition = 0
 
     /// Takes the rows of a step in place of the last one's.
-    func prepare(_ slices: [StepSlice]) {
+    ///
+    /// - Parameter states: of rows whose plans have companions; nil where none has.
+    func prepare(_ slices: [StepSlice], _ states: CompanionPasses.States? = nil) {
         removeAll()
         for slice in slices {
             let first = count
@@ -33,9 +44,9 @@ final class StepRows {
             let position = slice.plan.prefixTokenCount + slice.cachedTokenCount
             for row in 0..<slice.tokens.count { positions.append(Int32(position + row)) }
             largestPosition = max(largestPosition, position + slice.tokens.count - 1)
-            Self.extend(&plans, with: slice.plan, to: count)
+            Self.extend(&plans, with: slice.plan, to: count, states?.rows)
             for row in first + slice.firstLogitsRow..<count { logitsRows.append(row) }
-            Self.extend(&logitsPlans, with: slice.plan, to: logitsRows.count)
+            Self.extend(&logitsPlans, with: slice.plan, to: logitsRows.count, states?.logitsRows)
         }
     }
 
@@ -49,17 +60,20 @@ final class StepRows {
         logitsPlans.removeAll(keepingCapacity: true)
     }
 
-    private static func extend(_ ranges: inout [PlanRange], with plan: AdapterPlan, to end: Int) {
+    private static func extend(
+        _ ranges: inout [PlanRange], with plan: AdapterPlan, to end: Int, _ states: RowBuffer?
+    ) {
         let start = ranges.last?.rows.upperBound ?? 0
         guard end > start else { return }
         let identity = ObjectIdentifier(plan)
-        if let last = ranges.last, last.identity == identity {
+        if let last = ranges.last, last.identity == identity, !last.isCall {
             ranges[ranges.count - 1].rows = last.rows.lowerBound..<end
         } else {
             ranges.append(
                 PlanRange(
                     identity: identity, views: plan.views, vocabularyCount: plan.vocabularyCount,
-                    rows: start..<end))
+                    rows: start..<end, states: plan.companion == nil ? nil : states,
+                    isCall: plan.readsWholeCalls))
         }
     }
 }

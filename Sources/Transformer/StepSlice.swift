@@ -9,17 +9,20 @@ public struct StepSlice: Sendable {
     public var cachedTokenCount: Int
     /// Pages of the sequence in token order; must reach to the last row's token.
     public var pages: [Int32]
+    /// As many pages for the keys and values of the plan's companion; empty where it has none.
+    public var companionPages: [Int32]
     /// Rows from this one on get logits; `tokens.count` for none.
     public var firstLogitsRow: Int
 
     public init(
         plan: AdapterPlan, tokens: [Int32], cachedTokenCount: Int, pages: [Int32],
-        firstLogitsRow: Int
+        companionPages: [Int32] = [], firstLogitsRow: Int
     ) {
         self.plan = plan
         self.tokens = tokens
         self.cachedTokenCount = cachedTokenCount
         self.pages = pages
+        self.companionPages = companionPages
         self.firstLogitsRow = firstLogitsRow
     }
 

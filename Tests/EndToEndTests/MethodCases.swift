@@ -11,6 +11,7 @@ import Transformer
 struct MethodCase: Sendable, CustomTestStringConvertible {
     let id: String
     let base: String
+    private let method: String
     /// Below Tests/Goldens/methods.
     let adapters: [(name: String, weight: Float)]
     let prompts: [[Int32]]
@@ -31,6 +32,8 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
 
     /// PEFT's spelling of the method.
     func peftType() throws -> String {
+        // PEFT has no file of its own for it.
+        if method == "arrow" { return "ARROW" }
         let text = try [UInt8](
             Data(
                 contentsOf: URL(
@@ -78,12 +81,14 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
 
     private init?(_ object: JSONObject) {
         guard let id = object["id"]?.stringValue, let base = object["base"]?.stringValue,
+            let method = object["method"]?.stringValue,
             let adapters = object["adapters"]?.objectValue,
             let prompts = object["prompts"]?.arrayValue, let greedy = object["greedy"]?.arrayValue,
             let merges = object["merges"]?.boolValue
         else { return nil }
         self.id = id
         self.base = base
+        self.method = method
         self.adapters = adapters.map { ($0.key, Float($0.value.doubleValue ?? .nan)) }
         self.prompts = prompts.map(GoldenCase.integers)
         self.greedy = greedy.map { entry in

@@ -18,15 +18,8 @@ struct MethodGoldenTests {
         "methods/psoft/series": "singular vectors",
     ]
 
-    /// Mixtures of several adapters, which no single file names.
-    private static let unread: Set<String> = [
-        "methods/arrow/llama", "methods/arrow/general-knowledge",
-    ]
-
     /// True for cases that no reader takes yet, whatever its method.
-    static func isRefused(_ golden: MethodCase) -> Bool {
-        refused[golden.id] != nil || unread.contains(golden.id)
-    }
+    static func isRefused(_ golden: MethodCase) -> Bool { refused[golden.id] != nil }
 
     private func operators(_ golden: MethodCase) throws -> [SelectedOperators] {
         try golden.loadedAdapters().map {
@@ -45,7 +38,6 @@ struct MethodGoldenTests {
 
     /// False where the case's method has no reader, which the reader has to say.
     func isServed(_ golden: MethodCase) throws -> Bool {
-        guard !Self.unread.contains(golden.id) else { return false }
         let base = try GoldenTests.base(golden.base)
         let reason = Self.refused[golden.id]
         let type = try golden.peftType()

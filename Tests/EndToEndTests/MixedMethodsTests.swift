@@ -47,7 +47,7 @@ struct MixedMethodsTests {
             let rowCount = sequences.reduce(0) { $0 + $1.1.count }
             let pagePool = KeyValuePagePool(
                 pageCount: sequences.reduce(0) {
-                    $0 + KeyValuePagePool.pageCount(forTokens: $1.1.count)
+                    $0 + SlicePages.count(forTokens: $1.1.count, under: $1.0)
                 }, layerCount: base.configuration.layerCount, shape: base.attentionShape)
             let pass = ForwardPass(
                 base: base, pages: pagePool, pool: MixedMethodsTests.pool,
@@ -56,8 +56,8 @@ struct MixedMethodsTests {
                 sequences.flatMap { plan, tokens in
                     let slice = StepSlice(
                         plan: plan, tokens: tokens, cachedTokenCount: 0,
-                        pages: (0..<KeyValuePagePool.pageCount(forTokens: tokens.count))
-                            .compactMap { _ in pagePool.allocate() },
+                        pages: SlicePages(
+                            forTokens: tokens.count, under: plan, from: pagePool),
                         firstLogitsRow: plan.softPromptTokenCount)
                     guard let activation = plan.activation else { return [slice] }
                     return slice.split(

@@ -11,19 +11,20 @@ struct SequenceRunner {
 
     private static let contextCount = 192
 
-    private func pass() -> (ForwardPass, [Int32]) {
+    private func pass() -> (ForwardPass, SlicePages) {
         let pages = KeyValuePagePool(
-            pageCount: KeyValuePagePool.pageCount(forTokens: Self.contextCount),
+            pageCount: SlicePages.count(forTokens: Self.contextCount, under: plan),
             layerCount: base.configuration.layerCount, shape: base.attentionShape)
         let pass = ForwardPass(
             base: base, pages: pages, pool: pool, maximumRowCount: Self.contextCount,
             maximumLogitsRowCount: Self.contextCount)
-        return (pass, (0..<pages.pageCount).compactMap { _ in pages.allocate() })
+        return (pass, SlicePages(forTokens: Self.contextCount, under: plan, from: pages))
     }
 
     /// Rows under the plan, those before the token from which on it acts under the base's.
     private func slices(
-        _ part: [Int32], of prompt: [Int32], from first: Int, _ pages: [Int32], firstLogitsRow: Int
+        _ part: [Int32], of prompt: [Int32], from first: Int, _ pages: SlicePages,
+        firstLogitsRow: Int
     ) -> [StepSlice] {
         let slice = StepSlice(
             plan: plan, tokens: part, cachedTokenCount: first, pages: pages,

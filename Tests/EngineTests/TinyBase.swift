@@ -85,7 +85,7 @@ enum TinyBase {
         }
     }
 
-    private static func values(
+    static func values(
         _ count: Int, scale: Float, _ random: inout RandomSource
     ) -> [Float] {
         (0..<count).map { _ in (Float(random.nextUnit()) - 0.5) * 2 * scale }

@@ -71,7 +71,11 @@ extension LoRASettings {
     static let unsupported: [(name: String, reason: String)] = [
         ("layer_replication", "models with replicated layers can't be served yet"),
         ("use_qalora", "QALoRA pools inputs by group, which can't be served yet"),
-        ("arrow_config", "Arrow routing can't be served yet"),
+        (
+            "arrow_config",
+            "the router has no weights of its own; serve a directory with arrow_config.json, which "
+                + "names its experts"
+        ),
         ("megatron_config", "Megatron's parallel layers have no counterpart in the base"),
     ]
 

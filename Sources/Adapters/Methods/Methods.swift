@@ -29,6 +29,7 @@ enum Methods {
         "ADALORA": AdaLoRA.read,
         "ADAMSS": AdaMSS.read,
         "ADAPTION_PROMPT": AdaptionPrompt.read,
+        Arrow.peftType: Arrow.read,
         "BEFT": BEFT.read,
         "BOFT": BOFT.read,
         "C3A": C3A.read,
@@ -43,6 +44,7 @@ enum Methods {
         "HIRA": HiRA.read,
         "HRA": HRA.read,
         "IA3": IA3.read,
+        "LILY": Lily.read,
         "LN_TUNING": LNTuning.read,
         "LOHA": LoHa.read,
         "LOKR": LoKr.read,
@@ -59,6 +61,7 @@ enum Methods {
         "P_TUNING": PromptTuning.read,
         "RANDLORA": RandLoRA.read,
         "ROAD": RoAd.read,
+        "SHADOW": Shadow.read,
         "SHIRA": SHiRA.read,
         "SUPERTUNING": Supertuning.read,
         "TINYLORA": TinyLoRA.read,
@@ -67,13 +70,14 @@ enum Methods {
         "VBLORA": VBLoRA.read,
         "VERA": VeRA.read,
         "WAVEFT": WaveFT.read,
+        XLoRA.peftType: XLoRA.read,
     ]
 
     static let supported = readers.keys.sorted()
 
     /// Methods of PEFT 0.21, and of older releases, that have no reader.
     static let unsupported: Set<String> = [
-        "BONE", "LILY", "SHADOW", "XLORA",
+        "BONE"
     ]
 
     /// Methods whose files lack what their effect depends on.

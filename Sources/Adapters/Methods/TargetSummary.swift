@@ -29,6 +29,12 @@ enum TargetSummary {
                 "gated prefix of \(prefix.tokenCount) tokens ×\(operators.gatedPrefixes.count)")
         }
         if let prefix = operators.prefix { texts.append("prefix of \(prefix.tokenCount) tokens") }
+        if !operators.stateLayers.isEmpty {
+            texts.append("layers ×\(operators.stateLayers.count)")
+        }
+        if let model = operators.companion?.model {
+            texts.append("a model of \(model.configuration.layerCount) layers beside the base")
+        }
         if let activation = operators.activation {
             let tokens = activation.tokens.map { "\($0)" }.joined(separator: " ")
             texts.append("from tokens \(tokens) on")

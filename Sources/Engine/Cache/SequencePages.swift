@@ -34,9 +34,11 @@ package final class SequencePages: PageLedger {
     ///   - earlier: the key of what makes the first tokens, and how many these are; nil where `key`
     ///     makes all.
     package func open(
-        _ number: Int, key: String, earlier: (key: String, tokenCount: Int)? = nil, tokens: [Int32]
+        _ number: Int, key: String, earlier: (key: String, tokenCount: Int)? = nil,
+        layout: PageLayout = PageLayout(), tokens: [Int32]
     ) -> PagedSequence {
-        let sequence = PagedSequence(tokens: tokens, roots: roots(key, earlier))
+        let sequence = PagedSequence(
+            tokens: tokens, layout: layout, roots: roots(key, earlier))
         sequences[number] = sequence
         return sequence
     }
@@ -63,13 +65,32 @@ package final class SequencePages: PageLedger {
     }
 
     package func adoptCached(_ number: Int, tokenLimit: Int) -> Int {
-        guard isCaching, let sequence = sequences[number] else { return 0 }
-        while (sequence.sharedPageCount + 1) * PrefixCache.pageTokenCount <= tokenLimit,
-            let page = cache.page(named: sequence.nextName)
+        guard let sequence = reusable(number) else { return 0 }
+        while sequence.sharedTokenCount + PrefixCache.pageTokenCount <= tokenLimit,
+            isNextCached(of: sequence)
         {
-            share(page, with: sequence)
+            for _ in 0..<sequence.layout.laneCount {
+                guard let page = cache.page(named: sequence.nextName) else { break }
+                share(page, with: sequence)
+            }
         }
-        return sequence.sharedPageCount * PrefixCache.pageTokenCount
+        return sequence.sharedTokenCount
+    }
+
+    private func reusable(_ number: Int) -> PagedSequence? {
+        guard isCaching, let sequence = sequences[number] else { return nil }
+        return sequence.layout.isReusable ? sequence : nil
+    }
+
+    /// True when all pages of the sequence's next tokens are in the cache.
+    private func isNextCached(of sequence: PagedSequence) -> Bool {
+        let first = sequence.sharedPageCount
+        var last = first == 0 ? nil : sequence.pages[first - 1]
+        for place in first..<first + sequence.layout.laneCount {
+            last = cache.page(named: sequence.name(ofPage: place, after: last))
+            if last == nil { return false }
+        }
+        return true
     }
 
     package func grow(_ number: Int, to pageCount: Int) {
@@ -89,8 +110,8 @@ package final class SequencePages: PageLedger {
     ///
     /// - Parameter tokenCount: tokens whose keys and values are computed.
     package func publish(_ number: Int, tokenCount: Int) {
-        guard isCaching, let sequence = sequences[number] else { return }
-        while (sequence.sharedPageCount + 1) * PrefixCache.pageTokenCount <= tokenCount {
+        guard let sequence = reusable(number) else { return }
+        while sequence.sharedTokenCount + PrefixCache.pageTokenCount <= tokenCount {
             let name = sequence.nextName
             if let page = cache.page(named: name) {
                 share(page, with: sequence)

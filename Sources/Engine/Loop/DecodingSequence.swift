@@ -55,7 +55,10 @@ final class DecodingSequence {
                 .init(selection: ObjectIdentifier($0.plan), tokenCount: plans.start)
             }, tokenCount: promptEnd,
             firstLogitsToken: promptLogprobs == nil ? lastToken : softPromptTokenCount,
-            priority: request.priority, deadline: request.timeout.map { submitted + $0 })
+            laneCount: paged.layout.laneCount,
+            callTokenCount: plans.plan.readsWholeCalls ? promptEnd : nil,
+            priority: request.priority,
+            deadline: request.timeout.map { submitted + $0 })
     }
 
     func append(_ token: Int32, at now: @Sendable () -> ContinuousClock.Instant) {

@@ -61,6 +61,7 @@ final class EngineLoop {
                 number: number, request: request, room: bounds.room(for: plans.plan), plans: plans,
                 paged: pages.open(
                     number, key: plans.key, earlier: plans.earlier.map { ($0.key, plans.start) },
+                    layout: PageLayout(plans.plan),
                     tokens: plans.plan.softPromptTokens + request.tokens),
                 submitted: submitted)
             sequences[number] = sequence
@@ -141,15 +142,21 @@ extension StepSlice {
     /// Takes a sequence's rows over in place, so that decoding allocates nothing.
     fileprivate mutating func fill(with slice: StepDecision.Slice, of sequence: DecodingSequence) {
         precondition(
-            slice.tokens.lowerBound
-                >= sequence.paged.sharedPageCount * PrefixCache.pageTokenCount,
+            slice.tokens.lowerBound >= sequence.paged.sharedTokenCount,
             "a shared page would be written to")
         plan = sequence.plans.plan(at: slice.tokens.lowerBound)
         tokens.removeAll(keepingCapacity: true)
         tokens.append(contentsOf: sequence.paged.tokens[slice.tokens])
         cachedTokenCount = slice.tokens.lowerBound
         pages.removeAll(keepingCapacity: true)
-        pages.append(contentsOf: sequence.paged.pages)
+        companionPages.removeAll(keepingCapacity: true)
+        if sequence.paged.layout.laneCount == 1 {
+            pages.append(contentsOf: sequence.paged.pages)
+        } else {
+            for (place, page) in sequence.paged.pages.enumerated() {
+                if place % 2 == 0 { pages.append(page) } else { companionPages.append(page) }
+            }
+        }
         firstLogitsRow = slice.firstLogitsToken - slice.tokens.lowerBound
     }
 }

@@ -7,6 +7,8 @@ public enum EngineError: Error, Equatable, Sendable, CustomStringConvertible {
     case emptyPrompt
     /// The prompt, with the adapter's prefix, leaves no room in the context.
     case contextTooLong(tokenCount: Int, maximum: Int)
+    /// The adapter reads a prompt as a whole, and a step has no room for it.
+    case promptInOneStep(tokenCount: Int, maximum: Int)
     /// As many requests wait as may.
     case overloaded(requestLimit: Int)
     case shuttingDown
@@ -24,6 +26,9 @@ public enum EngineError: Error, Equatable, Sendable, CustomStringConvertible {
         case .contextTooLong(let tokenCount, let maximum):
             "the prompt has \(tokenCount) tokens and the context has room for \(maximum): "
                 + "shorten it"
+        case .promptInOneStep(let tokenCount, let maximum):
+            "the adapter reads all tokens of a prompt at once: this one has \(tokenCount), and a step "
+                + "has room for \(maximum): shorten it"
         case .overloaded(let requestLimit):
             "\(requestLimit) requests are in flight, which is the limit: try again later"
         case .shuttingDown:
@@ -38,7 +43,9 @@ public enum EngineError: Error, Equatable, Sendable, CustomStringConvertible {
     public var field: String? {
         switch self {
         case .invalidParameter(let field, _, _), .unknownToken(_, let field, _): field
-        case .emptyPrompt, .contextTooLong, .overloaded, .shuttingDown, .nonFiniteLogits: nil
+        case .emptyPrompt, .contextTooLong, .promptInOneStep, .overloaded, .shuttingDown,
+            .nonFiniteLogits:
+            nil
         }
     }
 }

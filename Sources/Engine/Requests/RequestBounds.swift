@@ -9,16 +9,24 @@ package struct RequestBounds: Sendable {
     package let pageCount: Int
     /// Tokens of a page.
     package let pageTokenCount: Int
+    /// Prompt tokens that one step can compute.
+    package let callTokenCount: Int
+    /// Prompt tokens that one step can score.
+    package let callScoreCount: Int
 
     package init(
-        contextCount: Int, pageCount: Int, pageTokenCount: Int
+        contextCount: Int, pageCount: Int, pageTokenCount: Int, callTokenCount: Int = .max,
+        callScoreCount: Int = .max
     ) {
         self.contextCount = contextCount
         self.pageCount = pageCount
         self.pageTokenCount = pageTokenCount
+        self.callTokenCount = callTokenCount
+        self.callScoreCount = callScoreCount
     }
 
-    /// As many pages as the memory allows, but no more than all sequences can fill.
+    /// As many pages as the memory allows, but no more than all sequences can fill; one with a
+    /// companion fills twice as many.
     init(base: BaseModel, configuration: EngineConfiguration) {
         let model = base.configuration
         let contextCount = min(
@@ -30,13 +38,17 @@ package struct RequestBounds: Sendable {
             contextCount: contextCount,
             pageCount: min(
                 configuration.keyValueByteCount / pageByteCount,
-                sequencePageCount * configuration.maximumSequenceCount),
-            pageTokenCount: Attention.pageTokenCount)
+                sequencePageCount * max(2, configuration.maximumSequenceCount)),
+            pageTokenCount: Attention.pageTokenCount,
+            callTokenCount: configuration.maximumRowCount,
+            callScoreCount: configuration.maximumLogitsRowCount
+                - configuration.maximumSequenceCount)
     }
 
     /// Own tokens, prompt and new ones together, that a sequence with this plan can have.
     package func room(for plan: AdapterPlan) -> Int {
-        let room = min(contextCount - plan.prefixTokenCount, pageCount * pageTokenCount)
+        let blockCount = pageCount / PageLayout(plan).laneCount
+        let room = min(contextCount - plan.prefixTokenCount, blockCount * pageTokenCount)
         return max(0, room - plan.softPromptTokenCount)
     }
 
@@ -47,6 +59,7 @@ package struct RequestBounds: Sendable {
         guard request.tokens.count <= room else {
             throw .contextTooLong(tokenCount: request.tokens.count, maximum: max(0, room))
         }
+        try checkCall(request)
         let tokenCount = request.lease.plan.vocabularyCount
         try check(request.tokens.lazy.map(Int.init), below: tokenCount, field: "tokens")
         try check(request.sampling.logitBias.keys, below: tokenCount, field: "logit_bias")
@@ -54,6 +67,17 @@ package struct RequestBounds: Sendable {
         try check(request.logprobCount ?? 0, in: 0...100, "0…100", field: "logprobs")
         try check(request.promptLogprobCount ?? 0, in: 0...100, "0…100", field: "prompt_logprobs")
         try check(request.priority, in: -100...100, "-100…100", field: "priority")
+    }
+
+    /// A plan that reads whole calls has its prompt in one step.
+    private func checkCall(_ request: GenerationRequest) throws(EngineError) {
+        guard request.lease.plan.readsWholeCalls else { return }
+        let maximum =
+            request.promptLogprobCount == nil
+            ? callTokenCount : min(callTokenCount, callScoreCount)
+        guard request.tokens.count <= maximum else {
+            throw .promptInOneStep(tokenCount: request.tokens.count, maximum: maximum)
+        }
     }
 
     private func check(

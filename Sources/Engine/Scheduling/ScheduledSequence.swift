@@ -5,6 +5,11 @@ package struct ScheduledSequence: Equatable, Sendable {
     package let selection: SelectionID
     /// What acts on the first tokens in place of `selection`; nil where there are none.
     package let earlier: Earlier?
+    /// Pages that it needs for the tokens of one.
+    package let laneCount: Int
+    /// So many tokens from the first on must be computed in one step, and each later one in another;
+    /// nil: tokens are computed as suits.
+    package let callTokenCount: Int?
     /// Higher ones leave the queue first, and give their pages up last.
     package let priority: Int
     /// Known tokens, prompt and new ones.
@@ -33,11 +38,14 @@ package struct ScheduledSequence: Equatable, Sendable {
     ///   `tokenCount` for neither.
     package init(
         number: Int, selection: SelectionID, earlier: Earlier? = nil, tokenCount: Int,
-        firstLogitsToken: Int, priority: Int = 0, deadline: ContinuousClock.Instant? = nil
+        firstLogitsToken: Int, laneCount: Int = 1, callTokenCount: Int? = nil, priority: Int = 0,
+        deadline: ContinuousClock.Instant? = nil
     ) {
         self.number = number
         self.selection = selection
         self.earlier = earlier
+        self.laneCount = laneCount
+        self.callTokenCount = callTokenCount
         self.priority = priority
         self.tokenCount = tokenCount
         self.firstLogitsToken = firstLogitsToken
@@ -55,6 +63,11 @@ package struct ScheduledSequence: Equatable, Sendable {
 
     /// Tokens that have yet to go through the model.
     var pendingTokenCount: Int { tokenCount - cachedTokenCount }
+
+    /// Rows that the next step must have of it, or none; nil: any number.
+    var wholeRowCount: Int? {
+        callTokenCount.map { $0 > cachedTokenCount ? $0 - cachedTokenCount : 1 }
+    }
 }
 
 extension ScheduledSequence {

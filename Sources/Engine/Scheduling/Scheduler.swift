@@ -13,6 +13,8 @@ package struct Scheduler {
     private var waiting = WaitingQueue()
     /// Running sequences with more than their newest token to compute.
     private var prefilling = FairQueue()
+    /// One of them that had no room for all the rows that it must have at once: the next step's first.
+    private var delayed: Int?
     /// Running sequences with one token to compute, those that outrank others first.
     private var decoding: [Int] = []
     /// Running sequences of each selection that has any.
@@ -74,7 +76,8 @@ package struct Scheduler {
 
     private mutating func scheduleDecoding(_ budget: inout StepBudget, _ pages: some PageLedger) {
         var place = 0
-        while place < decoding.count, budget.rowCount > 0 {
+        let reserved = delayed.flatMap { sequences[$0]?.wholeRowCount } ?? 0
+        while place < decoding.count, budget.rowCount > reserved {
             let number = decoding[place]
             // Those that gave way stood behind, or it was this one.
             guard reservePages(number, pages) else { continue }
@@ -88,7 +91,7 @@ package struct Scheduler {
     /// - Returns: false when the sequence itself had to give way.
     private mutating func reservePages(_ number: Int, _ pages: some PageLedger) -> Bool {
         guard let sequence = sequences[number] else { return false }
-        let wanted = limits.pageCount(forTokens: sequence.tokenCount)
+        let wanted = limits.pageCount(for: sequence)
         guard wanted > sequence.heldPageCount else { return true }
         while pages.availablePageCount < wanted - sequence.heldPageCount {
             guard let victim = lowestRunning else { return false }
@@ -124,9 +127,9 @@ package struct Scheduler {
         while runningCount < limits.sequenceCount, decision.preempted.isEmpty,
             let number = waiting.next({ runningCounts[$0] ?? 0 }), var sequence = sequences[number]
         {
-            let wanted = limits.pageCount(forTokens: sequence.tokenCount)
+            let wanted = limits.pageCount(for: sequence)
             let shared = pages.adoptCached(number, tokenLimit: sequence.shareableTokenCount)
-            let needed = wanted - shared / limits.pageTokenCount
+            let needed = wanted - shared / limits.pageTokenCount * sequence.laneCount
             guard needed + runningCount <= pages.availablePageCount || runningCount == 0 else {
                 return pages.release(number)
             }
@@ -145,22 +148,42 @@ package struct Scheduler {
     private mutating func schedulePrefill(_ budget: inout StepBudget, _ pages: some PageLedger) {
         guard !prefilling.isEmpty else { return }
         var unfinished: [Int] = []
-        while budget.rowCount > 0, let number = prefilling.popNext() {
+        var first = popDelayed()
+        while budget.rowCount > 0, let number = first ?? prefilling.popNext() {
+            first = nil
             adoptCached(number, pages)
-            guard let sequence = sequences[number] else { continue }
-            let rowCount = budget.rowCount(for: sequence, atMost: limits.prefillChunk)
-            if rowCount > 0 { addSlice(of: number, rowCount: rowCount, &budget) }
-            if rowCount == sequence.pendingTokenCount {
-                decoding.append(number)
-            } else {
-                unfinished.append(number)
-            }
+            if !prefill(number, &budget) { unfinished.append(number) }
         }
         sortDecoding()
         for number in unfinished {
             guard let sequence = sequences[number] else { continue }
             prefilling.insert(number, lane: sequence.selection)
         }
+    }
+
+    /// The sequence for which those that decode left room.
+    private mutating func popDelayed() -> Int? {
+        guard let number = delayed else { return nil }
+        delayed = nil
+        guard let sequence = sequences[number], sequence.isRunning else { return nil }
+        prefilling.remove(number, lane: sequence.selection)
+        return number
+    }
+
+    /// Computes as much of a sequence as there is room for.
+    ///
+    /// - Returns: true when that was all of it.
+    private mutating func prefill(_ number: Int, _ budget: inout StepBudget) -> Bool {
+        guard let sequence = sequences[number] else { return true }
+        let rowCount = budget.rowCount(for: sequence, atMost: limits.prefillChunk)
+        if rowCount > 0 {
+            addSlice(of: number, rowCount: rowCount, &budget)
+        } else if sequence.wholeRowCount != nil {
+            delayed = delayed ?? number
+        }
+        guard rowCount == sequence.pendingTokenCount else { return false }
+        decoding.append(number)
+        return true
     }
 
     /// Skips what another sequence has computed since the last chunk.

@@ -25,7 +25,8 @@ package struct SchedulerLimits: Equatable, Sendable {
         self.pageTokenCount = pageTokenCount
     }
 
-    func pageCount(forTokens tokenCount: Int) -> Int {
-        (tokenCount + pageTokenCount - 1) / pageTokenCount
+    /// Pages that hold all known tokens of a sequence.
+    func pageCount(for sequence: ScheduledSequence) -> Int {
+        (sequence.tokenCount + pageTokenCount - 1) / pageTokenCount * sequence.laneCount
     }
 }

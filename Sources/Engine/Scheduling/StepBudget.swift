@@ -6,7 +6,8 @@ struct StepBudget {
     /// Rows that a sequence can have of what is left.
     func rowCount(for sequence: ScheduledSequence, atMost chunk: Int) -> Int {
         let rowsBeforeLogits = max(0, sequence.firstLogitsToken - sequence.cachedTokenCount)
-        return min(
-            rowCount, chunk, sequence.pendingTokenCount, rowsBeforeLogits + logitsRowCount)
+        let available = min(rowCount, rowsBeforeLogits + logitsRowCount)
+        if let whole = sequence.wholeRowCount { return whole <= available ? whole : 0 }
+        return min(available, chunk, sequence.pendingTokenCount)
     }
 }

@@ -25,6 +25,10 @@ public class RowMap: @unchecked Sendable {
     /// The method's form in listings, for example "diagonal".
     public var form: String { "" }
 
+    /// What makes of a row its part of the state that all rows of a call share, their mean; nil for
+    /// maps whose rows have nothing to do with each other.
+    var router: RowMap? { nil }
+
     /// output += scale · M input
     ///
     /// - Parameters:
@@ -38,6 +42,16 @@ public class RowMap: @unchecked Sendable {
 
     /// Mᵀ; nil where it has no form that is cheaper than a matrix.
     var transposed: RowMap? { nil }
+
+    /// The same for maps that take a state beside the row; others pass it over.
+    ///
+    /// - Parameter state: of the row, as its plan's companion left it, or of its call.
+    func add(
+        _ input: UnsafePointer<Float>, state: UnsafePointer<Float>, scaledBy scale: Float,
+        to output: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+    ) {
+        add(input, scaledBy: scale, to: output, scratch: scratch)
+    }
 
     /// matrix += scale · M in f32.
     ///

@@ -70,7 +70,8 @@ struct ServeCommand: AsyncParsableCommand {
             registrySettings: registrySettings,
             onBadAdapter: registry.skipBadAdapters ? { logger.error("left out: \($0)") } : nil,
             configuration: EngineConfiguration(
-                prefillChunk: prefillChunk, maximumSequenceCount: maxSequences, queueLimit: queue,
+                maximumRowCount: max(512, prefillChunk), prefillChunk: prefillChunk,
+                maximumSequenceCount: maxSequences, queueLimit: queue,
                 keyValueByteCount: ByteCount(kvMemory)?.value ?? 1 << 30, maximumContext: context,
                 usesPrefixCache: prefixCache == .on))
         for adapter in session.registry.list() {

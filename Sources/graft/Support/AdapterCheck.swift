@@ -59,11 +59,11 @@ struct AdapterCheck {
     }
 
     func run() throws -> Report {
-        let plain = logprobs(try plan([wideBase(besides: AdapterOperators())]))
+        let plain = logprobs(try plan(widened(AdapterOperators())))
         var operators = adapter.operators
         // What it does where it acts.
         operators.activation = nil
-        let attached = logprobs(try plan([operators, wideBase(besides: operators)]))
+        let attached = logprobs(try plan(widened(operators)))
         let effect = largestDifference(plain, attached)
         guard adapter.operators.isWeightSpace else {
             return Report(effect: effect, mergeDifference: nil, limit: 0)
@@ -73,7 +73,7 @@ struct AdapterCheck {
         return Report(
             effect: effect,
             mergeDifference: largestDifference(
-                attached, logprobs(try plan([merged, wideBase(besides: merged)]))),
+                attached, logprobs(try plan(widened(merged)))),
             limit: limit)
     }
 
@@ -86,10 +86,10 @@ struct AdapterCheck {
         }
     }
 
-    /// The base's 8-bit and 4-bit matrices in f32, where `operators` don't replace them: products
-    /// with blocks round their input, and what is merged into blocks is f32 and doesn't.
-    private func wideBase(besides operators: AdapterOperators) -> AdapterOperators {
-        var wide = AdapterOperators()
+    /// The same with the base's 8-bit and 4-bit matrices in f32, where it doesn't replace them:
+    /// products with blocks round their input, and what is merged into blocks is f32 and doesn't.
+    private func widened(_ operators: AdapterOperators) -> AdapterOperators {
+        var wide = operators
         for slot in base.slots.linearSlots {
             let matrix = base.matrix(at: slot)
             let isReplaced = (operators.linear[slot] ?? []).contains {
@@ -102,21 +102,22 @@ struct AdapterCheck {
                 packing: WeightMatrix(
                     pointer: UnsafeRawPointer(values.pointer), type: .f32,
                     outputCount: matrix.outputCount, inputCount: matrix.inputCount), pool: pool)
-            wide.linear[slot] = [.replacement(packed, bias: base.bias(at: slot))]
+            wide.linear[slot, default: []].append(
+                .replacement(packed, bias: base.bias(at: slot)))
         }
         return wide
     }
 
-    private func plan(_ parts: [AdapterOperators]) throws -> AdapterPlan {
+    private func plan(_ operators: AdapterOperators) throws -> AdapterPlan {
         try AdapterPlan(
-            parts.map { SelectedOperators(name: adapter.name, operators: $0, weight: 1) },
+            [SelectedOperators(name: adapter.name, operators: operators, weight: 1)],
             slots: base.slots)
     }
 
     private func logprobs(_ plan: AdapterPlan) -> [Float] {
         let rowCount = Self.tokenCount + plan.softPromptTokenCount
         let pages = KeyValuePagePool(
-            pageCount: KeyValuePagePool.pageCount(forTokens: rowCount),
+            pageCount: SlicePages.count(forTokens: rowCount, under: plan),
             layerCount: base.configuration.layerCount, shape: base.attentionShape)
         let pass = ForwardPass(
             base: base, pages: pages, pool: pool, maximumRowCount: rowCount,
@@ -126,7 +127,7 @@ struct AdapterCheck {
         let logits = pass.step([
             StepSlice(
                 plan: plan, tokens: plan.softPromptTokens + tokens, cachedTokenCount: 0,
-                pages: (0..<pages.pageCount).compactMap { _ in pages.allocate() },
+                pages: SlicePages(forTokens: rowCount, under: plan, from: pages),
                 firstLogitsRow: plan.softPromptTokenCount)
         ])
         return (0..<logits.rowCount).flatMap { index in

@@ -22,7 +22,7 @@ struct Benchmark {
 
     private struct Sequence {
         let plan: AdapterPlan
-        let pages: [Int32]
+        let pages: SlicePages
         var nextToken: Int32 = 0
         var tokenCount = 0
     }
@@ -30,17 +30,19 @@ struct Benchmark {
     /// One run: all prompts in chunks, then all sequences together token by token.
     func run() -> Speeds {
         let shape = base.attentionShape
-        let pagesEach = KeyValuePagePool.pageCount(forTokens: promptCount + generateCount)
+        // Sequences under one plan stand side by side, as the forward pass asks.
+        let plans = (0..<batchCount).map { $0 % self.plans.count }.sorted().map { self.plans[$0] }
+        let rowCount = promptCount + generateCount
         let pages = KeyValuePagePool(
-            pageCount: pagesEach * batchCount, layerCount: base.configuration.layerCount,
+            pageCount: plans.reduce(0) { $0 + SlicePages.count(forTokens: rowCount, under: $1) },
+            layerCount: base.configuration.layerCount,
             shape: shape)
         let pass = ForwardPass(
             base: base, pages: pages, pool: pool,
             maximumRowCount: max(Self.chunkRowCount, batchCount),
             maximumLogitsRowCount: batchCount)
-        // Sequences under one plan stand side by side, as the forward pass asks.
-        var sequences = (0..<batchCount).map { $0 % plans.count }.sorted().map { plan in
-            Sequence(plan: plans[plan], pages: (0..<pagesEach).compactMap { _ in pages.allocate() })
+        var sequences = plans.map {
+            Sequence(plan: $0, pages: SlicePages(forTokens: rowCount, under: $0, from: pages))
         }
         warmUp(pass, &sequences)
         let clock = ContinuousClock()

@@ -24,12 +24,13 @@ struct WindowScorer {
     private let plan: AdapterPlan
     private let basePlan: AdapterPlan
     private let pass: ForwardPass
-    private let pages: [Int32]
+    private let pages: SlicePages
     private let windowCount: Int
     private let beginningToken: Int32?
 
     /// Rows of a step; each needs room for its logits.
-    private static let chunkRowCount = 128
+    private static let usualChunkRowCount = 128
+    private let chunkRowCount: Int
 
     /// - Parameters:
     ///   - windowCount: tokens of a window, the beginning token included.
@@ -42,14 +43,15 @@ struct WindowScorer {
         basePlan = AdapterPlan.base(base.slots)
         self.windowCount = windowCount
         self.beginningToken = beginningToken
+        let rowCount = windowCount + plan.softPromptTokenCount
+        chunkRowCount = plan.readsWholeCalls ? rowCount : Self.usualChunkRowCount
         let pagePool = KeyValuePagePool(
-            pageCount: KeyValuePagePool.pageCount(
-                forTokens: windowCount + plan.softPromptTokenCount),
+            pageCount: SlicePages.count(forTokens: rowCount, under: plan),
             layerCount: base.configuration.layerCount, shape: base.attentionShape)
         pass = ForwardPass(
-            base: base, pages: pagePool, pool: pool, maximumRowCount: Self.chunkRowCount,
-            maximumLogitsRowCount: Self.chunkRowCount)
-        pages = (0..<pagePool.pageCount).compactMap { _ in pagePool.allocate() }
+            base: base, pages: pagePool, pool: pool, maximumRowCount: chunkRowCount,
+            maximumLogitsRowCount: chunkRowCount)
+        pages = SlicePages(forTokens: rowCount, under: plan, from: pagePool)
     }
 
     /// Tokens of the text in a window.
@@ -59,8 +61,8 @@ struct WindowScorer {
         let tokens = plan.softPromptTokens + (beginningToken.map { [$0] } ?? []) + text
         let start = plan.activation?.start(in: tokens)
         var score = Score()
-        for first in stride(from: 0, to: tokens.count, by: Self.chunkRowCount) {
-            let part = Array(tokens[first..<min(tokens.count, first + Self.chunkRowCount)])
+        for first in stride(from: 0, to: tokens.count, by: chunkRowCount) {
+            let part = Array(tokens[first..<min(tokens.count, first + chunkRowCount)])
             let logits = pass.step(slices(part, from: first, start: start))
             for row in 0..<part.count
             where first + row + 1 < tokens.count && tokens[first + row + 1] >= 0 {

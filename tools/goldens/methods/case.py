@@ -27,8 +27,9 @@ class Case:
     `config` makes the PEFT configuration from the base's own. `build`, where given, makes the model
     with the adapter instead of `get_peft_model`, and `save` writes it instead of `save_pretrained`.
     `mergeable` is false where what PEFT's `merge_and_unload` returns is not the adapted model.
-    `vocabulary` resizes the base's embedding and head to so many tokens first.
-    `group` is the folder of Tests/Goldens that holds it, and a manifest of its own.
+    `vocabulary` resizes the base's embedding and head to so many tokens first. `by_call` is true where a
+    token's numbers depend on what is computed with it, so that greedy tokens come as in `generate`, from
+    the cache. `group` is the folder of Tests/Goldens that holds it, and a manifest of its own.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Case:
     prompts: tuple = (tuple(PROMPT),)
     dtype: str | None = "float32"
     mergeable: bool = True
+    by_call: bool = False
     vocabulary: int | None = None
     group: str = "methods"
     note: str = ""

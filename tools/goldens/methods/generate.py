@@ -74,11 +74,18 @@ def logprobs(logits):
     return [torch.log_softmax(rows, -1) for rows in logits]
 
 
-def greedy(model, prompt):
-    """Greedy tokens, each from a pass over all that stands before it, and their margins."""
-    tokens, margins = list(prompt), []
+def greedy(model, prompt, by_call=False):
+    """Greedy tokens and their margins: each from a pass over all that stands before it, or with
+    `by_call` from the cache, as in `generate`: the prompt is one call and each new token another."""
+    tokens, margins, cache = list(prompt), [], None
     for _ in range(GREEDY_COUNT):
-        top = torch.topk(logits_of(model, tokens)[-1], 2)
+        if by_call:
+            new = tokens if cache is None else tokens[-1:]
+            output = model(input_ids=torch.tensor([new]), past_key_values=cache, use_cache=True)
+            cache, logits = output.past_key_values, output.logits[0, -1].float()
+        else:
+            logits = logits_of(model, tokens)[-1]
+        top = torch.topk(logits, 2)
         tokens.append(int(top.indices[0]))
         margins.append(round(float(top.values[0] - top.values[1]), 6))
     return {"tokens": tokens[len(prompt):], "margins": margins}
@@ -130,7 +137,7 @@ def make(case):
     effect = distance(reference, all_logits(case, fresh(case)))
     entry = {"id": case.id, "method": case.method, "base": case.base,
              "adapters": {case.name: 1.0}, "prompts": [list(prompt) for prompt in case.prompts],
-             "greedy": [greedy(model, prompt) for prompt in case.prompts], "effect": effect}
+             "greedy": [greedy(model, prompt, case.by_call) for prompt in case.prompts], "effect": effect}
     tensors = {f"logits.{i}": rows for i, rows in enumerate(reference)}
     tensors |= {f"tokens.{i}": torch.tensor(prompt) for i, prompt in enumerate(case.prompts)}
     reload = distance(trained, reference)

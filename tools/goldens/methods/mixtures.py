@@ -12,6 +12,7 @@ from .peft_config import peft
 
 ATTENTION_OUT = ["q_proj", "o_proj"]
 EXPERT_COUNT = 3
+OF_A_CALL = "the gates are a mean over all tokens of a call: greedy tokens are those of generate with its cache"
 
 
 def experts(folder, make_base, count, targets, prefix="expert"):
@@ -115,10 +116,10 @@ CASES = [
         "PolyConfig", r=2, n_tasks=1, n_skills=2, n_splits=4, target_modules=MIXED), build=poly,
         note="task 0"),
     Case("lily/llama", LLAMA, peft("LilyConfig", r=4, num_B=3, target_modules=MIXED), at(0.3),
-         note="the gates are a mean over all tokens of a call, so that greedy tokens come from whole passes"),
+         by_call=True, note=OF_A_CALL),
     Case("lily/strided", QWEN, peft(
         "LilyConfig", r=4, num_B=2, stride_A=2, scaling=0.7, target_modules=MIXED), at(0.3),
-        note="the gates are a mean over all tokens of a call, so that greedy tokens come from whole passes"),
+        by_call=True, note=OF_A_CALL),
     Case("xlora/layerwise", LLAMA, build=xlora(layerwise_scalings=True), save=save_xlora, mergeable=False),
     Case("xlora/top-two", LLAMA, build=xlora(top_k_lora=2, xlora_depth=3, xlora_size=12,
                                              softmax_temperature=0.7, global_scaling_weight=1.3),
