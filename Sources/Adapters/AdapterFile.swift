@@ -103,6 +103,11 @@ struct AdapterFile: Sendable {
     ) throws(AdapterError) -> AdapterFile {
         let directory = path.hasSuffix("/") ? path : path + "/"
         guard try reader.kind(of: directory + tensorName) != .missing else {
+            if let foreign = try ForeignAdapter.adapterHub(
+                directory: directory, configurationFile: directory + configurationName, reader)
+            {
+                return foreign
+            }
             for name in pickleNames where try reader.kind(of: directory + name) != .missing {
                 throw .pickle(path: directory + name)
             }
@@ -143,13 +148,17 @@ struct AdapterFile: Sendable {
 
     /// An adapter of another format, said in PEFT's terms.
     ///
-    /// - Parameter file: where it lies, for messages.
+    /// - Parameters:
+    ///   - file: where it lies, for messages.
+    ///   - configurationFile: where its settings lie; nil: in the same file.
     init(
-        _ adapter: PEFTAdapter, file: String, extent: Extent = .whole
+        _ adapter: PEFTAdapter, file: String, configurationFile: String? = nil,
+        extent: Extent = .whole
     ) throws(AdapterError) {
         try self.init(
             configurationText: Array(JSONValue.object(adapter.configuration).serialized().utf8),
-            configurationFile: file, tensorFile: file, tensors: adapter.tensors, extent: extent)
+            configurationFile: configurationFile ?? file, tensorFile: file,
+            tensors: adapter.tensors, extent: extent)
     }
 
     private init(

@@ -74,7 +74,8 @@ public enum AdapterReader {
             facts = AdapterFacts(
                 hash: file.contentHash, peftType: file.peftType,
                 parameterCount: compiled.parameterCount, rank: compiled.checkedRank,
-                warnings: compiled.warnings, targets: compiled.targets)
+                warnings: compiled.warnings, targets: compiled.targets,
+                layerCount: compiled.operators.repeatedBase?.slots.layerCount)
         } else {
             let whole = try AdapterFile.open(path, options: options)
                 .inRowOrder(of: base.configuration)
@@ -84,7 +85,8 @@ public enum AdapterReader {
             facts = AdapterFacts(
                 hash: whole.contentHash, peftType: whole.peftType,
                 parameterCount: compiled.parameterCount, rank: compiled.operators.largestRank,
-                warnings: compiled.warnings, targets: compiled.targets)
+                warnings: compiled.warnings, targets: compiled.targets,
+                layerCount: compiled.operators.repeatedBase?.slots.layerCount)
         }
         recipes.remember(facts, recipe: recipe, path: path)
         return facts

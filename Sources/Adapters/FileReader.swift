@@ -28,6 +28,16 @@ struct FileReader {
         return Self.kind(status)
     }
 
+    /// The path of the first of these files that is there; nil where none is.
+    ///
+    /// - Parameter directory: with a slash at its end.
+    func first(of names: [String], in directory: String) throws(AdapterError) -> String? {
+        for name in names where try kind(of: directory + name) != .missing {
+            return directory + name
+        }
+        return nil
+    }
+
     /// The file's bytes.
     ///
     /// - Throws: `AdapterError.notRegularFile`, `.tooLarge`, `.changedWhileReading`, `.unreadable`.

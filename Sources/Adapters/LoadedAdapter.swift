@@ -63,6 +63,7 @@ extension AdapterOperators {
             + gatedPrefixes.values.reduce(0) { $0 + $1.byteCount }
             + stateLayers.values.reduce(0) { $0 + $1.byteCount }
             + (companion?.byteCount ?? 0) + (vocabulary?.byteCount ?? 0)
+            + bottlenecks.values.reduce(0) { $0 + $1.byteCount }
     }
 }
 
@@ -88,7 +89,7 @@ extension LinearOperator {
         switch self {
         case .lowRank(let lowRank): lowRank.byteCount(without: &seen)
         case .dense(let matrix): matrix.byteCount
-        case .update(let map), .input(let map), .output(let map), .after(let map): map.byteCount
+        case .update(let map), .input(let map), .output(let map): map.byteCount
         case .bias(let bias): bias.count * MemoryLayout<Float>.stride
         case .replacement(let matrix, let bias):
             matrix.byteCount + (bias?.count ?? 0) * MemoryLayout<Float>.stride

@@ -12,13 +12,15 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var keyValueByteCount: Int
     /// Tokens of a sequence, an adapter's prefix included; nil for the model's own limit.
     public var maximumContext: Int?
+    /// Layers that have keys and values, where adapters repeat some; nil for the model's own.
+    public var layerCount: Int?
     /// Whether keys and values of equal beginnings are found again.
     public var usesPrefixCache: Bool
 
     public init(
         maximumRowCount: Int = 512, prefillChunk: Int = 256, maximumSequenceCount: Int = 64,
         queueLimit: Int = 1024, keyValueByteCount: Int = 1 << 30, maximumContext: Int? = nil,
-        usesPrefixCache: Bool = true
+        layerCount: Int? = nil, usesPrefixCache: Bool = true
     ) {
         self.maximumRowCount = max(1, maximumRowCount, maximumSequenceCount)
         self.prefillChunk = max(1, prefillChunk)
@@ -26,6 +28,7 @@ public struct EngineConfiguration: Sendable, Equatable {
         self.queueLimit = max(0, queueLimit)
         self.keyValueByteCount = max(0, keyValueByteCount)
         self.maximumContext = maximumContext
+        self.layerCount = layerCount
         self.usesPrefixCache = usesPrefixCache
     }
 

@@ -21,7 +21,7 @@ public final class GenerationEngine: Sendable {
         let bounds = RequestBounds(base: base, configuration: configuration)
         self.init(configuration: configuration, bounds: bounds) {
             let pages = KeyValuePagePool(
-                pageCount: bounds.pageCount, layerCount: base.configuration.layerCount,
+                pageCount: bounds.pageCount, layerCount: bounds.layerCount,
                 shape: base.attentionShape)
             let forward = ForwardPass(
                 base: base, pages: pages, pool: pool,
@@ -65,6 +65,7 @@ public final class GenerationEngine: Sendable {
     /// The lease is the engine's from here on; when this throws, it has been released.
     ///
     /// - Throws: `EngineError.overloaded`, `.shuttingDown`, `.contextTooLong`, `.emptyPrompt`,
+    ///   `.tooManyLayers`,
     ///   `.unknownToken`, `.invalidParameter`.
     @discardableResult
     public func submit(_ request: GenerationRequest) throws(EngineError) -> RequestHandle {

@@ -18,6 +18,8 @@ extension ServingError {
             self.init(.badRequest, error.description, field: promptField)
         case .contextTooLong, .promptInOneStep:
             self.init(.contextTooLong, error.description, field: promptField)
+        case .tooManyLayers:
+            self.init(.adapterIncompatible, error.description, field: "adapter")
         case .overloaded:
             self.init(.overloaded, error.description)
         case .shuttingDown:

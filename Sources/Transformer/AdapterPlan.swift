@@ -37,7 +37,7 @@ public final class AdapterPlan: Sendable {
 
     /// A map of rows, where it attaches, and its weight.
     struct PlacedMap: Sendable {
-        enum Place: UInt8, Sendable { case input, output, update, after }
+        enum Place: UInt8, Sendable { case input, output, update }
         let place: Place
         let map: RowMap
         let weight: Float
@@ -85,6 +85,8 @@ public final class AdapterPlan: Sendable {
     let embedding: Embedding?
     /// Shared read-only pages in front of the sequence.
     public let prefix: PrefixKeyValues?
+    /// What the views point to.
+    private let bottlenecks: [SublayerSlot: Bottleneck]
     /// By layer; empty where no layer has any.
     private let gates: [Int: [Gate]]
     /// By layer: what it and the states of rows do to each other.
@@ -95,6 +97,10 @@ public final class AdapterPlan: Sendable {
     public let vocabularyCount: Int
     /// Embedding rows of tokens behind the base's, [tokens, hiddenSize].
     let addedEmbedding: PackedMatrix?
+    /// The base with layers repeated that the plan's slots are of; nil: the base itself.
+    public let repeatedBase: BaseModel?
+    /// Layers that a sequence goes through, each with keys and values of its own.
+    public let layerCount: Int
     /// Where in a sequence the plan begins to act, the base's before; nil: at its first token.
     public let activation: ActivationTokens?
     /// The pass that runs over the plan's rows before the base's; nil where there is none.
@@ -128,7 +134,9 @@ public final class AdapterPlan: Sendable {
     public convenience init(
         _ parts: [SelectedOperators], slots: SlotTable
     ) throws(CombinationError) {
-        var builder = PlanBuilder(slots: slots)
+        let repeatedBase = parts.first?.operators.repeatedBase
+        var builder = PlanBuilder(slots: repeatedBase?.slots ?? slots)
+        builder.repeatedBase = repeatedBase
         for part in parts { try builder.add(part) }
         self.init(builder: builder)
     }
@@ -137,9 +145,13 @@ public final class AdapterPlan: Sendable {
         linear = builder.linear
         views = PlanViews(
             linear: builder.linear, gains: builder.gains, gates: builder.gates,
-            stateLayers: builder.stateLayers, layerCount: builder.slots.layerCount)
+            bottlenecks: builder.bottlenecksByIndex, stateLayers: builder.stateLayers,
+            layerCount: builder.slots.layerCount)
+        repeatedBase = builder.repeatedBase
+        layerCount = builder.slots.layerCount
         gates = builder.gates
         stateLayers = builder.stateLayers
+        bottlenecks = builder.bottlenecks
         softPromptTokenCount =
             (builder.embedding?.softPrompt.count ?? 0) / builder.slots.hiddenSize
         embedding = builder.embedding
@@ -153,6 +165,7 @@ public final class AdapterPlan: Sendable {
             builder.linear.allSatisfy { $0 == nil } && builder.gains.allSatisfy { $0 == nil }
             && builder.embedding == nil && prefix == nil && builder.gates.isEmpty
             && builder.vocabulary == nil && companion == nil
+            && builder.bottlenecks.isEmpty && repeatedBase == nil
     }
 }
 
@@ -168,6 +181,7 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
     case activation(adapter: String, other: String)
     case alone(adapter: String, other: String)
     case twoVocabularies(String, String)
+    case otherLayers(String, String)
 
     public var description: String {
         switch self {
@@ -190,11 +204,14 @@ public enum CombinationError: Error, Equatable, Sendable, CustomStringConvertibl
             "adapters '\(first)' and '\(second)' both put a bottleneck behind \(slot), and which "
                 + "comes first would change the answer: drop one of them"
         case .weightOfBottleneck(let adapter, let weight):
-            "adapter '\(adapter)' is not linear, so that it has a meaning at weight 1 only; the "
-                + "request asks for \(weight): use weight 1"
+            "adapter '\(adapter)' is a bottleneck, which is not linear and has a meaning at weight 1 "
+                + "only; the request asks for \(weight): use weight 1"
         case .twoVocabularies(let first, let second):
             "adapters '\(first)' and '\(second)' both change the number of tokens, and a request has "
                 + "one vocabulary: drop one of them"
+        case .otherLayers(let first, let second):
+            "adapters '\(first)' and '\(second)' were trained on different sequences of the base's "
+                + "layers (layer_replication): use one of them alone"
         case .activation(let adapter, let other):
             "adapter '\(adapter)' acts from its invocation tokens on and was trained on the base's "
                 + "keys and values before them, which '\(other)' would change: use it alone"

@@ -13,6 +13,8 @@ public final class BaseModel: Sendable {
     /// `config.json` as read or synthesised, in text.
     public let configurationText: String
     public let weights: Weights
+    /// For each layer, which of the checkpoint's it is; nil: all of them, in order.
+    public let layerOrder: [Int]?
     /// The weights as plain values.
     let views: PlanViews
 
@@ -40,13 +42,14 @@ public final class BaseModel: Sendable {
 
     init(
         configuration: ModelConfiguration, configurationText: String, path: String,
-        tokenizer: TokenizerAssets?, weights: Weights
+        tokenizer: TokenizerAssets?, weights: Weights, layerOrder: [Int]? = nil
     ) {
         self.configuration = configuration
         self.configurationText = configurationText
         self.path = path
         self.tokenizer = tokenizer
         self.weights = weights
+        self.layerOrder = layerOrder
         slots = SlotTable(configuration)
         views = PlanViews(
             linear: zip(weights.linear, weights.biases).map {

@@ -5,10 +5,10 @@ extension ForwardPass {
     func normalize(
         _ slot: NormSlot, _ ranges: [PlanRange], from input: RowBuffer, to output: RowBuffer
     ) {
-        let index = base.slots.index(of: slot)
+        let index = model.slots.index(of: slot)
         let epsilon = base.configuration.normEpsilon
         for range in ranges {
-            guard let gain = range.views.gains[index] ?? base.views.gains[index] else { continue }
+            guard let gain = range.views.gains[index] ?? model.views.gains[index] else { continue }
             forEachRowBlock(of: range.rows.count) { block in
                 let first = range.rows.lowerBound + block.lowerBound
                 Vectors.rmsNorm(
@@ -48,11 +48,6 @@ extension ForwardPass {
 
     /// Splits elementwise work on rows among the workers; few rows stay on the calling thread.
     func forEachRowBlock(of rowCount: Int, _ body: (Range<Int>) -> Void) {
-        let blockRowCount = 16
-        guard rowCount > blockRowCount else { return body(0..<rowCount) }
-        let blockCount = (rowCount + blockRowCount - 1) / blockRowCount
-        pool.run(taskCount: blockCount) { block, _ in
-            body(block * blockRowCount..<min(rowCount, (block + 1) * blockRowCount))
-        }
+        pool.forEachRowBlock(of: rowCount, body)
     }
 }

@@ -17,8 +17,11 @@ public final class ForwardPass {
     var rotary: RotaryTable
     let attention: StepAttention
     private let linear: LinearStage
+    private let bottlenecks: BottleneckStage
     let rows = StepRows()
     private let companions = CompanionPasses()
+    /// What the rows at hand go through: the base, or the base with layers repeated.
+    private(set) var model: BaseModel
 
     /// - Parameters:
     ///   - maximumRowCount: rows of all slices together in one step, at most.
@@ -38,6 +41,7 @@ public final class ForwardPass {
         maximumRowCount: Int, maximumLogitsRowCount: Int
     ) {
         self.base = base
+        model = base
         self.pages = pages
         self.pageView = pageView
         self.pool = pool
@@ -49,30 +53,54 @@ public final class ForwardPass {
             base.configuration.rotary, headDimension: base.configuration.headDimension)
         attention = StepAttention(shape: base.attentionShape)
         linear = LinearStage(base: base.views, buffers: buffers, pool: pool)
+        bottlenecks = BottleneckStage(buffers: buffers, pool: pool)
     }
 
     /// Runs all layers over the slices' rows, writes their keys and values into the slices' pages,
     /// and returns the logits that were asked for.
     ///
+    /// Rows whose plan repeats layers go through them on their own.
+    ///
     /// - Parameter slices: slices with the same plan instance stand side by side; a sequence has one
     ///   slice, or one for each plan, which follow each other in its tokens.
     public func step(_ slices: [StepSlice]) -> StepLogits {
-        let states = companions.run(slices, beside: self)
-        runLayers(slices, states)
-        return logits(states)
+        for slice in slices where slice.logitsRowCount > 0 {
+            buffers.reserveLogits(width: slice.plan.vocabularyCount)
+        }
+        var logitsRowCount = 0
+        var first = 0
+        while first < slices.count {
+            let model = slices[first].plan.repeatedBase ?? base
+            var end = first + 1
+            while end < slices.count, (slices[end].plan.repeatedBase ?? base) === model { end += 1 }
+            let part = end - first == slices.count ? slices : Array(slices[first..<end])
+            let states = companions.run(part, beside: self)
+            runLayers(part, states)
+            precondition(logitsRowCount + rows.logitsRows.count <= maximumLogitsRowCount)
+            addLogits(from: logitsRowCount, states)
+            logitsRowCount += rows.logitsRows.count
+            first = end
+        }
+        return StepLogits(
+            pointer: buffers.logits.pointer, rowCount: logitsRowCount,
+            stride: buffers.logits.width, counts: buffers.logitCounts.pointer)
     }
 
-    /// Runs all layers and leaves their last hidden rows in the buffers.
+    /// Runs all layers over slices that go through the same ones, and leaves their last hidden rows in
+    /// the buffers.
     ///
     /// - Parameter states: of rows whose plans have companions; nil where none has.
     func runLayers(_ slices: [StepSlice], _ states: CompanionPasses.States?) {
+        model = slices.first?.plan.repeatedBase ?? base
         rows.prepare(slices, states)
         precondition(
-            rows.count <= maximumRowCount && rows.logitsRows.count <= maximumLogitsRowCount)
+            rows.count <= maximumRowCount
+                && model.configuration.layerCount <= pages.layerCount)
+        linear.base = model.views
         rotary.reserve(positionCount: rows.largestPosition + 1)
         attention.prepare(slices, buffers: buffers)
         embed(slices, rows)
-        for layer in 0..<base.configuration.layerCount {
+        for layer in 0..<model.configuration.layerCount {
             injectStates(layer)
             attend(layer)
             feedForward(layer)
@@ -81,7 +109,7 @@ public final class ForwardPass {
     }
 
     private func slot(_ layer: Int, _ role: LinearRole) -> Int {
-        base.slots.index(of: .layer(layer, role))
+        model.slots.index(of: .layer(layer, role))
     }
 
     /// h += W_o · attention(norm(h))
@@ -100,11 +128,12 @@ public final class ForwardPass {
         linear.begin(input: b.attended)
         linear.add(slot: slot(layer, .attentionOutput), to: b.projected)
         linear.run(rows.plans)
-        addProjected()
+        addProjected(SublayerSlot(layer: layer, sublayer: .attention))
     }
 
-    /// h += what the sublayer made
-    private func addProjected() {
+    /// h += what the sublayer made, as the plans' bottlenecks change it
+    private func addProjected(_ slot: SublayerSlot) {
+        bottlenecks.run(model.slots.index(of: slot), rows.plans)
         let (hidden, projected) = (buffers.hidden, buffers.projected)
         forEachRowBlock(of: rows.count) { block in
             Vectors.add(
@@ -130,28 +159,27 @@ public final class ForwardPass {
         linear.begin(input: b.gate)
         linear.add(slot: slot(layer, .down), to: b.projected)
         linear.run(rows.plans)
-        addProjected()
+        addProjected(SublayerSlot(layer: layer, sublayer: .feedForward))
     }
 
     /// Only rows that need logits reach the head.
-    private func logits(_ states: CompanionPasses.States?) -> StepLogits {
+    private func addLogits(from firstRow: Int, _ states: CompanionPasses.States?) {
+        guard !rows.logitsRows.isEmpty else { return }
         let b = buffers
         for range in rows.logitsPlans {
-            b.reserveLogits(width: range.vocabularyCount)
-            for row in range.rows { b.logitCounts.pointer[row] = Int32(range.vocabularyCount) }
+            for row in range.rows {
+                b.logitCounts.pointer[firstRow + row] = Int32(range.vocabularyCount)
+            }
         }
         for (index, row) in rows.logitsRows.enumerated() {
             b.normed.row(index).update(from: b.hidden.row(row), count: b.hidden.width)
         }
         states?.gather(rows.logitsRows)
-        if !rows.logitsRows.isEmpty {
-            normalize(.final, rows.logitsPlans, from: b.normed, to: b.final)
-            linear.begin(input: b.final)
-            linear.add(slot: base.slots.index(of: .head), to: b.logits)
-            linear.run(rows.logitsPlans)
-        }
-        return StepLogits(
-            pointer: b.logits.pointer, rowCount: rows.logitsRows.count, stride: b.logits.width,
-            counts: b.logitCounts.pointer)
+        normalize(.final, rows.logitsPlans, from: b.normed, to: b.final)
+        linear.begin(input: b.final)
+        linear.add(
+            slot: model.slots.index(of: .head),
+            to: RowBuffer(pointer: b.logits.row(firstRow), width: b.logits.width))
+        linear.run(rows.logitsPlans)
     }
 }

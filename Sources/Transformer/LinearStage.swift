@@ -18,7 +18,8 @@ final class LinearStage {
         var copy = 0
     }
 
-    private let base: PlanViews
+    /// What stands at the slots where plans leave them alone.
+    var base: PlanViews
     private let batch: ProductBatch
     private let buffers: StepBuffers
     private let maps: RowMapJob
@@ -86,7 +87,6 @@ final class LinearStage {
         for projection in projections { addBiases(projection, ranges) }
         for turn in 0..<depth { expand(turn, ranges, products, own: products + floatCount) }
         runMaps(.update, ranges)
-        runMaps(.after, ranges)
     }
 
     /// The rows that the products take: the input itself; or, where some plan changes the input of a

@@ -71,7 +71,7 @@ extension BaseModel {
             case .bias(let difference):
                 let sum = bias ?? Array(repeating: 0, count: difference.count)
                 bias = zip(sum, difference).map { $0 + weight * $1 }
-            case .input, .output, .after, .replacement: break
+            case .input, .output, .replacement: break
             }
         }
         try checkFinite(result, shape, module: slots.name(of: .linear(slot)))
@@ -157,9 +157,12 @@ extension BaseModel {
 }
 
 extension AdapterOperators {
-    /// - Throws: `MergeError.notWeightSpace`, `.activated`, `.dependsOnRows`.
+    /// - Throws: `MergeError.notWeightSpace`, `.activated`, `.bottleneck`, `.repeatedLayers`,
+    ///   `.dependsOnRows`.
     public func checkIsWeightSpace(_ name: String) throws(MergeError) {
         guard activation == nil else { throw .activated(adapter: name) }
+        guard bottlenecks.isEmpty else { throw .bottleneck(adapter: name) }
+        guard repeatedBase == nil else { throw .repeatedLayers(adapter: name) }
         if let reason = beyondWeights { throw .notWeightSpace(adapter: name, reason: reason) }
         guard !dependsOnRows else { throw .dependsOnRows(adapter: name) }
     }

@@ -7,7 +7,7 @@ public struct ModelConfiguration: Equatable, Sendable {
     public let hiddenSize: Int
     /// Width of the feed-forward part.
     public let intermediateSize: Int
-    public let layerCount: Int
+    public internal(set) var layerCount: Int
     public let queryHeadCount: Int
     /// Heads that keys and values have; each serves queryHeadCount / keyValueHeadCount query heads.
     public let keyValueHeadCount: Int

@@ -38,8 +38,6 @@ public enum LinearOperator: Sendable {
     case input(RowMap)
     /// y += M W x: a change of the output, before its bias.
     case output(RowMap)
-    /// y += f(y) with the finished output, its bias and all updates included; f need not be linear.
-    case after(RowMap)
     /// Added to the output; the difference to the base's own bias. **Shape**: [outputCount].
     case bias([Float])
     /// Stands in place of the base's matrix and bias.
@@ -50,7 +48,7 @@ public enum LinearOperator: Sendable {
     /// The map of rows, where it is one.
     var map: RowMap? {
         switch self {
-        case .update(let map), .input(let map), .output(let map), .after(let map): map
+        case .update(let map), .input(let map), .output(let map): map
         case .lowRank, .dense, .bias, .replacement: nil
         }
     }
@@ -93,6 +91,8 @@ public struct AdapterOperators: Sendable {
     public var embedding: [EmbeddingOperator] = []
     /// By layer: what its attention is added apart from the sequence's own.
     public var gatedPrefixes: [Int: GatedPrefix] = [:]
+    /// What changes that which a sublayer adds to the residual stream.
+    public var bottlenecks: [SublayerSlot: Bottleneck] = [:]
     /// Keys and values in front of every sequence.
     public var prefix: PrefixKeyValues?
     /// A number of tokens of its own.
@@ -104,10 +104,16 @@ public struct AdapterOperators: Sendable {
     /// By decoder block: what it and the companion's states do to each other.
     public var stateLayers: [Int: StateLayer] = [:]
 
+    /// The base with layers repeated, which all slots are of; nil: the base itself.
+    public var repeatedBase: BaseModel?
+
     public init() {}
 
     /// True when the whole effect is a change of weights, so that it can be merged.
-    public var isWeightSpace: Bool { activation == nil && beyondWeights == nil && !dependsOnRows }
+    public var isWeightSpace: Bool {
+        activation == nil && bottlenecks.isEmpty && repeatedBase == nil && beyondWeights == nil
+            && !dependsOnRows
+    }
 
     /// What part of the effect no weights could have, as a clause; nil where there is none.
     var beyondWeights: String? {
@@ -118,10 +124,7 @@ public struct AdapterOperators: Sendable {
         if embedding.contains(where: { if case .softPrompt = $0 { true } else { false } }) {
             return "it puts a prompt of trained tokens in front of every sequence"
         }
-        let hasLayers = linear.values.joined().contains {
-            if case .after(let map) = $0 { !map.isLinear } else { false }
-        }
-        return hasLayers ? "it has layers of its own between the base's" : nil
+        return nil
     }
 
     /// True when some linear slot changes in a way that isn't the same for all rows.

@@ -3,10 +3,15 @@ import Kernels
 /// Collects the operators of a selection slot by slot.
 struct PlanBuilder {
     let slots: SlotTable
+    /// What the slots are of, where it isn't the base itself.
+    var repeatedBase: BaseModel?
     var linear: [AdapterPlan.Linear?]
     var gains: [[Float]?]
     var embedding: AdapterPlan.Embedding?
     var gates: [Int: [AdapterPlan.Gate]] = [:]
+    private(set) var bottlenecks: [SublayerSlot: Bottleneck] = [:]
+    /// Which adapter has a bottleneck there, for messages.
+    private var bottleneckOwners: [SublayerSlot: String] = [:]
     /// In the order in which they stand in front of the sequence.
     private var prefixes: [PrefixKeyValues] = []
     var activation: ActivationTokens?
@@ -31,10 +36,19 @@ struct PlanBuilder {
         prefixes.count > 1 ? PrefixKeyValues(concatenating: prefixes) : prefixes.first
     }
 
+    /// By `SlotTable.index(of: SublayerSlot)`; empty where there are none.
+    var bottlenecksByIndex: [Bottleneck?] {
+        guard !bottlenecks.isEmpty else { return [] }
+        var list = [Bottleneck?](repeating: nil, count: slots.sublayerCount)
+        for (slot, bottleneck) in bottlenecks { list[slots.index(of: slot)] = bottleneck }
+        return list
+    }
+
     mutating func add(_ part: SelectedOperators) throws(CombinationError) {
         if part.operators.replacesWeights, part.weight != 1 {
             throw .weightOfReplacement(adapter: part.name, weight: part.weight)
         }
+        try checkLayers(part)
         try addActivation(part)
         try addCompanion(part)
         for (slot, operators) in part.operators.linear {
@@ -45,6 +59,9 @@ struct PlanBuilder {
         for (layer, prefix) in part.operators.gatedPrefixes {
             gates[layer, default: []].append(
                 AdapterPlan.Gate(prefix: prefix, weight: part.weight))
+        }
+        for (slot, bottleneck) in part.operators.bottlenecks {
+            try add(bottleneck, at: slot, of: part)
         }
         if let added = part.operators.prefix { try add(added, of: part) }
         if let resized = part.operators.vocabulary {
@@ -73,7 +90,6 @@ struct PlanBuilder {
         case .update(let map): entry.maps.append(placed(map, .update, part))
         case .input(let map): entry.maps.append(placed(map, .input, part))
         case .output(let map): entry.maps.append(placed(map, .output, part))
-        case .after(let map): entry.maps.append(placed(map, .after, part))
         case .bias(let difference):
             var sum = entry.bias ?? Array(repeating: 0, count: difference.count)
             for i in sum.indices { sum[i] += part.weight * difference[i] }
@@ -98,9 +114,6 @@ struct PlanBuilder {
         _ maps: [AdapterPlan.PlacedMap], at slot: LinearSlot
     ) throws(CombinationError) {
         guard let last = maps.last else { return }
-        if last.place == .after, last.weight != 1 {
-            throw .weightOfBottleneck(adapter: last.owner, weight: last.weight)
-        }
         for other in maps where other.owner != last.owner {
             let name = slots.name(of: .linear(slot))
             switch (other.place, last.place) {
@@ -108,11 +121,22 @@ struct PlanBuilder {
                 throw .crossedMaps(input: other.owner, output: last.owner, slot: name)
             case (.output, .input):
                 throw .crossedMaps(input: last.owner, output: other.owner, slot: name)
-            case (.after, .after):
-                throw .twoBottlenecks(other.owner, last.owner, slot: name)
             default: continue
             }
         }
+    }
+
+    private mutating func add(
+        _ bottleneck: Bottleneck, at slot: SublayerSlot, of part: SelectedOperators
+    ) throws(CombinationError) {
+        guard part.weight == 1 else {
+            throw .weightOfBottleneck(adapter: part.name, weight: part.weight)
+        }
+        if let other = bottleneckOwners[slot] {
+            throw .twoBottlenecks(other, part.name, slot: slots.name(of: slot))
+        }
+        bottlenecks[slot] = bottleneck
+        bottleneckOwners[slot] = part.name
     }
 
     private mutating func add(
@@ -162,6 +186,12 @@ struct PlanBuilder {
             throw .weightOfPrefix(adapter: part.name, weight: part.weight)
         }
         prefixes.append(added)
+    }
+
+    /// All slots must be of the same layers.
+    private func checkLayers(_ part: SelectedOperators) throws(CombinationError) {
+        guard part.operators.repeatedBase?.layerOrder != repeatedBase?.layerOrder else { return }
+        throw .otherLayers(names.first ?? part.name, part.name)
     }
 
     /// An adapter that begins to act within the sequence stands alone.

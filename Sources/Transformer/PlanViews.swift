@@ -119,6 +119,8 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
     let gates: ViewList<GateList>
     /// By layer; empty where no layer has any.
     let stateLayers: ViewList<Unmanaged<StateLayer>?>
+    /// By `SlotTable.index(of: SublayerSlot)`; empty where there are none.
+    private let bottlenecks: ViewList<Unmanaged<Bottleneck>?>
     private let gateViews: ViewList<GateView>
     private let lowRanks: ViewList<LowRankView>
     private let maps: ViewList<RowMapView>
@@ -127,8 +129,9 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
     /// - Parameter linear: by slot; nil where the base acts alone.
     init(
         linear: [AdapterPlan.Linear?], gains: [[Float]?], gates: [Int: [AdapterPlan.Gate]] = [:],
-        stateLayers: [Int: StateLayer] = [:], layerCount: Int = 0
+        bottlenecks: [Bottleneck?] = [], stateLayers: [Int: StateLayer] = [:], layerCount: Int = 0
     ) {
+        self.bottlenecks = ViewList(bottlenecks.map { $0.map(Unmanaged.passUnretained) })
         self.stateLayers = ViewList(
             stateLayers.isEmpty
                 ? []
@@ -177,7 +180,13 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
         self.gains = ViewList(gains.map(take))
     }
 
+    /// What acts at a sublayer, by `SlotTable.index(of: SublayerSlot)`.
+    func bottleneck(_ index: Int) -> Unmanaged<Bottleneck>? {
+        bottlenecks.count > 0 ? bottlenecks[index] : nil
+    }
+
     func deallocate() {
+        bottlenecks.deallocate()
         linear.deallocate()
         gains.deallocate()
         gates.deallocate()

@@ -23,14 +23,13 @@ package final class RowMapJob: WorkerJob {
         static let input = Places(.input)
         static let output = Places(.output)
         static let update = Places(.update)
-        static let after = Places(.after)
 
         init(rawValue: UInt8) { self.rawValue = rawValue }
 
         init(_ place: AdapterPlan.PlacedMap.Place) { rawValue = 1 << place.rawValue }
 
         /// True for maps of what the output is by then, so that they take a copy of it.
-        var takesOutput: Bool { !isDisjoint(with: [.output, .after]) }
+        var takesOutput: Bool { contains(.output) }
     }
 
     private static let taskRowCount = 4

@@ -23,6 +23,8 @@ public struct SlotTable: Sendable {
 
     public var normCount: Int { layerCount * NormRole.allCases.count + 1 }
 
+    public var sublayerCount: Int { layerCount * Sublayer.allCases.count }
+
     /// The head is the last.
     public func index(of slot: LinearSlot) -> Int {
         switch slot {
@@ -39,6 +41,10 @@ public struct SlotTable: Sendable {
         }
     }
 
+    public func index(of slot: SublayerSlot) -> Int {
+        slot.layer * Sublayer.allCases.count + slot.sublayer.rawValue
+    }
+
     /// **Shape** of a linear slot's weight.
     public func shape(of slot: LinearSlot) -> LinearShape {
         configuration.shape(of: slot)
@@ -50,6 +56,9 @@ public struct SlotTable: Sendable {
     /// The module's name as checkpoints and adapter configurations spell it, for example
     /// `model.layers.0.self_attn.q_proj`.
     public func name(of slot: Slot) -> String { WeightNames.module(of: slot) }
+
+    /// The module's name, for example `model.layers.0.self_attn`.
+    public func name(of slot: SublayerSlot) -> String { WeightNames.module(of: slot) }
 
     /// The slot with this module name; nil where the base has no such module.
     public func slot(named name: String) -> Slot? { slotsByName[name] }

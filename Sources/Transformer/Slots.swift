@@ -28,7 +28,23 @@ public enum NormSlot: Hashable, Sendable {
     case final
 }
 
-/// Any place of the base that an adapter can fill.
+/// The two parts of a decoder block, each of which adds to the residual stream.
+public enum Sublayer: Int, CaseIterable, Sendable {
+    case attention, feedForward
+}
+
+/// A place of the base where what a sublayer adds to the residual stream can be changed.
+public struct SublayerSlot: Hashable, Sendable {
+    public let layer: Int
+    public let sublayer: Sublayer
+
+    public init(layer: Int, sublayer: Sublayer) {
+        self.layer = layer
+        self.sublayer = sublayer
+    }
+}
+
+/// Any place of the base that an adapter can fill with weights.
 public enum Slot: Hashable, Sendable {
     case linear(LinearSlot)
     case norm(NormSlot)

@@ -12,6 +12,13 @@ enum WeightNames {
         }
     }
 
+    static func module(of slot: SublayerSlot) -> String {
+        switch slot.sublayer {
+        case .attention: "model.layers.\(slot.layer).self_attn"
+        case .feedForward: "model.layers.\(slot.layer).mlp"
+        }
+    }
+
     static func weight(of slot: Slot) -> String { module(of: slot) + ".weight" }
 
     static func bias(of slot: LinearSlot) -> String { module(of: .linear(slot)) + ".bias" }

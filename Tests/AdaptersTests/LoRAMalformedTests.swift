@@ -1,5 +1,6 @@
 import StrictJSON
 import Testing
+import Transformer
 
 import Adapters
 
@@ -30,7 +31,7 @@ import Adapters
     }
 
     @Test(arguments: [
-        "layer_replication", "use_qalora", "arrow_config", "megatron_config",
+        "use_qalora", "arrow_config", "megatron_config",
     ])
     func unsupportedSettingsAreRefusedByName(name: String) {
         var fixture = AdapterFixture.lora([AdapterFixture.query])
@@ -38,14 +39,66 @@ import Adapters
         #expect(reading.failure(fixture).hasPrefix("\(config): not supported: '\(name)' is [1]: "))
     }
 
-    @Test(arguments: ["pissa_niter_4", "corda", "lora_ga", "loftq"])
-    func initializationsThatChangeTheBaseAreRefused(method: String) {
+    private static let conversion =
+        "its training began by taking a part out of the base that the file doesn't determine; convert it "
+        + "to plain LoRA with PEFT's save_pretrained(path_initial_model_for_weight_conversion=…)"
+
+    /// Each sentence says what is to be done.
+    @Test(arguments: [
+        ("pissa_niter_4", conversion), ("corda", conversion), ("lora_ga", conversion),
+        (
+            "loftq",
+            "its training began by quantising the base's weights; save the quantised base, and set "
+                + "init_lora_weights to true to serve the adapter on that base"
+        ),
+        (
+            "milora",
+            "its training began by taking the smallest singular components out of the base, for which "
+                + "PEFT has no form; save the base that was trained on, and set init_lora_weights to true "
+                + "to serve the adapter on that base"
+        ),
+    ])
+    func initializationsThatChangeTheBaseAreRefused(method: String, reason: String) {
         let fixture = AdapterFixture.lora(
             [AdapterFixture.query], ["init_lora_weights": .string(method)])
         #expect(
-            reading.failure(fixture).hasPrefix(
-                "\(config): not supported: 'init_lora_weights' is \"\(method)\": its training began"
-            ))
+            reading.failure(fixture)
+                == "\(config): not supported: 'init_lora_weights' is \"\(method)\": " + reason)
+    }
+
+    @Test(arguments: ["[[0,3]]", "[[1,0]]", "[[0]]", "[3]", "[[-1,1]]", "[[1,1]]", "{\"0\":1}"])
+    func replicatedLayersMustBeTheBases(ranges: String) throws {
+        let fixture = AdapterFixture.lora(
+            [AdapterFixture.query], ["layer_replication": try JSONValue(parsing: ranges)])
+        #expect(
+            reading.failure(fixture)
+                == "\(config): 'layer_replication' is \(ranges), expected ranges [first, end] within the "
+                + "base's 2 layers, of at most 4096 layers together")
+    }
+
+    @Test func tensorsOfReplicatedLayersHaveTheirNumbers() throws {
+        let ranges = try JSONValue(parsing: "[[0,2],[1,2]]")
+        let fixture = AdapterFixture.lora(
+            ["model.layers.2.self_attn.q_proj"], ["layer_replication": ranges])
+        let adapter = try reading.read(fixture)
+        #expect(adapter.targets == "q_proj, layers 0 1 1")
+        #expect(adapter.operators.repeatedBase?.slots.layerCount == 3)
+        let beyond = AdapterFixture.lora(
+            ["model.layers.3.self_attn.q_proj"], targets: .array([.string("q_proj")]),
+            ["layer_replication": ranges])
+        #expect(
+            reading.failure(beyond)
+                == "\(file): unexpected tensor "
+                + "'base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight': it is for layer 3, the "
+                + "base has layers 0 to 2")
+        let failure = AdapterFailure.description {
+            _ = try adapter.operators.merged(
+                name: "law", into: reading.base, weight: 1, pool: TinyBase.pool)
+        }
+        #expect(
+            failure
+                == "adapter 'law' repeats layers, whose copies have the same weights and not the same "
+                + "changes, so that it can't be merged into the base: serve it attached")
     }
 
     @Test func absentTargetsListTheBasesModules() {

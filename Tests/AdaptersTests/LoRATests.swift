@@ -160,6 +160,7 @@ import Transformer
         #expect(
             reading.failure(.prefix(["num_virtual_tokens": .integer(5)]))
                 == "adapter/adapter_model.safetensors: tensor 'prompt_embeddings' has shape [3, 32], "
-                + "expected [5, 32]: 'num_virtual_tokens' is 5")
+                + "expected [5, 32]: 'num_virtual_tokens' is 5, and the base has 2 layers of keys and "
+                + "values of width 8")
     }
 }

@@ -6,13 +6,13 @@ import StrictJSON
 import Testing
 import Transformer
 
-/// One case of Tests/Goldens/methods/manifest.json: an adapter of one of PEFT's methods on a small base,
-/// and what PEFT computes with it.
+/// One case of the manifests in Tests/Goldens/methods and Tests/Goldens/adapterhub: an adapter of one of
+/// PEFT's or AdapterHub's methods on a small base, and what that library computes with it.
 struct MethodCase: Sendable, CustomTestStringConvertible {
     let id: String
     let base: String
     private let method: String
-    /// Below Tests/Goldens/methods.
+    /// Below the manifest's folder.
     let adapters: [(name: String, weight: Float)]
     let prompts: [[Int32]]
     let greedy: [(tokens: [Int32], margins: [Double])]
@@ -28,18 +28,18 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
         InstructionSet.current == .avx512bf16 ? referenceDistance.map(Float.init) ?? 2e-3 : 2e-3
     }
 
-    func path(_ name: String) -> String { Checkout.path("Tests/Goldens/methods/\(name)") }
+    func path(_ name: String) -> String {
+        Checkout.path("Tests/Goldens/\(id.prefix { $0 != "/" })/\(name)")
+    }
 
-    /// PEFT's spelling of the method.
+    /// The case's name within a server.
+    var adapterName: String { id.map { $0 == "/" ? "-" : "\($0)" }.joined() }
+
+    /// What stands for PEFT's spelling of the method.
     func peftType() throws -> String {
         // PEFT has no file of its own for it.
         if method == "arrow" { return "ARROW" }
-        let text = try [UInt8](
-            Data(
-                contentsOf: URL(
-                    fileURLWithPath: path(adapters[0].name) + "/adapter_config.json")))
-        return try #require(
-            try JSONValue(parsing: text).objectValue?["peft_type"]?.stringValue)
+        return try AdapterInspection(path: path(adapters[0].name)).peftType
     }
 
     /// The case's adapters on its base, with their weights.
@@ -65,16 +65,15 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
 
     private func expected() throws -> SafetensorsFile {
         try SafetensorsFile(
-            path: path(String(id.dropFirst("methods/".count))) + "/expected.safetensors")
+            path: Checkout.path("Tests/Goldens/\(id)/expected.safetensors"))
     }
 
-    static let all: [MethodCase] = (try? load()) ?? []
+    static let all: [MethodCase] =
+        ((try? load("methods")) ?? []) + ((try? load("adapterhub")) ?? [])
 
-    private static func load() throws -> [MethodCase] {
-        let text = try [UInt8](
-            Data(
-                contentsOf: URL(
-                    fileURLWithPath: Checkout.path("Tests/Goldens/methods/manifest.json"))))
+    private static func load(_ folder: String) throws -> [MethodCase] {
+        let path = Checkout.path("Tests/Goldens/\(folder)/manifest.json")
+        let text = try [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))
         let cases = try JSONValue(parsing: text).objectValue?["cases"]?.arrayValue ?? []
         return cases.compactMap { $0.objectValue.flatMap(MethodCase.init) }
     }

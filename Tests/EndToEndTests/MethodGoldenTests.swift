@@ -3,14 +3,12 @@ import Kernels
 import Testing
 import Transformer
 
-/// Every method against PEFT: attached, merged, and refused by name where there is no reader.
+/// Every method against PEFT or AdapterHub: attached, merged, and refused by name where there is no reader.
 struct MethodGoldenTests {
     private static let pool = GoldenTests.pool
 
     /// Methods, and forms of LoRA, that PEFT saves and that are refused, with a word of the reason.
     private static let refused: [String: String] = [
-        "methods/lora/replicated": "layer_replication",
-        "methods/lora/replicated-qwen": "layer_replication",
         "methods/frod/drawn-again": "save_projection",
         "methods/psoft/llama": "singular vectors",
         "methods/psoft/not-orthogonal": "singular vectors",
@@ -52,7 +50,8 @@ struct MethodGoldenTests {
     }
 
     @Test func theManifestIsThere() {
-        #expect(MethodCase.all.count >= 160)
+        #expect(MethodCase.all.count >= 186)
+        #expect(MethodCase.all.filter { $0.id.hasPrefix("adapterhub/") }.count == 18)
     }
 
     @Test(arguments: MethodCase.all)

@@ -22,12 +22,28 @@ struct MethodMergeTests {
         "lora/activated-qwen": "invocation tokens",
         "beft/without-bias": "this architecture has none there",
         "beft/qwen": "this architecture has none there",
+        "arrow": "depends on the token",
+        "lily": "depends on the token",
+        "shadow": "depends on the token",
+        "xlora": "depends on the token",
+        "lora/replicated": "repeats layers",
+        "lora/replicated-qwen": "repeats layers",
+        "adapterhub/prefix": "keys and values in front of every sequence",
+        "adapterhub/prefix-flat": "keys and values in front of every sequence",
     ]
 
+    private static let bottlenecks = Set(
+        MethodCase.all.map(\.id).filter {
+            $0.hasPrefix("adapterhub/") && !changesWeights.contains($0)
+        })
+
+    private static let changesWeights: Set<String> = ["adapterhub/lora", "adapterhub/infused"]
+
     private static func reason(_ golden: MethodCase) -> String? {
-        let name = golden.id.dropFirst("methods/".count)
+        let name = golden.id.trimmingPrefix("methods/")
         return beyondWeights[String(name)]
             ?? beyondWeights[String(name.prefix { $0 != "/" })]
+            ?? (bottlenecks.contains(golden.id) ? "is a bottleneck" : nil)
     }
 
     private func writer(

@@ -48,7 +48,8 @@ struct MixedMethodsTests {
             let pagePool = KeyValuePagePool(
                 pageCount: sequences.reduce(0) {
                     $0 + SlicePages.count(forTokens: $1.1.count, under: $1.0)
-                }, layerCount: base.configuration.layerCount, shape: base.attentionShape)
+                }, layerCount: plans.reduce(0) { max($0, $1.layerCount) },
+                shape: base.attentionShape)
             let pass = ForwardPass(
                 base: base, pages: pagePool, pool: MixedMethodsTests.pool,
                 maximumRowCount: rowCount, maximumLogitsRowCount: rowCount)

@@ -14,7 +14,7 @@ struct SequenceRunner {
     private func pass() -> (ForwardPass, SlicePages) {
         let pages = KeyValuePagePool(
             pageCount: SlicePages.count(forTokens: Self.contextCount, under: plan),
-            layerCount: base.configuration.layerCount, shape: base.attentionShape)
+            layerCount: plan.layerCount, shape: base.attentionShape)
         let pass = ForwardPass(
             base: base, pages: pages, pool: pool, maximumRowCount: Self.contextCount,
             maximumLogitsRowCount: Self.contextCount)

@@ -4,10 +4,6 @@ import Testing
 
 /// All methods at once, through the program that users start.
 struct ServedMethodsTests {
-    private static func name(_ golden: MethodCase) -> String {
-        String(golden.id.dropFirst("methods/".count)).map { $0 == "/" ? "-" : "\($0)" }.joined()
-    }
-
     private static func cases(_ base: String) throws -> [MethodCase] {
         let supported = Set(AdapterReader.supportedMethods)
         return try MethodCase.all.filter {
@@ -23,12 +19,12 @@ struct ServedMethodsTests {
         let cases = try Self.cases(base)
         let arguments =
             ["--base", Checkout.model(base)]
-            + cases.flatMap { ["--adapter", "\(Self.name($0))=\($0.path($0.adapters[0].name))"] }
+            + cases.flatMap { ["--adapter", "\($0.adapterName)=\($0.path($0.adapters[0].name))"] }
         // Twice: the second time keys and values come from the cache.
         let requests = (0..<2 * cases.count).map { index in
             let golden = cases[index % cases.count]
             return #"{"id":\#(index),"tokens":\#(golden.prompts[0]),"adapter":"#
-                + #""\#(Self.name(golden))","max_tokens":\#(golden.greedy[0].tokens.count),"#
+                + #""\#(golden.adapterName)","max_tokens":\#(golden.greedy[0].tokens.count),"#
                 + #""temperature":0,"stream":false,"ignore_eos":true}"#
         }
         let events = try GraftProcess.serve(arguments, requests)

@@ -42,8 +42,7 @@ import Transformer
         let base = TinyBase.model
         let configuration = EngineConfiguration(maximumSequenceCount: Self.placeCount)
         let bounds = RequestBounds(
-            contextCount: 256, pageCount: 256,
-            pageTokenCount: 16)
+            contextCount: 256, pageCount: 256, pageTokenCount: 16, layerCount: 2)
         return GenerationEngine(configuration: configuration, bounds: bounds) {
             let pages = KeyValuePagePool(
                 pageCount: bounds.pageCount, layerCount: 2, shape: base.attentionShape)

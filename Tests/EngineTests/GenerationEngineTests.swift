@@ -134,6 +134,47 @@ import Transformer
         #expect(summary?.promptTokenCount == 1)
     }
 
+    private func plan(layers: [Int]) throws -> AdapterPlan {
+        var operators = AdapterOperators()
+        operators.repeatedBase = TinyBase.model.repeating(layers)
+        return try AdapterPlan(
+            [SelectedOperators(name: "a", operators: operators, weight: 1)],
+            slots: TinyBase.model.slots)
+    }
+
+    @Test func repeatedLayersNeedPagesOfTheirDepth() async throws {
+        let plans =
+            [AdapterPlan.base(TinyBase.model.slots)]
+            + (try [[0, 1], [0, 1, 1], [1, 0, 0, 1]].map(plan))
+        func submit(_ engine: GenerationEngine, _ plan: AdapterPlan) throws -> RecordingSink {
+            let sink = RecordingSink()
+            try engine.submit(
+                GenerationRequest(
+                    tokens: [5, 9, 2], lease: CountingLease(plan), maximumNewTokenCount: 24,
+                    sink: sink))
+            return sink
+        }
+        let error = #expect(throws: EngineError.self) { _ = try submit(engine(), plans[2]) }
+        #expect(
+            error?.description
+                == "the adapter makes a model of 3 layers, and pages of keys and values were made for 2 "
+                + "at start: name the adapter when the server starts")
+        // All at once, and each alone.
+        let deep = engine(EngineConfiguration(layerCount: 4))
+        let sinks = try plans.map { try submit(deep, $0) }
+        var answers: [[Int32]] = []
+        for (sink, plan) in zip(sinks, plans) {
+            answers.append(RecordingSink.tokens(await sink.wait()).map(\.token))
+            let own = engine(EngineConfiguration(layerCount: 4))
+            let alone = try submit(own, plan)
+            #expect(RecordingSink.tokens(await alone.wait()).map(\.token) == answers.last)
+            await own.drain()
+        }
+        #expect(answers.allSatisfy { $0.count == 24 })
+        #expect(answers[1] == answers[0])
+        #expect(answers[2] != answers[0] && answers[3] != answers[0])
+    }
+
     @Test func selectionsGiveDifferentAnswers() async throws {
         let engine = engine()
         var answers: Set<[Float]> = []

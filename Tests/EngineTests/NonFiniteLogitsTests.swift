@@ -33,7 +33,7 @@ private final class SpoilingRunner: StepRunner {
         let shape = TinyBase.model.attentionShape
         let bounds = RequestBounds(
             contextCount: 256, pageCount: 64,
-            pageTokenCount: Attention.pageTokenCount)
+            pageTokenCount: Attention.pageTokenCount, layerCount: 2)
         let engine = GenerationEngine(configuration: configuration, bounds: bounds) {
             let pages = KeyValuePagePool(pageCount: 64, layerCount: 2, shape: shape)
             let forward = ForwardPass(

@@ -91,6 +91,57 @@ struct AdapterPlanTests {
                 + "one of them")
     }
 
+    private func bottleneck() -> Bottleneck {
+        let width = 4
+        return Bottleneck(
+            network: Bottleneck.Network(
+                down: Array(repeating: 0.25, count: width * 64),
+                downBias: Array(repeating: 0.5, count: width),
+                function: ActivationFunction("silu")!,
+                up: Array(repeating: 0.125, count: 64 * width),
+                upBias: Array(repeating: 0, count: 64), scaling: Array(repeating: 2, count: 64)),
+            placement: Bottleneck.Placement(
+                input: Bottleneck.Mix(output: 1, stream: 0), inner: .nothing,
+                outer: Bottleneck.Mix(output: 1, stream: 0)))
+    }
+
+    @Test func bottlenecksStandAloneAtTheirPlaceAndWeight() throws {
+        let place = SublayerSlot(layer: 1, sublayer: .feedForward)
+        let parts = ["a", "b"].map { name in part(name) { $0.bottlenecks[place] = bottleneck() } }
+        #expect(
+            failure(parts)
+                == "adapters 'a' and 'b' both put a bottleneck behind model.layers.1.mlp, and which comes "
+                + "first would change the answer: drop one of them")
+        #expect(
+            failure([part("a", weight: 0.5) { $0.bottlenecks[place] = bottleneck() }])
+                == "adapter 'a' is a bottleneck, which is not linear and has a meaning at weight 1 only; "
+                + "the request asks for 0.5: use weight 1")
+        let other = part("b") {
+            $0.bottlenecks[SublayerSlot(layer: 1, sublayer: .attention)] = bottleneck()
+        }
+        #expect(failure([parts[0], other]) == nil)
+        #expect(try !AdapterPlan([parts[0]], slots: base.slots).isBase)
+        #expect(!parts[0].operators.isWeightSpace)
+    }
+
+    @Test func repeatedLayersStandAlone() throws {
+        let repeated = base.repeating([0, 1, 1, 2])
+        #expect(repeated.slots.layerCount == 4)
+        #expect(repeated.matrix(at: .layer(2, .down)) === base.matrix(at: .layer(1, .down)))
+        #expect(repeated.matrix(at: .head) === base.matrix(at: .head))
+        #expect(repeated.gain(at: .final) == base.gain(at: .final))
+        let parts = [part("a") { $0.repeatedBase = repeated }, part("b") { _ in }]
+        #expect(
+            failure(parts)
+                == "adapters 'a' and 'b' were trained on different sequences of the base's layers "
+                + "(layer_replication): use one of them alone")
+        let same = part("c") { $0.repeatedBase = base.repeating([0, 1, 1, 2]) }
+        #expect(failure([parts[0], same]) == nil)
+        let plan = try AdapterPlan([parts[0]], slots: base.slots)
+        #expect(plan.layerCount == 4)
+        #expect(!plan.isBase)
+    }
+
     @Test func mergingRefusesWhatIsNotFiniteAndNamesThePlace() {
         var operators = AdapterOperators()
         let infinite = AlignedBuffer<Float>(count: 64)

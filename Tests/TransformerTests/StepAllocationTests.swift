@@ -33,6 +33,32 @@ struct StepAllocationTests {
             [SelectedOperators(name: "a", operators: operators, weight: 1)], slots: base.slots)
     }
 
+    /// A bottleneck at every sublayer.
+    private func bottleneckPlan() throws -> AdapterPlan {
+        var operators = AdapterOperators()
+        let (width, hiddenSize) = (4, base.slots.hiddenSize)
+        let bottleneck = Bottleneck(
+            network: Bottleneck.Network(
+                down: Array(repeating: 0.01, count: width * hiddenSize),
+                downBias: Array(repeating: 0, count: width), function: ActivationFunction("gelu")!,
+                up: Array(repeating: 0.01, count: hiddenSize * width),
+                upBias: Array(repeating: 0, count: hiddenSize),
+                scaling: Array(repeating: 1, count: hiddenSize)),
+            placement: Bottleneck.Placement(
+                input: Bottleneck.Mix(output: 1, stream: 0), inner: .nothing,
+                outer: Bottleneck.Mix(output: 1, stream: 0)),
+            normBefore: LayerNorm(
+                gain: Array(repeating: 1, count: hiddenSize),
+                bias: Array(repeating: 0, count: hiddenSize)))
+        for layer in 0..<base.slots.layerCount {
+            for sublayer in Sublayer.allCases {
+                operators.bottlenecks[SublayerSlot(layer: layer, sublayer: sublayer)] = bottleneck
+            }
+        }
+        return try AdapterPlan(
+            [SelectedOperators(name: "a", operators: operators, weight: 1)], slots: base.slots)
+    }
+
     /// Allocations in ten decoding steps of four sequences, after ten that are not counted.
     private func allocations(of plans: [AdapterPlan], threads: Int) -> Int {
         let pages = KeyValuePagePool(
@@ -59,6 +85,7 @@ struct StepAllocationTests {
         let base = AdapterPlan.base(base.slots)
         #expect(allocations(of: [base], threads: threads) == 0)
         #expect(try allocations(of: [base, plan(), plan()], threads: threads) == 0)
+        #expect(try allocations(of: [base, bottleneckPlan()], threads: threads) == 0)
     }
 
     @Test func theCounterCounts() {

@@ -1,4 +1,4 @@
-"""Makes Tests/Goldens/adapterhub: bottleneck adapters of the AdapterHub library, as it saves them.
+"""Makes Tests/Goldens/adapterhub: adapters of the AdapterHub library, as it saves them.
 
 Runs in an environment of its own, tools/python/adapterhub-requirements.txt: the library is pinned to an
 older transformers than PEFT's goldens. References are the library's own logits, in f32 arithmetic.
@@ -45,7 +45,25 @@ CASES = {
         reduction_factor=8, ln_after=True, adapter_residual_before_ln=True, scaling="channel")),
     "some-layers": ("tiny-llama-bf16", "DoubleSeqBnConfig", dict(
         reduction_factor={"0": 4, "default": 16}, leave_out=[1], non_linearity="silu")),
+    "houlsby-qwen2": ("tiny-qwen2", "DoubleSeqBnConfig", dict(reduction_factor=8)),
+    "residual-twice-qwen2": ("tiny-qwen2", "SeqBnConfig", dict(
+        reduction_factor=8, residual_before_ln=False, non_linearity="gelu_new")),
+    "parallel-norms": ("tiny-llama", "ParBnConfig", dict(
+        reduction_factor=0.5, ln_before=True, ln_after=True, original_ln_after=True, non_linearity="mish")),
+    "with-head": ("tiny-mistral", "SeqBnConfig", dict(reduction_factor=16)),
+    "lora": ("tiny-llama", "LoRAConfig", dict(r=3, alpha=6, attn_matrices=["q", "k", "v"], intermediate_lora=True)),
+    "infused": ("tiny-llama-bias", "IA3Config", dict(alpha=2, output_lora=True)),
+    "prefix": ("tiny-llama", "PrefixTuningConfig", dict(prefix_length=5, bottleneck_size=8)),
+    "prefix-flat": ("tiny-llama-bias", "PrefixTuningConfig", dict(prefix_length=19, flat=True)),
 }
+# name: (base, cases that are stacked)
+STACKS = {"lora-and-houlsby": ("tiny-llama", ["lora", "houlsby"])}
+# With scaled dot-product attention the library's prefixes lose their places in the causal mask.
+EAGER = {"prefix", "prefix-flat"}
+# What Graft merges: whatever changes weights.
+MERGES = {"LoRAConfig", "IA3Config"}
+# Saved with the head, trained, and left in the form of torch.save.
+WITH_HEAD = {"with-head"}
 
 
 def metadata():
@@ -60,14 +78,14 @@ def check_versions():
                  "use the environment of tools/python/adapterhub-requirements.txt")
 
 
-def load_base(name):
+def load_base(name, attention="sdpa"):
     """The base in f32. This transformers reads rotary settings from other keys than its successor wrote."""
     config = transformers.AutoConfig.from_pretrained(MODELS / name)
     rope = dict(getattr(config, "rope_parameters", None) or {})
     config.rope_theta = rope.pop("rope_theta", 10000.0)
     config.rope_scaling = rope if rope.get("rope_type", "default") != "default" else None
     return transformers.AutoModelForCausalLM.from_pretrained(
-        MODELS / name, config=config, dtype=torch.float32).eval()
+        MODELS / name, config=config, dtype=torch.float32, attn_implementation=attention).eval()
 
 
 @torch.no_grad()
@@ -87,7 +105,7 @@ def check_base(name, model):
 
 def randomize(model):
     for name, parameter in model.named_parameters():
-        if ".adapters.law." not in name:
+        if ".law." not in name:
             continue
         scale = 0.7 / max(parameter.shape) ** 0.5 if parameter.ndim > 1 else 0.2
         parameter.data += scale * torch.randn_like(parameter)
@@ -102,8 +120,8 @@ def greedy(model, prompt):
     return {"tokens": tokens[len(prompt):], "margins": margins}
 
 
-def attach(name, folder):
-    model = load_base(name)
+def attach(name, folder, attention):
+    model = load_base(name, attention)
     adapters.init(model)
     model.load_adapter(str(folder), set_active=True, use_safetensors=True)
     return model.eval()
@@ -112,12 +130,20 @@ def attach(name, folder):
 def save(model, folder):
     """As the library saves it, its pickle turned to safetensors: with `ln_before` the norm has two names,
     which its own safetensors refuse."""
-    model.save_adapter(str(folder), "law", with_head=False)
+    with_head = folder.name in WITH_HEAD
+    model.save_adapter(str(folder), "law", with_head=with_head)
+    clear_name(folder / "adapter_config.json")
+    if with_head:
+        return clear_name(folder / "head_config.json")
     pickle = folder / "pytorch_adapter.bin"
+    (folder / "adapter_interface.json").unlink(missing_ok=True)
     tensors = {name: tensor.clone() for name, tensor in torch.load(pickle).items()}
     pickle.unlink()
     save_sorted(tensors, folder / "adapter.safetensors", {"format": "pt", **metadata()})
-    path = folder / "adapter_config.json"
+
+
+def clear_name(path):
+    """The base's folder is no part of the golden."""
     config = json.loads(path.read_text(encoding="utf-8"))
     config["model_name"] = ""
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -128,25 +154,48 @@ def make(name, base, kind, options):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     torch.manual_seed((SEED + zlib.crc32(name.encode())) % (1 << 31))
-    model = load_base(base)
+    attention = "eager" if name in EAGER else "sdpa"
+    model = load_base(base, attention)
     check_base(base, model)
     plain = logits_of(model, PROMPT)
     adapters.init(model)
     model.add_adapter("law", config=getattr(adapters, kind)(**options))
     model.set_active_adapters("law")
     randomize(model)
+    if name in WITH_HEAD:
+        model.lm_head.weight.data += 0.05 * torch.randn_like(model.lm_head.weight)
     trained = logits_of(model.eval(), PROMPT)
     save(model, folder)
-    model = attach(base, folder)
+    model = attach(base, folder, attention)
     logits = logits_of(model, PROMPT)
     off, effect = float((logits - trained).abs().max()), float((logits - plain).abs().max())
     if off > 1e-5 or effect < 0.1:
         sys.exit(f"make_adapterhub_goldens: {name}: {off} off after loading, effect {effect}")
-    save_sorted({"tokens.0": torch.tensor(PROMPT), "logits.0": logits.contiguous()},
-                folder / "expected.safetensors", {**metadata(), "base": base, "dtype": "float32"})
     print(f"{name}: effect {effect:.2f}", flush=True)
-    return {"id": f"adapterhub/{name}", "method": kind, "base": base, "adapters": {name: 1.0},
-            "prompts": [PROMPT], "greedy": [greedy(model, PROMPT)], "effect": effect, "merges": False}
+    return case(name, kind, base, [name], model, effect)
+
+
+def case(name, kind, base, parts, model, effect):
+    logits = logits_of(model, PROMPT)
+    save_sorted({"tokens.0": torch.tensor(PROMPT), "logits.0": logits.contiguous()},
+                FOLDER / name / "expected.safetensors", {**metadata(), "base": base, "dtype": "float32"})
+    return {"id": f"adapterhub/{name}", "method": kind, "base": base, "adapters": dict.fromkeys(parts, 1.0),
+            "prompts": [PROMPT], "greedy": [greedy(model, PROMPT)], "effect": effect,
+            "merges": kind in MERGES}
+
+
+def make_stack(name, base, parts):
+    """Several adapters at once, each in its own places, one behind the other where they meet."""
+    (FOLDER / name).mkdir(exist_ok=True)
+    model = load_base(base)
+    plain = logits_of(model, PROMPT)
+    adapters.init(model)
+    for part in parts:
+        model.load_adapter(str(FOLDER / part), load_as=part, use_safetensors=True)
+    model.set_active_adapters(adapters.composition.Stack(*parts))
+    effect = float((logits_of(model.eval(), PROMPT) - plain).abs().max())
+    print(f"{name}: effect {effect:.2f}", flush=True)
+    return case(name, "Stack", base, parts, model, effect)
 
 
 def main():
@@ -154,7 +203,8 @@ def main():
     warnings.filterwarnings("ignore")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)
-    cases = [make(name, *case) for name, case in CASES.items()]
+    cases = [make(name, *settings) for name, settings in CASES.items()]
+    cases += [make_stack(name, *settings) for name, settings in STACKS.items()]
     (FOLDER / "manifest.json").write_text(
         json.dumps({"metadata": metadata(), "cases": cases}, indent=1) + "\n", encoding="utf-8")
 

@@ -71,6 +71,11 @@ public struct AdapterConversion {
     }
 
     private func writePEFT(to output: String) throws(AdapterError) -> Report {
+        guard file.peftType != BottleneckAdapter.type else {
+            throw .unconvertible(
+                path: path,
+                reason: "PEFT has no bottlenecks: serve it as it is, or pack it with graft pack")
+        }
         let adapter = PEFTAdapter(configuration: try completed(), tensors: file.tensors)
         try adapter.write(to: output)
         return Report(tensorCount: adapter.tensors.count, notes: [])
@@ -94,6 +99,12 @@ public struct AdapterConversion {
 
     /// PEFT builds a prefix's shape from the configuration.
     private func completePrefix(_ configuration: inout JSONObject) throws(AdapterError) {
+        guard configuration[PrefixTuning.positionSetting] == nil else {
+            throw .unconvertible(
+                path: path,
+                reason: "its tokens are counted from 0, and those behind a prefix of PEFT from the "
+                    + "prefix on: serve it as it is, or pack it with graft pack")
+        }
         let names = ["num_layers", "num_attention_heads", "token_dim", "encoder_hidden_size"]
         if let base {
             let width = base.keyValueWidth

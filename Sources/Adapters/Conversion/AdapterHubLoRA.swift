@@ -5,50 +5,31 @@ internal import StrictJSON
 ///     <module>.loras.<name>.lora_A   [rank, inputs]
 ///     <module>.loras.<name>.lora_B   [outputs, rank]
 ///
-/// Scaling is `alpha` / `r`. The library's other methods have no counterpart in PEFT, or files of
-/// their own there.
+/// Scaling is `alpha` / `r`; releases before 1.1.0 trained with a scaling of 1, whatever these say.
 ///
-/// **Source**: adapters 1.3.0, `methods/lora.py`.
+/// **Source**: adapters 1.3.0, `methods/lora.py`, `loading.py`.
 enum AdapterHubLoRA {
-    /// What a directory's weights are called.
-    static let tensorNames = ["adapter.safetensors", "pytorch_adapter.bin"]
+    private static let extras = ["use_gating", "use_dora", "vera_d", "vera_b"]
 
-    /// True for the library's configuration, which keeps the method's settings in `config`.
-    static func describes(_ configuration: AdapterConfiguration) -> Bool {
-        configuration.object["peft_type"] == nil
-            && configuration.object["config"]?.objectValue != nil
-    }
-
-    /// - Throws: `AdapterError` for other methods and for settings that PEFT's LoRA doesn't have.
+    /// - Throws: `AdapterError` for settings that PEFT's LoRA doesn't have.
     static func adapter(
-        _ file: ForeignTensors, _ whole: AdapterConfiguration
+        _ file: ForeignTensors, _ settings: AdapterHubSettings
     ) throws(AdapterError) -> PEFTAdapter {
-        var configuration = AdapterConfiguration(
-            whole.object["config"]?.objectValue ?? [:], file: whole.file)
-        try check(&configuration, path: file.path)
+        var configuration = settings.configuration
+        let setting = "composition_mode"
+        if let mode = try configuration.text(setting), mode != "add" {
+            throw configuration.invalid(
+                setting, .string(mode), expected: "\"add\" or \"scale\"")
+        }
+        try refuseExtras(&configuration)
         let rank = try configuration.count("r", limit: PlainLoRA.Settings.rankLimit)
-        guard let value = configuration.value("alpha") else {
-            throw .missingSetting("alpha", file: whole.file)
-        }
-        let alpha = try configuration.number(value, name: "alpha")
-        let marker = ".loras.\(whole.object["name"]?.stringValue ?? "")."
-        var factors: [String: [String: AdapterTensor]] = [:]
-        for tensor in file.tensors {
-            let parts = tensor.name.split(
-                separator: marker, maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2, ["lora_A", "lora_B"].contains(parts[1]) else {
-                throw .unknownTensor(
-                    tensor.name,
-                    reason: "a LoRA of AdapterHub has tensors named '…\(marker)lora_A' and "
-                        + "lora_B", file: file.path)
-            }
-            factors[String(parts[0]), default: [:]][String(parts[1])] = tensor
-        }
+        let alpha = try alpha(&configuration, settings, rank: rank)
         var builder = LoRABuilder()
-        for (module, pair) in factors.sorted(by: { $0.key < $1.key }) {
+        for (module, pair) in try factors(file, settings).sorted(by: { $0.key < $1.key }) {
             guard let a = pair["lora_A"], let b = pair["lora_B"] else {
                 throw .missingTensor(
-                    module + marker + (pair["lora_A"] == nil ? "lora_A" : "lora_B"),
+                    module + ".loras.\(settings.name)."
+                        + (pair["lora_A"] == nil ? "lora_A" : "lora_B"),
                     reason: "its partner is there", file: file.path)
             }
             guard a.shape.count == 2, a.shape[0] == rank, b.shape.count == 2, b.shape[1] == rank
@@ -62,26 +43,41 @@ enum AdapterHubLoRA {
         return builder.adapter()
     }
 
-    private static func check(
-        _ configuration: inout AdapterConfiguration, path: String
-    ) throws(AdapterError) {
-        let architecture = try configuration.text("architecture")
-        guard architecture == "lora" else {
-            throw .unconvertible(
-                path: path,
-                reason:
-                    "its architecture is \(architecture.map { "'\($0)'" } ?? "a bottleneck"), and of "
-                    + "AdapterHub's methods only LoRA is LoRA in PEFT")
+    /// - Throws: `AdapterError.unsupportedSetting` for what is more than a LoRA, or than (IA)³.
+    static func refuseExtras(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
+        try UnknownSettings.refuse(
+            extras.map { ($0, "of AdapterHub's LoRA only the plain form is served") },
+            in: &configuration)
+    }
+
+    /// `alpha`, as the library itself corrects it.
+    static func alpha(
+        _ configuration: inout AdapterConfiguration, _ settings: AdapterHubSettings, rank: Int
+    ) throws(AdapterError) -> Double {
+        guard let value = configuration.value("alpha") else {
+            throw .missingSetting("alpha", file: configuration.file)
         }
-        if let mode = try configuration.text("composition_mode"), mode != "add" {
-            throw .unconvertible(
-                path: path,
-                reason: "'composition_mode' is \"\(mode)\": it multiplies, and LoRA adds")
+        let alpha = try configuration.number(value, name: "alpha")
+        let isFaulty =
+            !settings.version.isEmpty && settings.version.lexicographicallyPrecedes([1, 1, 0])
+        return isFaulty ? Double(rank) : alpha
+    }
+
+    private static func factors(
+        _ file: ForeignTensors, _ settings: AdapterHubSettings
+    ) throws(AdapterError) -> [String: [String: AdapterTensor]] {
+        var factors: [String: [String: AdapterTensor]] = [:]
+        for tensor in file.tensors {
+            guard let (module, part) = settings.split(tensor, "loras"),
+                ["lora_A", "lora_B"].contains(part)
+            else {
+                throw .unknownTensor(
+                    tensor.name,
+                    reason: "a LoRA of AdapterHub has tensors named "
+                        + "'….loras.\(settings.name).lora_A' and lora_B", file: file.path)
+            }
+            factors[module, default: [:]][part] = tensor
         }
-        for name in ["use_gating", "use_dora", "vera_d", "vera_b"] {
-            guard let value = configuration.value(name), !value.isUnset else { continue }
-            throw .unconvertible(
-                path: path, reason: "'\(name)' is \(value.excerpt), which is more than a LoRA")
-        }
+        return factors
     }
 }

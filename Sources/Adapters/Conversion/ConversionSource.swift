@@ -21,7 +21,6 @@ struct ConversionSource {
 
     /// - Throws: `AdapterError` for what is no adapter, or needs settings that nobody gave.
     func file() throws(AdapterError) -> AdapterFile {
-        if let adapter = try adapterHub() { return adapter }
         guard let tensors = try stateDict() else {
             return try AdapterFile.open(path, options: AdapterOptions())
         }
@@ -33,54 +32,11 @@ struct ConversionSource {
         return try AdapterFile(adapter, file: tensors.path)
     }
 
-    /// The adapter of an AdapterHub directory; nil for everything else.
-    private func adapterHub() throws(AdapterError) -> AdapterFile? {
-        let directory = path.hasSuffix("/") ? path : path + "/"
-        let name = directory + AdapterFile.configurationName
-        guard try reader.kind(of: path) == .directory, try reader.kind(of: name) != .missing else {
-            return nil
-        }
-        let configuration = try AdapterConfiguration(
-            parsing: try reader.bytes(of: name, limit: AdapterConfiguration.byteCountLimit),
-            file: name)
-        guard AdapterHubLoRA.describes(configuration) else { return nil }
-        for name in AdapterHubLoRA.tensorNames
-        where try reader.kind(of: directory + name) != .missing {
-            let tensors = try tensors(directory + name)
-            return try AdapterFile(
-                AdapterHubLoRA.adapter(tensors, configuration), file: directory + name)
-        }
-        throw .notAnAdapter(
-            path: path,
-            found: "a directory without " + AdapterHubLoRA.tensorNames.joined(separator: " or "))
-    }
-
     /// The tensors of a state dict without a configuration of PEFT's; nil for everything else.
     private func stateDict() throws(AdapterError) -> ForeignTensors? {
         guard let file = try stateDictFile() else { return nil }
-        let tensors = try tensors(file)
+        let tensors = try ForeignTensors(reading: file, reader)
         return tensors.metadata[AdapterFile.configurationKey] == nil ? tensors : nil
-    }
-
-    /// The tensors of a safetensors file, or of one that `torch.save` wrote.
-    private func tensors(_ file: String) throws(AdapterError) -> ForeignTensors {
-        if try reader.isPickle(file) { return try archive(file) }
-        let content = try SafetensorsContent(reading: file, reader)
-        return ForeignTensors(path: file, tensors: content.tensors, metadata: content.metadata)
-    }
-
-    /// What `torch.save` wrote. Nothing in it is run; torch before 1.6 wrote bare pickles, which aren't
-    /// read.
-    private func archive(_ file: String) throws(AdapterError) -> ForeignTensors {
-        guard try reader.start(of: file, count: 2) == Array("PK".utf8) else {
-            throw .pickle(path: file)
-        }
-        let bytes = try reader.bytes(of: file, limit: SafetensorsContent.byteCountLimit)
-        do throws(CheckpointError) {
-            let archive = try TorchArchive(file: MappedFile(copying: bytes, path: file))
-            return ForeignTensors(
-                path: file, tensors: archive.tensors.map(AdapterTensor.init), metadata: [:])
-        } catch { throw .damagedFile(error.description) }
     }
 
     private func stateDictFile() throws(AdapterError) -> String? {

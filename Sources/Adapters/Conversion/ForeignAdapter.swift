@@ -2,7 +2,8 @@ internal import Checkpoints
 internal import StrictJSON
 
 /// Adapters in the forms of other libraries, wherever the files determine everything: llama.cpp's GGUF
-/// LoRA, loralib's state dicts and THUDM's prefix encoders, read and said in PEFT's terms.
+/// LoRA, loralib's state dicts, THUDM's prefix encoders and AdapterHub's directories, read and said in
+/// PEFT's terms.
 ///
 /// State dicts carry no settings: those stand in a small JSON file beside the weights, or under the
 /// same keys, as text, in the metadata of the safetensors file.
@@ -12,7 +13,33 @@ enum ForeignAdapter {
         [
             Loralib.configurationName, Loralib.tensorName, PrefixEncoder.configurationName,
             PrefixEncoder.tensorName,
-        ]
+        ] + AdapterHub.tensorNames + AdapterHub.headNames
+    }
+
+    /// The adapter of an AdapterHub directory; nil for everything else.
+    ///
+    /// - Parameter configurationFile: which is there.
+    /// - Throws: `AdapterError` for one that is, and is damaged, incomplete or can't be served.
+    static func adapterHub(
+        directory: String, configurationFile: String, _ reader: FileReader
+    ) throws(AdapterError) -> AdapterFile? {
+        let configuration = try AdapterConfiguration(
+            parsing: try reader.bytes(
+                of: configurationFile, limit: AdapterConfiguration.byteCountLimit),
+            file: configurationFile)
+        guard AdapterHub.describes(configuration) else { return nil }
+        guard let file = try reader.first(of: AdapterHub.tensorNames, in: directory) else {
+            throw .notAnAdapter(
+                path: directory,
+                found: "a directory without \(AdapterHub.tensorNames[0]) or pytorch_adapter.bin")
+        }
+        let head = try reader.first(of: AdapterHub.headNames, in: directory)
+        let adapter = try AdapterHub.adapter(
+            try ForeignTensors(reading: file, reader), configuration,
+            head: try head.map { (path) throws(AdapterError) in
+                try ForeignTensors(reading: path, reader)
+            })
+        return try AdapterFile(adapter, file: file, configurationFile: configurationFile)
     }
 
     /// The adapter of a directory without `adapter_config.json`; nil where it isn't one of these.
@@ -21,9 +48,14 @@ enum ForeignAdapter {
     static func open(
         directory: String, _ reader: FileReader
     ) throws(AdapterError) -> AdapterFile? {
-        for name in [Loralib.tensorName, PrefixEncoder.tensorName]
+        if let file = try reader.first(
+            of: [Loralib.tensorName, PrefixEncoder.tensorName], in: directory)
+        {
+            return try open(SafetensorsContent(reading: file, reader), reader)
+        }
+        for (name, found) in AdapterHub.compositions
         where try reader.kind(of: directory + name) != .missing {
-            return try open(SafetensorsContent(reading: directory + name, reader), reader)
+            throw .notAnAdapter(path: directory + name, found: found)
         }
         return nil
     }
@@ -92,6 +124,33 @@ struct ForeignTensors {
     let path: String
     let tensors: [AdapterTensor]
     let metadata: [String: String]
+
+    init(path: String, tensors: [AdapterTensor], metadata: [String: String]) {
+        self.path = path
+        self.tensors = tensors
+        self.metadata = metadata
+    }
+
+    /// The tensors of a safetensors file, or of one that `torch.save` wrote: nothing in that is run; bare
+    /// pickles of torch before 1.6 aren't read.
+    ///
+    /// - Throws: `AdapterError.pickle`, `.damagedFile`, and as `SafetensorsContent`.
+    init(reading file: String, _ reader: FileReader) throws(AdapterError) {
+        guard try reader.isPickle(file) else {
+            let content = try SafetensorsContent(reading: file, reader)
+            self.init(path: file, tensors: content.tensors, metadata: content.metadata)
+            return
+        }
+        guard try reader.start(of: file, count: 2) == Array("PK".utf8) else {
+            throw .pickle(path: file)
+        }
+        let bytes = try reader.bytes(of: file, limit: SafetensorsContent.byteCountLimit)
+        do throws(CheckpointError) {
+            let archive = try TorchArchive(file: MappedFile(copying: bytes, path: file))
+            self.init(
+                path: file, tensors: archive.tensors.map(AdapterTensor.init), metadata: [:])
+        } catch { throw .damagedFile(error.description) }
+    }
 
     /// The settings: of the options, else of the file's metadata, else of the JSON file beside it.
     ///

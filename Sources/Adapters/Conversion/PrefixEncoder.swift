@@ -119,7 +119,10 @@ enum PrefixEncoder {
         return (rows, width)
     }
 
-    private static func affine(
+    /// R Wᵀ + b for rows R.
+    ///
+    /// - Parameter weight: **Shape** [bias.count, width of a row].
+    static func affine(
         _ rows: [Float], _ rowCount: Int, _ weight: [Float], _ bias: [Float]
     ) -> [Float] {
         let transposed = Matrices.transposed(weight, rowCount: bias.count)

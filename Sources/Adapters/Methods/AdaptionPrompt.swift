@@ -27,7 +27,7 @@ enum AdaptionPrompt {
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: [], strict: context.options.strict)
         try checkHeads(base, configuration)
-        var tensors = PromptTensors(file)
+        var tensors = NamedTensors(file)
         var operators = AdapterOperators()
         var parameterCount = 0
         for layer in base.slots.layerCount - layerCount..<base.slots.layerCount {

@@ -33,10 +33,13 @@ enum LoRA {
     }
 
     static func read(
-        _ file: AdapterFile, in context: Methods.Context
+        _ file: AdapterFile, in outer: Methods.Context
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
         let settings = try LoRASettings(&configuration)
+        let repeatedBase = try LayerReplication.base(&configuration, of: outer.base)
+        var context = outer
+        context.base = repeatedBase ?? outer.base
         let slots = context.base.slots
         let vocabularyCount = try ResizedTables.tokenCount(in: file, slots: slots)
         let trained = try TrainedTokens.byModule(
@@ -57,6 +60,7 @@ enum LoRA {
         compiler.operators.activation = try settings.activation(
             of: compiler.operators, vocabularyCount: compiler.vocabularyCount,
             file: configuration.file)
+        compiler.operators.repeatedBase = repeatedBase
         return compiler.result(warnings: warnings)
     }
 

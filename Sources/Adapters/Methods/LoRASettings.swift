@@ -69,7 +69,6 @@ extension LoRASettings {
     ]
 
     static let unsupported: [(name: String, reason: String)] = [
-        ("layer_replication", "models with replicated layers can't be served yet"),
         ("use_qalora", "QALoRA pools inputs by group, which can't be served yet"),
         (
             "arrow_config",
@@ -122,6 +121,14 @@ extension LoRASettings {
                     "its training began by taking a part out of the base that the file doesn't "
                     + "determine; convert it to plain LoRA with PEFT's "
                     + "save_pretrained(path_initial_model_for_weight_conversion=…)",
+                file: configuration.file)
+        case "milora":
+            throw .unsupportedSetting(
+                name, value: value.excerpt,
+                reason:
+                    "its training began by taking the smallest singular components out of the base, "
+                    + "for which PEFT has no form; save the base that was trained on, and set "
+                    + "init_lora_weights to true to serve the adapter on that base",
                 file: configuration.file)
         case "loftq":
             throw .unsupportedSetting(

@@ -16,7 +16,7 @@ struct CompiledAdapter {
 enum Methods {
     /// What readers work with.
     struct Context {
-        let base: BaseModel
+        var base: BaseModel
         let options: AdapterOptions
         let pool: WorkerPool
         /// False: only configuration, names, types and shapes are checked.
@@ -26,6 +26,8 @@ enum Methods {
     typealias Reader = @Sendable (AdapterFile, Context) throws(AdapterError) -> CompiledAdapter
 
     private static let readers: [String: Reader] = [
+        // Not PEFT's.
+        BottleneckAdapter.type: BottleneckAdapter.read,
         "ADALORA": AdaLoRA.read,
         "ADAMSS": AdaMSS.read,
         "ADAPTION_PROMPT": AdaptionPrompt.read,

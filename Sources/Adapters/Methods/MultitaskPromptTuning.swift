@@ -31,7 +31,7 @@ enum MultitaskPromptTuning {
             warnings.append(
                 "\(configuration.file): the prompt is for \(taskCount) tasks; task 0 is served")
         }
-        var tensors = PromptTensors(file)
+        var tensors = NamedTensors(file)
         var rows = try tensors.take(
             PromptTuning.tensorName, shape: shape.dimensions, reason: shape.reason)
         let reason = "'num_tasks' is \(taskCount) and 'num_ranks' \(rank); \(shape.reason)"

@@ -43,13 +43,7 @@ enum PEANuT: LinearTuner {
         if let value = configuration.value("depth"), value != .integer(0) {
             depth = try configuration.count(value, name: "depth", limit: depthLimit)
         }
-        let name = try configuration.text("act_fn") ?? "relu"
-        guard let function = ActivationFunction(name) else {
-            throw .unsupportedSetting(
-                "act_fn", value: "\"\(name)\"",
-                reason: "supported are " + ActivationFunction.names.joined(separator: ", "),
-                file: configuration.file)
-        }
+        let function = try configuration.activation("act_fn", standard: "relu")
         let rank = try configuration.optionalCount("r", limit: AdapterConfiguration.rankLimit)
         return Settings(
             rank: rank ?? 32, depth: depth,

@@ -1,4 +1,5 @@
 internal import Kernels
+internal import StrictJSON
 internal import Transformer
 
 /// Prefix tuning as PEFT saves it: the finished keys and values of every layer.
@@ -12,6 +13,9 @@ internal import Transformer
 ///
 /// **Source**: prefix tuning, arXiv 2101.00190; cartridges, arXiv 2506.06266; PEFT 0.21.
 enum PrefixTuning {
+    /// Where the sequence's first token stands, which PEFT has behind the prefix; a setting that other
+    /// libraries' prefixes are said with.
+    static let positionSetting = "prompt_position_offset"
     private static let tensorName = "prompt_embeddings"
     private static let trainingOnly: Set<String> = [
         "encoder_hidden_size", "init_weights", "num_frozen_tokens", "prefix_projection",
@@ -24,18 +28,23 @@ enum PrefixTuning {
         let base = context.base
         let tokenCount = try tokenCount(&configuration, base: base)
         try checkShapeSettings(&configuration, base: base)
-        try UnknownSettings.refuse(
-            [("modules_to_save", "modules saved beside a prefix can't be served yet")],
-            in: &configuration)
+        let firstPosition = try firstPosition(&configuration, tokenCount: tokenCount)
+        let hasHead = try SavedHead.isNamed(&configuration)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: trainingOnly, strict: context.options.strict)
-        let values = try values(file, tokenCount: tokenCount, base: base)
+        var tensors = NamedTensors(file)
         var operators = AdapterOperators()
+        if hasHead { operators.linear = try SavedHead.operators(&tensors, context) }
+        var values = try values(&tensors, tokenCount: tokenCount, base: base)
+        if firstPosition < tokenCount {
+            // Only distances between positions matter.
+            base.turnKeys(of: &values, tokenCount: tokenCount, by: tokenCount - firstPosition)
+        }
         operators.prefix = PrefixKeyValues(
             values: values, tokenCount: tokenCount, layerCount: base.slots.layerCount,
             shape: base.attentionShape)
         return CompiledAdapter(
-            operators: operators, parameterCount: values.count, warnings: warnings,
+            operators: operators, parameterCount: tensors.parameterCount, warnings: warnings,
             targets: TargetSummary.text(operators, slots: base.slots))
     }
 
@@ -44,6 +53,17 @@ enum PrefixTuning {
     ) throws(AdapterError) -> Int {
         let limit = base.configuration.maximumPositionCount - 1
         return try configuration.count("num_virtual_tokens", limit: limit)
+    }
+
+    private static func firstPosition(
+        _ configuration: inout AdapterConfiguration, tokenCount: Int
+    ) throws(AdapterError) -> Int {
+        guard let value = configuration.value(positionSetting) else { return tokenCount }
+        guard let position = value.intValue, (0...tokenCount).contains(position) else {
+            throw configuration.invalid(
+                positionSetting, value, expected: "a whole number from 0 to \(tokenCount)")
+        }
+        return position
     }
 
     /// What the configuration says about the base must be true of this one.
@@ -76,28 +96,15 @@ enum PrefixTuning {
     }
 
     private static func values(
-        _ file: AdapterFile, tokenCount: Int, base: BaseModel
+        _ tensors: inout NamedTensors, tokenCount: Int, base: BaseModel
     ) throws(AdapterError) -> [Float] {
-        for tensor in file.tensors where tensor.name != tensorName {
-            throw .unknownTensor(
-                tensor.name, reason: "prefix tuning has one tensor, '\(tensorName)'",
-                file: file.tensorFile)
-        }
-        guard let tensor = file.tensors.first else {
-            throw .missingTensor(
-                tensorName, reason: "prefix tuning consists of it", file: file.tensorFile)
-        }
         let width = base.slots.layerCount * 2 * base.configuration.keyValueWidth
-        guard tensor.shape == [tokenCount, width] else {
-            let reason =
-                tensor.shape.first == tokenCount
-                ? "the base has \(base.slots.layerCount) layers of keys and values of width "
-                    + "\(base.configuration.keyValueWidth)"
-                : "'num_virtual_tokens' is \(tokenCount)"
-            throw .wrongShape(
-                tensor: tensor.name, expected: [tokenCount, width], found: tensor.shape,
-                reason: reason, file: file.tensorFile)
-        }
-        return try tensor.floats(file: file.tensorFile)
+        let values = try tensors.take(
+            tensorName, shape: [tokenCount, width],
+            reason: "'num_virtual_tokens' is \(tokenCount), and the base has "
+                + "\(base.slots.layerCount) layers of keys and values of width "
+                + "\(base.configuration.keyValueWidth)")
+        try tensors.checkNothingIsLeft()
+        return values
     }
 }

@@ -26,7 +26,7 @@ enum PromptTuning {
         let shape = try PromptShape(&configuration, base: context.base)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: trainingOnly, strict: context.options.strict)
-        var tensors = PromptTensors(file)
+        var tensors = NamedTensors(file)
         let rows = try tensors.take(tensorName, shape: shape.dimensions, reason: shape.reason)
         try tensors.checkNothingIsLeft()
         return compiled(rows, parameterCount: rows.count, warnings, context)
@@ -72,38 +72,5 @@ struct PromptShape {
 
     var reason: String {
         "'num_virtual_tokens' is \(tokenCount), and the base's hidden size is \(hiddenSize)"
-    }
-}
-
-/// The few tensors of a prompt, by name.
-struct PromptTensors {
-    private let file: String
-    private var tensors: [String: AdapterTensor]
-
-    init(_ file: AdapterFile) {
-        self.file = file.tensorFile
-        tensors = Dictionary(
-            file.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    }
-
-    /// - Throws: `AdapterError.missingTensor`, `.wrongShape`, and what is wrong with values.
-    mutating func take(
-        _ name: String, shape: [Int], reason: String
-    ) throws(AdapterError) -> [Float] {
-        guard let tensor = tensors.removeValue(forKey: name) else {
-            throw .missingTensor(name, reason: "the method consists of it", file: file)
-        }
-        guard tensor.shape == shape else {
-            throw .wrongShape(
-                tensor: name, expected: shape, found: tensor.shape, reason: reason, file: file)
-        }
-        return try tensor.floats(file: file)
-    }
-
-    /// - Throws: `AdapterError.unknownTensor`.
-    func checkNothingIsLeft() throws(AdapterError) {
-        guard let name = tensors.keys.min() else { return }
-        throw .unknownTensor(
-            name, reason: "the method has no tensor of this name", file: file)
     }
 }

@@ -37,7 +37,7 @@ enum Shadow {
         let settings = try settings(&configuration)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: trainingOnly, strict: context.options.strict)
-        var tensors = PromptTensors(file)
+        var tensors = NamedTensors(file)
         var operators = AdapterOperators()
         operators.companion = try ShadowModel(settings: settings.model, context: context)
             .read(&tensors, file)
@@ -93,7 +93,7 @@ enum Shadow {
     }
 
     private static func stateLayer(
-        _ block: String, _ settings: Settings, _ hidden: Int, _ tensors: inout PromptTensors
+        _ block: String, _ settings: Settings, _ hidden: Int, _ tensors: inout NamedTensors
     ) throws(AdapterError) -> StateLayer {
         let (rank, width) = (settings.rank, settings.updateWidth)
         let reason =

@@ -43,7 +43,7 @@ struct ShadowModel {
     ///
     /// - Throws: `AdapterError`.
     func read(
-        _ tensors: inout PromptTensors, _ file: AdapterFile
+        _ tensors: inout NamedTensors, _ file: AdapterFile
     ) throws(AdapterError) -> Companion {
         let configuration = try configuration(file)
         let weights = try weights(configuration, &tensors)
@@ -83,7 +83,7 @@ struct ShadowModel {
     }
 
     private func weights(
-        _ configuration: ModelConfiguration, _ tensors: inout PromptTensors
+        _ configuration: ModelConfiguration, _ tensors: inout NamedTensors
     ) throws(AdapterError) -> BaseModel.Weights {
         let embedding = try embedding(&tensors)
         var (linear, biases, gains): ([PackedMatrix], [[Float]?], [[Float]]) = ([], [], [])
@@ -110,7 +110,7 @@ struct ShadowModel {
     }
 
     /// PEFT leaves the decoder without a table of its own where the base's fits.
-    private func embedding(_ tensors: inout PromptTensors) throws(AdapterError) -> PackedMatrix {
+    private func embedding(_ tensors: inout NamedTensors) throws(AdapterError) -> PackedMatrix {
         guard !settings.sharesEmbedding || hiddenSize != base.slots.hiddenSize else {
             return base.weights.embedding
         }
@@ -119,7 +119,7 @@ struct ShadowModel {
             &tensors)
     }
 
-    private func readout(_ tensors: inout PromptTensors) throws(AdapterError) -> RowMap? {
+    private func readout(_ tensors: inout NamedTensors) throws(AdapterError) -> RowMap? {
         guard hiddenSize != base.slots.hiddenSize else { return nil }
         let values = try tensors.take(
             Self.projection, shape: [base.slots.hiddenSize, hiddenSize],
@@ -137,7 +137,7 @@ struct ShadowModel {
     }
 
     private func matrix(
-        _ name: String, _ outputCount: Int, _ inputCount: Int, _ tensors: inout PromptTensors
+        _ name: String, _ outputCount: Int, _ inputCount: Int, _ tensors: inout NamedTensors
     ) throws(AdapterError) -> PackedMatrix {
         let values = try tensors.take(name, shape: [outputCount, inputCount], reason: reason)
         return values.withUnsafeBytes {
@@ -149,7 +149,7 @@ struct ShadowModel {
     }
 
     private func vector(
-        _ name: String, _ count: Int, _ tensors: inout PromptTensors
+        _ name: String, _ count: Int, _ tensors: inout NamedTensors
     ) throws(AdapterError) -> [Float] {
         try tensors.take(name, shape: [count], reason: reason)
     }

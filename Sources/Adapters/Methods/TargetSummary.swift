@@ -24,6 +24,7 @@ enum TargetSummary {
         for case .softPrompt(let rows) in operators.embedding {
             texts.append("prompt of \(rows.count / slots.hiddenSize) tokens")
         }
+        texts += bottlenecks(operators)
         if let prefix = operators.gatedPrefixes.values.first {
             texts.append(
                 "gated prefix of \(prefix.tokenCount) tokens ×\(operators.gatedPrefixes.count)")
@@ -35,11 +36,25 @@ enum TargetSummary {
         if let model = operators.companion?.model {
             texts.append("a model of \(model.configuration.layerCount) layers beside the base")
         }
+        if let order = operators.repeatedBase?.layerOrder {
+            texts.append("layers " + order.map { "\($0)" }.joined(separator: " "))
+        }
         if let activation = operators.activation {
             let tokens = activation.tokens.map { "\($0)" }.joined(separator: " ")
             texts.append("from tokens \(tokens) on")
         }
         return texts.joined(separator: ", ")
+    }
+
+    private static func bottlenecks(_ operators: AdapterOperators) -> [String] {
+        [(Sublayer.attention, "attention"), (.feedForward, "feed-forward")].compactMap {
+            sublayer, name in
+            let widths = operators.bottlenecks.filter { $0.key.sublayer == sublayer }
+                .map(\.value.width)
+            guard let least = widths.min(), let most = widths.max() else { return nil }
+            let width = least == most ? "\(least)" : "\(least) to \(most)"
+            return "bottleneck of \(width) at \(name) ×\(widths.count)"
+        }
     }
 
     /// The last components of all module names of a base, each once.

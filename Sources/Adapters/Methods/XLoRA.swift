@@ -55,8 +55,9 @@ enum XLoRA {
         _ file: AdapterFile, in context: Methods.Context
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
+        let named = configuration.value("adapters")
         guard !file.experts.isEmpty else {
-            guard configuration.value("adapters") != nil else {
+            guard named != nil else {
                 throw .missingSetting("adapters", file: configuration.file)
             }
             throw .configuration(
@@ -148,7 +149,7 @@ enum XLoRA {
                     + "layers; PEFT 0.21 leaves some out where experts are named by numbers: save "
                     + "the classifier's state dict with it", file: file.tensorFile)
         }
-        var tensors = PromptTensors(file)
+        var tensors = NamedTensors(file)
         var layers: [GateNetwork.Layer] = []
         var inputCount = base.slots.hiddenSize
         for (index, number) in numbers.enumerated() {

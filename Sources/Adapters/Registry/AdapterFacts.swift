@@ -1,3 +1,5 @@
+internal import Transformer
+
 /// What is known of an adapter whether its operators are in memory or not.
 struct AdapterFacts: Sendable {
     /// SHA-256 of the content; empty until the content was read for the first time.
@@ -7,6 +9,8 @@ struct AdapterFacts: Sendable {
     var rank: Int?
     var warnings: [String]
     var targets: String
+    /// Layers of the model that it makes of the base; nil: the base's own.
+    var layerCount: Int?
 }
 
 extension AdapterFacts {
@@ -14,7 +18,8 @@ extension AdapterFacts {
         self.init(
             hash: adapter.hash, peftType: adapter.peftType,
             parameterCount: adapter.parameterCount, rank: adapter.rank,
-            warnings: adapter.warnings, targets: adapter.targets)
+            warnings: adapter.warnings, targets: adapter.targets,
+            layerCount: adapter.operators.repeatedBase?.slots.layerCount)
     }
 }
 

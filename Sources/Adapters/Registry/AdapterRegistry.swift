@@ -121,6 +121,14 @@ public final class AdapterRegistry: Sendable {
     /// Every adapter, sorted by name.
     public func list() -> [AdapterListing] { locked { $0.listings } }
 
+    /// The most layers that a sequence goes through under any of them, or under the base.
+    public var largestLayerCount: Int {
+        locked { state in
+            state.entries.values.compactMap(\.facts.layerCount)
+                .reduce(state.slots.layerCount, max)
+        }
+    }
+
     /// What adapters hold in memory now.
     public var memory: AdapterMemory { locked { $0.memory } }
 

@@ -9,6 +9,8 @@ public enum EngineError: Error, Equatable, Sendable, CustomStringConvertible {
     case contextTooLong(tokenCount: Int, maximum: Int)
     /// The adapter reads a prompt as a whole, and a step has no room for it.
     case promptInOneStep(tokenCount: Int, maximum: Int)
+    /// The adapter repeats layers, and the cache was made for fewer.
+    case tooManyLayers(Int, maximum: Int)
     /// As many requests wait as may.
     case overloaded(requestLimit: Int)
     case shuttingDown
@@ -29,6 +31,9 @@ public enum EngineError: Error, Equatable, Sendable, CustomStringConvertible {
         case .promptInOneStep(let tokenCount, let maximum):
             "the adapter reads all tokens of a prompt at once: this one has \(tokenCount), and a step "
                 + "has room for \(maximum): shorten it"
+        case .tooManyLayers(let layerCount, let maximum):
+            "the adapter makes a model of \(layerCount) layers, and pages of keys and values were made "
+                + "for \(maximum) at start: name the adapter when the server starts"
         case .overloaded(let requestLimit):
             "\(requestLimit) requests are in flight, which is the limit: try again later"
         case .shuttingDown:
@@ -43,7 +48,8 @@ public enum EngineError: Error, Equatable, Sendable, CustomStringConvertible {
     public var field: String? {
         switch self {
         case .invalidParameter(let field, _, _), .unknownToken(_, let field, _): field
-        case .emptyPrompt, .contextTooLong, .promptInOneStep, .overloaded, .shuttingDown,
+        case .emptyPrompt, .contextTooLong, .promptInOneStep, .tooManyLayers, .overloaded,
+            .shuttingDown,
             .nonFiniteLogits:
             nil
         }

@@ -13,16 +13,19 @@ package struct RequestBounds: Sendable {
     package let callTokenCount: Int
     /// Prompt tokens that one step can score.
     package let callScoreCount: Int
+    /// Layers that pages have keys and values of.
+    package let layerCount: Int
 
     package init(
-        contextCount: Int, pageCount: Int, pageTokenCount: Int, callTokenCount: Int = .max,
-        callScoreCount: Int = .max
+        contextCount: Int, pageCount: Int, pageTokenCount: Int, layerCount: Int,
+        callTokenCount: Int = .max, callScoreCount: Int = .max
     ) {
         self.contextCount = contextCount
         self.pageCount = pageCount
         self.pageTokenCount = pageTokenCount
         self.callTokenCount = callTokenCount
         self.callScoreCount = callScoreCount
+        self.layerCount = layerCount
     }
 
     /// As many pages as the memory allows, but no more than all sequences can fill; one with a
@@ -31,15 +34,16 @@ package struct RequestBounds: Sendable {
         let model = base.configuration
         let contextCount = min(
             configuration.maximumContext ?? model.maximumPositionCount, model.maximumPositionCount)
+        let layerCount = max(model.layerCount, configuration.layerCount ?? 0)
         let pageByteCount = KeyValuePagePool.pageByteCount(
-            layerCount: model.layerCount, shape: base.attentionShape)
+            layerCount: layerCount, shape: base.attentionShape)
         let sequencePageCount = KeyValuePagePool.pageCount(forTokens: contextCount)
         self.init(
             contextCount: contextCount,
             pageCount: min(
                 configuration.keyValueByteCount / pageByteCount,
                 sequencePageCount * max(2, configuration.maximumSequenceCount)),
-            pageTokenCount: Attention.pageTokenCount,
+            pageTokenCount: Attention.pageTokenCount, layerCount: layerCount,
             callTokenCount: configuration.maximumRowCount,
             callScoreCount: configuration.maximumLogitsRowCount
                 - configuration.maximumSequenceCount)
@@ -55,6 +59,9 @@ package struct RequestBounds: Sendable {
     /// - Throws: `EngineError`, where the request can't be answered whatever else goes on.
     package func check(_ request: GenerationRequest) throws(EngineError) {
         guard !request.tokens.isEmpty else { throw .emptyPrompt }
+        guard request.lease.plan.layerCount <= layerCount else {
+            throw .tooManyLayers(request.lease.plan.layerCount, maximum: layerCount)
+        }
         let room = room(for: request.lease.plan) - (request.maximumNewTokenCount > 0 ? 1 : 0)
         guard request.tokens.count <= room else {
             throw .contextTooLong(tokenCount: request.tokens.count, maximum: max(0, room))

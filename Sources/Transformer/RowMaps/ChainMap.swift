@@ -18,7 +18,6 @@ public final class ChainMap: RowMap, @unchecked Sendable {
         super.init(inputCount: maps[0].inputCount, outputCount: maps[maps.count - 1].outputCount)
     }
 
-    public override var isLinear: Bool { maps.allSatisfy(\.isLinear) }
     public override var byteCount: Int { maps.reduce(0) { $0 + $1.byteCount } }
     public override var productCount: Int { maps.reduce(0) { $0 + $1.productCount } }
     public override var form: String { maps[0].form + " chain" }

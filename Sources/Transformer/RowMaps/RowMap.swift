@@ -1,6 +1,6 @@
 internal import Kernels
 
-/// A map M of single rows, linear but for bottlenecks, in the cheapest exact form that an adapter's method allows.
+/// A map M of single rows, linear but for mixtures of experts, in the cheapest exact form that an adapter's method allows.
 ///
 /// Where it attaches, `LinearOperator` says. Maps that stand for a change of a row hold the
 /// difference to the identity, so that maps of several adapters add up. Its subclasses are all here:

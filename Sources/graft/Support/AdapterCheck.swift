@@ -90,6 +90,7 @@ struct AdapterCheck {
     /// products with blocks round their input, and what is merged into blocks is f32 and doesn't.
     private func widened(_ operators: AdapterOperators) -> AdapterOperators {
         var wide = operators
+        let base = operators.repeatedBase ?? base
         for slot in base.slots.linearSlots {
             let matrix = base.matrix(at: slot)
             let isReplaced = (operators.linear[slot] ?? []).contains {
@@ -118,7 +119,7 @@ struct AdapterCheck {
         let rowCount = Self.tokenCount + plan.softPromptTokenCount
         let pages = KeyValuePagePool(
             pageCount: SlicePages.count(forTokens: rowCount, under: plan),
-            layerCount: base.configuration.layerCount, shape: base.attentionShape)
+            layerCount: plan.layerCount, shape: base.attentionShape)
         let pass = ForwardPass(
             base: base, pages: pages, pool: pool, maximumRowCount: rowCount,
             maximumLogitsRowCount: Self.tokenCount)

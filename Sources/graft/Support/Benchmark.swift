@@ -35,8 +35,7 @@ struct Benchmark {
         let rowCount = promptCount + generateCount
         let pages = KeyValuePagePool(
             pageCount: plans.reduce(0) { $0 + SlicePages.count(forTokens: rowCount, under: $1) },
-            layerCount: base.configuration.layerCount,
-            shape: shape)
+            layerCount: plans.reduce(0) { max($0, $1.layerCount) }, shape: shape)
         let pass = ForwardPass(
             base: base, pages: pages, pool: pool,
             maximumRowCount: max(Self.chunkRowCount, batchCount),

@@ -43,6 +43,8 @@ struct LocalSession {
             progress.update(Double(index + 1) / Double(adapters.count))
         }
         progress.finish()
+        var configuration = configuration
+        configuration.layerCount = registry.largestLayerCount
         engine = GenerationEngine(base: base, pool: pool, configuration: configuration)
     }
 

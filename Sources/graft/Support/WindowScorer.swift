@@ -47,7 +47,7 @@ struct WindowScorer {
         chunkRowCount = plan.readsWholeCalls ? rowCount : Self.usualChunkRowCount
         let pagePool = KeyValuePagePool(
             pageCount: SlicePages.count(forTokens: rowCount, under: plan),
-            layerCount: base.configuration.layerCount, shape: base.attentionShape)
+            layerCount: plan.layerCount, shape: base.attentionShape)
         pass = ForwardPass(
             base: base, pages: pagePool, pool: pool, maximumRowCount: chunkRowCount,
             maximumLogitsRowCount: chunkRowCount)

@@ -97,7 +97,7 @@ import Transformer
                 + "'num_layers', which only the base says: give the base")
     }
 
-    @Test func ofAdapterHubsMethodsOnlyLoRAIsConverted() throws {
+    @Test func anAdapterHubDirectoryNeedsItsWeights() throws {
         let path = directory.path + "/hub"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         func failure(_ config: String) throws -> String {
@@ -107,23 +107,23 @@ import Transformer
         }
         #expect(
             try failure(#""mh_adapter":true"#)
-                == "hub: a directory without adapter.safetensors or pytorch_adapter.bin, not an adapter: "
+                == "hub/: a directory without adapter.safetensors or pytorch_adapter.bin, not an adapter: "
                 + "give a PEFT directory (adapter_config.json with adapter_model.safetensors) or a .lora "
                 + "file")
         try FloatTensor.write(
             [FloatTensor("model.layers.0.x", [2])], to: path + "/adapter.safetensors")
         #expect(
-            try failure(#""mh_adapter":true"#)
-                == "hub/adapter.safetensors: can't be converted: its architecture is a bottleneck, and of "
-                + "AdapterHub's methods only LoRA is LoRA in PEFT")
-        #expect(
-            try failure(#""architecture":"lora","composition_mode":"scale""#)
-                == "hub/adapter.safetensors: can't be converted: 'composition_mode' is \"scale\": it "
-                + "multiplies, and LoRA adds")
+            try failure(#""architecture":"lora","composition_mode":"times""#)
+                == "hub/adapter_config.json: 'composition_mode' is \"times\", expected \"add\" or "
+                + "\"scale\"")
         #expect(
             try failure(#""architecture":"lora","r":2,"alpha":4"#)
                 == "hub/adapter.safetensors: unexpected tensor 'model.layers.0.x': a LoRA of AdapterHub has "
                 + "tensors named '….loras.law.lora_A' and lora_B")
+        #expect(
+            try failure(#""architecture":"lora","composition_mode":"scale","alpha":4"#)
+                == "hub/adapter.safetensors: unexpected tensor 'model.layers.0.x': (IA)³ of AdapterHub has "
+                + "tensors named '….loras.law.lora_B'")
     }
 
     @Test func formatsSayWhatTheyCannotHold() throws {

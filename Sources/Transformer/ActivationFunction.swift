@@ -2,7 +2,7 @@ internal import Glibc
 
 /// A function of single values between the layers of a network, by the name that `transformers` has
 /// for it.
-struct ActivationFunction {
+public struct ActivationFunction: Sendable {
     private typealias Function = @Sendable (Double) -> Double
 
     private static let functions: [String: Function] = [
@@ -14,7 +14,9 @@ struct ActivationFunction {
         "gelu_python": exactGELU,
         "gelu_python_tanh": curvedGELU,
         "gelu_pytorch_tanh": curvedGELU,
-        "leaky_relu": { $0 > 0 ? $0 : 0.01 * $0 },
+        "leaky_relu": leakyReLU,
+        "leakyrelu": leakyReLU,
+        "laplace": { (1 + erf(($0 - 0.707107) / (0.282095 * Double(2).squareRoot()))) / 2 },
         "linear": { $0 },
         "mish": { $0 * tanh(log1p(exp($0))) },
         "quick_gelu": { $0 / (1 + exp(-1.702 * $0)) },
@@ -27,17 +29,21 @@ struct ActivationFunction {
         "tanh": { tanh($0) },
     ]
 
-    static let names: [String] = functions.keys.sorted()
+    /// Names that are known, sorted.
+    public static let names: [String] = functions.keys.sorted()
 
     private let function: Function
 
     /// nil for names that aren't known.
-    init?(_ name: String) {
+    public init?(_ name: String) {
         guard let function = Self.functions[name] else { return nil }
         self.function = function
     }
 
-    func value(_ input: Float) -> Float { Float(function(Double(input))) }
+    /// f(input)
+    public func value(_ input: Float) -> Float { Float(function(Double(input))) }
+
+    private static let leakyReLU: Function = { $0 > 0 ? $0 : 0.01 * $0 }
 
     private static let exactGELU: Function = { $0 / 2 * (1 + erf($0 / Double(2).squareRoot())) }
 

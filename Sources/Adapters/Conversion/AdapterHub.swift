@@ -1,0 +1,113 @@
+internal import StrictJSON
+
+/// Adapters of the AdapterHub library, as `save_adapter` writes them: LoRA, (IA)³ and prefixes said in
+/// PEFT's terms, bottlenecks, which PEFT doesn't have, in terms of their own.
+///
+/// **Source**: adapters 1.3.0, `loading.py`.
+enum AdapterHub {
+    /// What a directory's weights are called.
+    static let tensorNames = [
+        "adapter.safetensors", "pytorch_adapter.safetensors", "pytorch_adapter.bin",
+    ]
+    /// What the weights of a head are called that was saved along.
+    static let headNames = [
+        "model_head.safetensors", "pytorch_model_head.safetensors", "pytorch_model_head.bin",
+    ]
+    /// Configurations of several adapters together.
+    static let compositions: [(name: String, found: String)] = [
+        ("adapter_fusion_config.json", "a fusion of several adapters of AdapterHub"),
+        ("adapter_setup.json", "a composition of several adapters of AdapterHub"),
+    ]
+    private static let headWeight = "lm_head.weight"
+
+    /// True for the library's configuration, which keeps the method's settings in `config`.
+    static func describes(_ configuration: AdapterConfiguration) -> Bool {
+        configuration.object["peft_type"] == nil
+            && configuration.object["config"]?.objectValue != nil
+    }
+
+    /// - Parameters:
+    ///   - whole: the library's configuration.
+    ///   - head: the tensors of the head that was saved along.
+    /// - Throws: `AdapterError` for methods that can't be served, and for tensors without a place.
+    static func adapter(
+        _ file: ForeignTensors, _ whole: AdapterConfiguration, head: ForeignTensors?
+    ) throws(AdapterError) -> PEFTAdapter {
+        let settings = try AdapterHubSettings(whole)
+        var adapter = try method(file, settings)
+        guard let head else { return adapter }
+        for tensor in head.tensors {
+            guard tensor.name == headWeight else {
+                throw .unknownTensor(
+                    tensor.name,
+                    reason:
+                        "of heads that AdapterHub saves along, only '\(headWeight)' has a place "
+                        + "in the base: save the adapter with with_head=False", file: head.path)
+            }
+            adapter.configuration["modules_to_save"] = .array([.string("lm_head")])
+            adapter.tensors.append(tensor.renamed(PEFTAdapter.prefix + tensor.name))
+        }
+        return adapter
+    }
+
+    private static func method(
+        _ file: ForeignTensors, _ settings: AdapterHubSettings
+    ) throws(AdapterError) -> PEFTAdapter {
+        var settings = settings
+        let setting = "architecture"
+        switch try settings.configuration.text(setting) {
+        case nil: return try AdapterHubBottleneck.adapter(file, settings)
+        case "prefix_tuning": return try AdapterHubPrefix.adapter(file, settings)
+        case "lora":
+            return try settings.configuration.text("composition_mode") == "scale"
+                ? AdapterHubFactors.adapter(file, settings)
+                : AdapterHubLoRA.adapter(file, settings)
+        case .some(let method):
+            throw .unsupportedSetting(
+                setting, value: "\"\(method)\"",
+                reason: method == "union"
+                    ? "it is several adapters in one file; train and save them one by one"
+                    : "of AdapterHub's methods, bottlenecks, LoRA, (IA)³ and prefix tuning are served",
+                file: settings.configuration.file)
+        }
+    }
+}
+
+/// What an AdapterHub configuration says about every method.
+struct AdapterHubSettings {
+    /// The method's own settings.
+    var configuration: AdapterConfiguration
+    /// The name that stands in the names of all tensors.
+    let name: String
+    let hiddenSize: JSONValue?
+    /// The version of the library that saved it, its numbers in order; empty where it doesn't say.
+    let version: [Int]
+
+    /// - Throws: `AdapterError.missingSetting` without a name.
+    init(_ whole: AdapterConfiguration) throws(AdapterError) {
+        guard let name = whole.object["name"]?.stringValue else {
+            throw .missingSetting("name", file: whole.file)
+        }
+        self.name = name
+        hiddenSize = whole.object["hidden_size"]
+        let text = whole.object["version"]?.stringValue ?? ""
+        version =
+            text.hasPrefix("adapters.")
+            ? text.dropFirst("adapters.".count).split(separator: ".").compactMap { Int($0) } : []
+        configuration = AdapterConfiguration(
+            whole.object["config"]?.objectValue ?? [:], file: whole.file)
+    }
+
+    /// Splits a tensor's name at the adapter's own.
+    ///
+    /// - Parameter kind: what the library calls the collection of such adapters, for example `loras`.
+    /// - Returns: the module and the part behind the name; nil for names of another kind.
+    func split(_ tensor: AdapterTensor, _ kind: String) -> (module: String, part: String)? {
+        let parts = tensor.name.split(
+            separator: ".\(kind).\(name).", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return nil }
+        // Saved from a model without a head, names lack its first part.
+        let module = String(parts[0])
+        return (module.hasPrefix("layers.") ? "model." + module : module, String(parts[1]))
+    }
+}

@@ -1,0 +1,36 @@
+internal import StrictJSON
+
+/// A bottleneck of the AdapterHub library: its tensors without the adapter's name, its settings as they
+/// are.
+///
+///     model.layers.<n>.attention_adapters.adapters.<name>.adapter_down.0.weight    and so on
+///
+/// **Source**: adapters 1.3.0, `methods/bottleneck.py`.
+enum AdapterHubBottleneck {
+    static func adapter(
+        _ file: ForeignTensors, _ settings: AdapterHubSettings
+    ) throws(AdapterError) -> PEFTAdapter {
+        var configuration = settings.configuration.object
+        configuration["peft_type"] = .string(BottleneckAdapter.type)
+        configuration["hidden_size"] = settings.hiddenSize
+        // Releases of before the library's present name spelled these differently.
+        if settings.version.isEmpty {
+            switch configuration["non_linearity"]?.stringValue {
+            case "gelu": configuration["non_linearity"] = .string("gelu_new")
+            case "gelu_orig": configuration["non_linearity"] = .string("gelu")
+            default: break
+            }
+        }
+        var tensors: [AdapterTensor] = []
+        for tensor in file.tensors {
+            guard let (module, part) = settings.split(tensor, "adapters") else {
+                throw .unknownTensor(
+                    tensor.name,
+                    reason: "a bottleneck of AdapterHub has tensors named "
+                        + "'….adapters.\(settings.name).…'", file: file.path)
+            }
+            tensors.append(tensor.renamed("\(module).\(part)"))
+        }
+        return PEFTAdapter(configuration: configuration, tensors: tensors)
+    }
+}

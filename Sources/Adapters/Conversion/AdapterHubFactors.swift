@@ -1,0 +1,45 @@
+internal import StrictJSON
+
+/// (IA)³ of the AdapterHub library, said as PEFT's: factors of outputs, in feed-forward layers as well.
+///
+///     <module>.loras.<name>.lora_B   [outputs, 1]
+///
+/// The factors are `alpha` times these.
+///
+/// **Source**: arXiv 2205.05638; adapters 1.3.0, `methods/lora.py`.
+enum AdapterHubFactors {
+    /// - Throws: `AdapterError` for settings that PEFT's (IA)³ doesn't have.
+    static func adapter(
+        _ file: ForeignTensors, _ settings: AdapterHubSettings
+    ) throws(AdapterError) -> PEFTAdapter {
+        var configuration = settings.configuration
+        try AdapterHubLoRA.refuseExtras(&configuration)
+        let alpha = try AdapterHubLoRA.alpha(&configuration, settings, rank: 1)
+        var tensors: [AdapterTensor] = []
+        var modules: [String] = []
+        for tensor in file.tensors {
+            guard let (module, part) = settings.split(tensor, "loras"), part == "lora_B" else {
+                throw .unknownTensor(
+                    tensor.name,
+                    reason:
+                        "(IA)³ of AdapterHub has tensors named '….loras.\(settings.name).lora_B'",
+                    file: file.path)
+            }
+            modules.append(module)
+            let name = PEFTAdapter.prefix + module + ".ia3_l"
+            guard alpha != 1 else {
+                tensors.append(tensor.renamed(name))
+                continue
+            }
+            let values = try tensor.floats(file: file.path).map { $0 * Float(alpha) }
+            tensors.append(try AdapterTensor(name: name, shape: tensor.shape, values: values))
+        }
+        return PEFTAdapter(
+            configuration: [
+                "base_model_name_or_path": .null, "feedforward_modules": .array([]),
+                "inference_mode": .bool(true), "peft_type": .string("IA3"),
+                "target_modules": .array(modules.sorted().map(JSONValue.string)),
+                "task_type": .string("CAUSAL_LM"),
+            ], tensors: tensors)
+    }
+}

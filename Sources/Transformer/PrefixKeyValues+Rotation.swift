@@ -1,0 +1,29 @@
+import Kernels
+
+extension BaseModel {
+    /// Turns a prefix's keys as the base turns those of a token at a position: for prefixes that were
+    /// trained with the sequence's first token so many positions further in front.
+    ///
+    /// - Parameters:
+    ///   - values: **Shape** [tokenCount, layerCount, 2 (key, value), keyValueHeadCount,
+    ///     headDimension].
+    ///   - position: from 0.
+    public func turnKeys(of values: inout [Float], tokenCount: Int, by position: Int) {
+        let dimension = configuration.headDimension
+        let width = configuration.keyValueWidth
+        precondition(values.count == tokenCount * configuration.layerCount * 2 * width)
+        var table = RotaryTable(configuration.rotary, headDimension: dimension)
+        table.reserve(positionCount: position + 1)
+        let entry = position * dimension / 2
+        values.withUnsafeMutableBufferPointer { values in
+            table.withTables { cosines, sines in
+                for row in 0..<tokenCount * configuration.layerCount {
+                    Vectors.rotary(
+                        values.baseAddress! + row * 2 * width,
+                        headCount: configuration.keyValueHeadCount, headDimension: dimension,
+                        cosines: cosines + entry, sines: sines + entry)
+                }
+            }
+        }
+    }
+}
