@@ -53,11 +53,7 @@ extension AdapterOperators {
     /// Bytes of every matrix, vector and prefix page; what modules share counts once.
     var byteCount: Int {
         var seen: Set<ObjectIdentifier> = []
-        let vectors = norms.values.reduce(0) { sum, op in
-            switch op {
-            case .gain(let gain): sum + gain.count * MemoryLayout<Float>.stride
-            }
-        }
+        let vectors = norms.values.reduce(0) { $0 + $1.byteCount }
         return linear.values.joined().reduce(0) { $0 + $1.byteCount(without: &seen) }
             + embedding.reduce(0) { $0 + $1.byteCount } + vectors + (prefix?.byteCount ?? 0)
             + gatedPrefixes.values.reduce(0) { $0 + $1.byteCount }
@@ -69,7 +65,7 @@ extension AdapterOperators {
 
 extension Companion {
     /// A model's embedding counts even where it is the base's.
-    fileprivate var byteCount: Int {
+    var byteCount: Int {
         operators.byteCount + (model?.weightByteCount ?? 0) + (readout?.byteCount ?? 0)
     }
 }
@@ -84,7 +80,20 @@ extension LowRankOperator {
     }
 }
 
+extension NormOperator {
+    var byteCount: Int {
+        switch self {
+        case .gain(let gain): gain.count * MemoryLayout<Float>.stride
+        }
+    }
+}
+
 extension LinearOperator {
+    var byteCount: Int {
+        var seen: Set<ObjectIdentifier> = []
+        return byteCount(without: &seen)
+    }
+
     fileprivate func byteCount(without seen: inout Set<ObjectIdentifier>) -> Int {
         switch self {
         case .lowRank(let lowRank): lowRank.byteCount(without: &seen)
@@ -98,7 +107,7 @@ extension LinearOperator {
 }
 
 extension EmbeddingOperator {
-    fileprivate var byteCount: Int {
+    var byteCount: Int {
         switch self {
         case .lowRank(let rows, let b, _), .product(let rows, let b):
             rows.count * MemoryLayout<Float>.stride + b.byteCount

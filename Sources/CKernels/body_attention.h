@@ -72,6 +72,7 @@ static void GK(fill_table)(gk_table *table) {
     table->peak_fma = GK(peak_fma);
     table->peak_dots = GK(peak_dots);
     table->dots = GK(dots);
+    table->fourier_stage = GK(fourier_stage);
     table->round_rows_int8 = GK(round_rows_int8);
     table->attention = GK(attention);
     table->rms_norm = GK(rms_norm);

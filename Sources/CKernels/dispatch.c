@@ -112,6 +112,8 @@ size_t gk_peak(gk_type type, size_t rounds, float *sink) {
 
 void gk_dots(const gk_dot_product *product) { table.dots(product); }
 
+void gk_fourier_stage_run(const gk_fourier_stage *stage) { table.fourier_stage(stage); }
+
 void gk_attention(const gk_attention_tile *tile) { table.attention(tile); }
 
 void gk_rms_norm(const float *x, const float *gain, float epsilon, size_t width, float *y) {

@@ -9,6 +9,7 @@ typedef struct {
     void (*multiply_bf16_rows)(const gk_product *); /* NULL below GK_AVX512BF16 */
     void (*multiply_blocks)(const gk_product *);
     void (*dots)(const gk_dot_product *);
+    void (*fourier_stage)(const gk_fourier_stage *);
     void (*round_rows_int8)(const float *, size_t, size_t, size_t, int8_t *, gk_row_block *);
     void (*attention)(const gk_attention_tile *);
     void (*rms_norm)(const float *, const float *, float, size_t, float *);

@@ -16,7 +16,8 @@ struct Graft: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, RunCommand.self, MergeCommand.self, InspectCommand.self,
-            VerifyCommand.self, PackCommand.self, CombineCommand.self, ConvertCommand.self,
+            MethodsCommand.self, VerifyCommand.self, PackCommand.self, CombineCommand.self,
+            ConvertCommand.self,
             ExtractCommand.self, BenchCommand.self, PerplexityCommand.self,
         ])
 }

@@ -67,7 +67,8 @@ enum TargetSummary {
         return names.joined(separator: ", ")
     }
 
-    private static func lastComponent(_ name: String) -> String {
+    /// `q_proj` of `model.layers.0.self_attn.q_proj`.
+    static func lastComponent(_ name: String) -> String {
         String(name.split(separator: ".").last ?? "")
     }
 }

@@ -198,6 +198,19 @@ typedef struct {
 size_t gk_attention_scratch(size_t rows, size_t head_dimension, size_t columns);
 void gk_attention(const gk_attention_tile *tile);
 
+/* ---- Fourier transforms ------------------------------------------------------------------- */
+
+/* One stage: sequences of `length` values become those of length * factor. */
+typedef struct {
+    size_t factor, length, rest;
+    const float *turns; /* [length][factor] cosines of 2 pi f r / (length factor), then sines */
+    const float *roots; /* [factor] cosines of 2 pi k / factor, then sines */
+    const float *real, *imaginary;   /* [length][factor][rest] */
+    float *to_real, *to_imaginary;   /* [factor][length][rest]; don't overlap the others */
+} gk_fourier_stage;
+
+void gk_fourier_stage_run(const gk_fourier_stage *stage);
+
 /* ---- rows --------------------------------------------------------------------------------- */
 
 /* y = x / sqrt(mean(x^2) + epsilon) * gain */

@@ -23,7 +23,7 @@ public final class RowSubsetMap: RowMap, @unchecked Sendable {
     public override var byteCount: Int { rows.byteCount + outputs.count * 4 }
     override var scratchCount: Int { outputs.count }
     public override var productCount: Int { outputs.count * inputCount }
-    public override var form: String { "\(outputs.count) rows" }
+    public override var form: String { "chosen rows" }
 
     override func add(
         _ input: UnsafePointer<Float>, scaledBy scale: Float,

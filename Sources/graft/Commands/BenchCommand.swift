@@ -18,6 +18,10 @@ struct BenchCommand: ParsableCommand {
             arithmetic of the weights' type on registers alone. 'prefill_share' and 'decode_share' say \
             how much of the nearer limit was reached: all weights are read once a step, and every \
             weight is a multiplication and an addition a token.
+
+            With --beside-base each run of the adapters stands beside one of the base alone, and \
+            'decode_of_base' is the median of their ratios. An adapter that is named twice is read \
+            twice, and shares nothing with the other.
             """)
 
     @OptionGroup var options: BaseOptions
@@ -28,9 +32,13 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Tokens that each sequence generates.") var generate = 128
     @Option(help: "Sequences at once.") var batch = 1
     @Option(help: "Runs; the medians are reported.") var `repeat` = 3
+    @Flag(help: "Run the base alone in turns with the adapters.") var besideBase = false
     @Flag(help: "Print one JSON object.") var json = false
 
     func validate() throws {
+        if besideBase, adapters.isEmpty {
+            throw ValidationError("--beside-base compares adapters with the base: give --adapter")
+        }
         for (name, value) in [
             ("--prompt", prompt), ("--generate", generate), ("--batch", batch),
             ("--repeat", `repeat`),
@@ -44,55 +52,83 @@ struct BenchCommand: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         let base = try options.open(pool: pool)
-        let plans = try loadPlans(base: base, pool: pool)
+        let baseSeconds = (clock.now - start).seconds
+        let loaded = try loadAdapters(base: base, pool: pool)
         let loadSeconds = (clock.now - start).seconds
-        let bench = Benchmark(
-            base: base, plans: plans, pool: pool, promptCount: prompt, generateCount: generate,
-            batchCount: batch)
-        let progress = ProgressLine("Measuring")
-        var prefill: [Double] = []
-        var decode: [Double] = []
-        for run in 0..<`repeat` {
-            let speeds = bench.run()
-            prefill.append(speeds.prefill)
-            decode.append(speeds.decode)
-            progress.update(Double(run + 1) / Double(`repeat`))
+        let speeds = try measure(base, loaded, pool)
+        var result = report(base, speeds, limits: StepLimits(base: base, pool: pool))
+        result["load_seconds"] = .number(loadSeconds.rounded(toPlaces: 4))
+        if !loaded.isEmpty {
+            result["adapter_load_seconds"] = .number(
+                (loadSeconds - baseSeconds).rounded(toPlaces: 4))
+            result["adapter_bytes"] = .integer(Int64(loaded.reduce(0) { $0 + $1.byteCount }))
         }
-        progress.finish()
-        let limits = StepLimits(base: base, pool: pool)
-        report(
-            base, prefill: prefill.median, decode: decode.median, loadSeconds: loadSeconds,
-            limits: limits)
+        if json { return print(JSONValue.object(result).serialized()) }
+        for (key, value) in result { print(key.padding(32), value.serialized()) }
     }
 
-    private func loadPlans(base: BaseModel, pool: WorkerPool) throws -> [AdapterPlan] {
-        guard !adapters.isEmpty else { return [AdapterPlan.base(base.slots)] }
-        return try adapters.map { option in
-            let adapter = try AdapterReader.read(
+    private func loadAdapters(base: BaseModel, pool: WorkerPool) throws -> [LoadedAdapter] {
+        try adapters.map { option in
+            try AdapterReader.read(
                 name: option.name, path: option.path, slots: base.slots, base: base,
                 options: AdapterOptions(strict: false), pool: pool)
+        }
+    }
+
+    /// What the runs gave, in tokens a second.
+    private struct Speeds {
+        var prefill: [Double] = []
+        var decode: [Double] = []
+        /// Of the base alone, run by run beside the others.
+        var basePrefill: [Double] = []
+        var baseDecode: [Double] = []
+    }
+
+    private func measure(
+        _ base: BaseModel, _ adapters: [LoadedAdapter], _ pool: WorkerPool
+    ) throws -> Speeds {
+        let plans = try adapters.map { adapter in
             let operators =
                 merged
                 ? try adapter.operators.merged(
-                    name: option.name, into: base, weight: 1, pool: pool) : adapter.operators
+                    name: adapter.name, into: base, weight: 1, pool: pool) : adapter.operators
             return try AdapterPlan(
-                [SelectedOperators(name: option.name, operators: operators, weight: 1)],
+                [SelectedOperators(name: adapter.name, operators: operators, weight: 1)],
                 slots: base.slots)
         }
+        func benchmark(_ plans: [AdapterPlan]) -> Benchmark {
+            Benchmark(
+                base: base, plans: plans, pool: pool, promptCount: prompt,
+                generateCount: generate, batchCount: batch)
+        }
+        let alone = benchmark([AdapterPlan.base(base.slots)])
+        let adapted = plans.isEmpty ? alone : benchmark(plans)
+        let progress = ProgressLine("Measuring")
+        defer { progress.finish() }
+        var result = Speeds()
+        for run in 0..<`repeat` {
+            if besideBase {
+                let speeds = alone.run()
+                result.basePrefill.append(speeds.prefill)
+                result.baseDecode.append(speeds.decode)
+            }
+            let speeds = adapted.run()
+            result.prefill.append(speeds.prefill)
+            result.decode.append(speeds.decode)
+            progress.update(Double(run + 1) / Double(`repeat`))
+        }
+        return result
     }
 
-    private func report(
-        _ base: BaseModel, prefill: Double, decode: Double, loadSeconds: Double,
-        limits: StepLimits
-    ) {
-        let result: JSONObject = [
+    private func report(_ base: BaseModel, _ speeds: Speeds, limits: StepLimits) -> JSONObject {
+        let (prefill, decode) = (speeds.prefill.median, speeds.decode.median)
+        var result: JSONObject = [
             "prefill_tokens_per_second": .number(prefill.rounded(toPlaces: 2)),
             "decode_tokens_per_second": .number(decode.rounded(toPlaces: 2)),
             "batch": .integer(Int64(batch)), "prompt": .integer(Int64(prompt)),
             "generate": .integer(Int64(generate)),
             "threads": .integer(Int64(options.threadCount)),
             "weight_type": .string(base.weightType.rawValue),
-            "load_seconds": .number(loadSeconds.rounded(toPlaces: 4)),
             "peak_rss_bytes": .integer(Int64(peakResidentByteCount())),
             "adapters": .integer(Int64(adapters.count)), "merged": .bool(merged),
             "instruction_set": .string(InstructionSet.current.rawValue),
@@ -106,10 +142,16 @@ struct BenchCommand: ParsableCommand {
                 (decode / limits.tokensPerSecond(rowCount: batch, withHead: true))
                     .rounded(toPlaces: 3)),
         ]
-        if json { return print(JSONValue.object(result).serialized()) }
-        for (key, value) in result {
-            print(key.padding(toLength: 28, withPad: " ", startingAt: 0), value.serialized())
+        guard besideBase else { return result }
+        func median(_ values: [Double]) -> JSONValue { .number(values.median.rounded(toPlaces: 2)) }
+        func ratio(_ values: [Double], _ others: [Double]) -> JSONValue {
+            .number(zip(values, others).map { $0 / $1 }.median.rounded(toPlaces: 3))
         }
+        result["base_prefill_tokens_per_second"] = median(speeds.basePrefill)
+        result["base_decode_tokens_per_second"] = median(speeds.baseDecode)
+        result["prefill_of_base"] = ratio(speeds.prefill, speeds.basePrefill)
+        result["decode_of_base"] = ratio(speeds.decode, speeds.baseDecode)
+        return result
     }
 }
 

@@ -2,17 +2,26 @@ import Adapters
 internal import ArgumentParser
 import Checkpoints
 import Foundation
+import Kernels
 import StrictJSON
+import Transformer
 
 /// `graft inspect`: what a file or directory is.
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
         abstract: "Says what a base or an adapter is: architecture, tensors, method, rank, hash.",
-        discussion: "The kind is told from the content, not from the name.")
+        discussion: """
+            The kind is told from the content, not from the name. With --base, an adapter is compiled \
+            for that base: for each kind of layer its form, where it acts, the multiplications with \
+            additions that a row costs, the bytes, and both as shares of the layers' own; whether it \
+            merges; and what it can be combined with.
+            """)
 
     @Flag(help: "Print one JSON object.") var json = false
     @Flag(help: "List every tensor.") var tensors = false
+    @Option(help: ArgumentHelp("The base that the adapter is for.", valueName: "path"))
+    var base: String?
     @Argument(help: ArgumentHelp("A base or an adapter.", valueName: "path")) var file: String
 
     func run() throws {
@@ -25,12 +34,15 @@ struct InspectCommand: ParsableCommand {
     private func report() throws -> JSONObject {
         let hasAdapterConfiguration = FileManager.default.fileExists(
             atPath: (file as NSString).appendingPathComponent("adapter_config.json"))
-        if hasAdapterConfiguration { return try adapterReport(AdapterInspection(path: file)) }
-        if let adapter = try? AdapterInspection(path: file) { return adapterReport(adapter) }
+        // With --base it must be one.
+        if hasAdapterConfiguration || base != nil {
+            return try adapterReport(AdapterInspection(path: file))
+        }
+        if let adapter = try? AdapterInspection(path: file) { return try adapterReport(adapter) }
         return try baseReport(BaseCheckpoint.open(path: file))
     }
 
-    private func adapterReport(_ adapter: AdapterInspection) -> JSONObject {
+    private func adapterReport(_ adapter: AdapterInspection) throws -> JSONObject {
         var report: JSONObject = [
             "kind": .string("adapter"), "peft_type": .string(adapter.peftType),
             "supported": .bool(adapter.isSupported), "hash": .string(adapter.hash),
@@ -41,6 +53,11 @@ struct InspectCommand: ParsableCommand {
             if let value = adapter.configuration[key], !value.isNull { report[key] = value }
         }
         report["tensor_count"] = .integer(Int64(adapter.tensors.count))
+        if let base {
+            let pool = WorkerPool(threadCount: ProcessInfo.processInfo.activeProcessorCount)
+            let base = try BaseModel.open(path: base, pool: pool)
+            try OperatorReport(path: file, base: base, pool: pool).add(to: &report)
+        }
         if tensors {
             report["tensors"] = .array(
                 adapter.tensors.map { entry($0.name, type: $0.type, shape: $0.shape) })
@@ -93,8 +110,12 @@ struct InspectCommand: ParsableCommand {
             }
             return
         }
-        let text = value.stringValue ?? value.serialized()
-        print("\(key.padding(toLength: 24, withPad: " ", startingAt: 0)) \(text)")
+        if key == "operators", let entries = value.arrayValue {
+            for entry in entries { print(OperatorReport.line(entry.objectValue ?? [:])) }
+            return
+        }
+        if value.isNull { return }
+        print(key.padding(24), value.stringValue ?? value.serialized())
     }
 }
 

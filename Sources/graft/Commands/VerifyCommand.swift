@@ -40,9 +40,11 @@ struct VerifyCommand: AsyncParsableCommand {
             "With --against: the largest difference of a log-probability that passes.",
             valueName: "number"))
     var limit: Float?
+    @Flag(help: "With --against: compare the merged weights.") var merged = false
     @Flag(help: "Print one JSON object.") var json = false
 
     func validate() throws {
+        if merged, against == nil { throw ValidationError("--merged needs --against") }
         guard let limit else { return }
         if against == nil { throw ValidationError("--limit needs --against") }
         if !(limit >= 0 && limit.isFinite) {
@@ -59,8 +61,11 @@ struct VerifyCommand: AsyncParsableCommand {
         let session = try LocalSession(
             options: options, adapters: [adapter],
             adapterOptions: AdapterOptions(strict: strictAdapters))
-        let reference = try ReferenceLogits(
-            path: path, vocabularyCount: session.base.configuration.vocabularyCount)
+        // An adapter may have another number of tokens than its base.
+        let lease = try session.registry.lease([SelectionEntry(name: adapter.name)])
+        let reference = try ReferenceLogits(path: path, vocabularyCount: lease.plan.vocabularyCount)
+        lease.release()
+        if merged { try session.registry.merge(name: adapter.name) }
         let report = try await ReferenceCheck(
             session: session, adapter: adapter.name, reference: reference, limit: limit
         ).run()

@@ -32,7 +32,8 @@ struct Benchmark {
         let shape = base.attentionShape
         // Sequences under one plan stand side by side, as the forward pass asks.
         let plans = (0..<batchCount).map { $0 % self.plans.count }.sorted().map { self.plans[$0] }
-        let rowCount = promptCount + generateCount
+        let softPromptCount = plans.map(\.softPromptTokenCount).max() ?? 0
+        let rowCount = softPromptCount + promptCount + generateCount
         let pages = KeyValuePagePool(
             pageCount: plans.reduce(0) { $0 + SlicePages.count(forTokens: rowCount, under: $1) },
             layerCount: plans.reduce(0) { max($0, $1.layerCount) }, shape: shape)
@@ -62,20 +63,21 @@ struct Benchmark {
     }
 
     private func prefill(_ pass: ForwardPass, _ sequence: inout Sequence, seed: Int) {
+        let prompt = sequence.plan.softPromptTokens + tokens(0..<promptCount, seed: seed)
         var done = 0
-        while done < promptCount {
-            let count = min(Self.chunkRowCount, promptCount - done)
-            let isLast = done + count == promptCount
+        while done < prompt.count {
+            let count = min(Self.chunkRowCount, prompt.count - done)
+            let isLast = done + count == prompt.count
             let logits = pass.step([
                 StepSlice(
-                    plan: sequence.plan, tokens: tokens(done..<done + count, seed: seed),
+                    plan: sequence.plan, tokens: Array(prompt[done..<done + count]),
                     cachedTokenCount: done, pages: sequence.pages,
                     firstLogitsRow: isLast ? count - 1 : count)
             ])
             if isLast { sequence.nextToken = greedy(logits, row: 0) }
             done += count
         }
-        sequence.tokenCount = promptCount
+        sequence.tokenCount = prompt.count
     }
 
     private func decode(_ pass: ForwardPass, _ sequences: inout [Sequence]) {

@@ -20,7 +20,7 @@ struct ReferenceLogits {
     /// difference of a log-probability. Nil for f32 bases.
     let distance: Float?
 
-    /// - Parameter vocabularyCount: the base's.
+    /// - Parameter vocabularyCount: the adapter's.
     /// - Throws: `CheckpointError` for a file that is no safetensors file, `ReferenceError` for other
     ///   tensors than those above.
     init(path: String, vocabularyCount: Int) throws {

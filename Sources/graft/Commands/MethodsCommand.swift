@@ -1,0 +1,41 @@
+import Adapters
+internal import ArgumentParser
+import StrictJSON
+
+/// `graft methods`: what kinds of adapters this build serves.
+struct MethodsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "methods",
+        abstract: "Lists the methods of adapting that are served, and those that aren't and why.",
+        discussion: """
+            Names are those of 'peft_type' in an adapter's configuration. What an adapter of yours \
+            becomes, and what it costs, says 'graft inspect --base B A'.
+            """)
+
+    @Flag(help: "Print one JSON object.") var json = false
+
+    func run() {
+        guard json else {
+            for method in MethodListing.all {
+                print(
+                    method.peftType.padding(24), method.refusal.map { "refused: \($0)" } ?? "served"
+                )
+            }
+            return
+        }
+        let entries = MethodListing.all.map { method in
+            JSONValue.object([
+                "peft_type": .string(method.peftType), "served": .bool(method.isSupported),
+                "reason": method.refusal.map { .string($0) } ?? .null,
+            ])
+        }
+        print(JSONValue.object(["methods": .array(entries)]).serialized())
+    }
+}
+
+extension String {
+    /// Filled with spaces, for columns.
+    func padding(_ count: Int) -> String {
+        self + String(repeating: " ", count: max(0, count - self.count))
+    }
+}

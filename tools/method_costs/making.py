@@ -1,0 +1,64 @@
+"""Makes the base and the adapters, once, below the cache."""
+
+import hashlib
+import json
+import pathlib
+import shutil
+import subprocess
+
+from . import settings
+
+SEED = 20261121
+
+
+def key(value):
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:10]
+
+
+def base(cache, graft):
+    """The base's directory and its packed form, `model.bin`."""
+    place = pathlib.Path(cache) / f"base-{key(settings.BASE)}"
+    directory, packed = place / "checkpoint", place / "model.bin"
+    if not (directory / "config.json").exists():
+        import torch
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        torch.manual_seed(SEED)
+        model = LlamaForCausalLM(LlamaConfig(**settings.BASE)).to(torch.bfloat16)
+        shutil.rmtree(place, ignore_errors=True)
+        model.save_pretrained(place / "unfinished")
+        (place / "unfinished").rename(directory)
+    if not packed.exists():
+        subprocess.run([graft, "pack", "--base", directory, "--out", packed], check=True)
+    return directory, packed
+
+
+def adapter(setting, cache, directory):
+    """The adapter's directory. Raises what PEFT raises where it can't make it."""
+    import peft
+
+    identity = [setting.config, setting.arguments(), peft.__version__, SEED]
+    place = pathlib.Path(cache) / f"{setting.name}-{key(identity)}"
+    if not (place / "adapter_config.json").exists():
+        unfinished = place.with_name(place.name + "-unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        make(setting, directory).save_pretrained(unfinished)
+        shutil.rmtree(place, ignore_errors=True)
+        unfinished.rename(place)
+    return place
+
+
+def make(setting, directory):
+    """PEFT's model with the adapter, its values random."""
+    import peft
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(SEED)
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
+    adapted = peft.get_peft_model(model, getattr(peft, setting.config)(**setting.arguments()))
+    with torch.no_grad():
+        for parameter in adapted.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter), alpha=0.1 / max(parameter.shape) ** 0.5)
+    return adapted

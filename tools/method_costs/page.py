@@ -1,0 +1,57 @@
+"""The table of costs in docs/adapters.md."""
+
+from lib import docs_block
+
+NAME = "costs of methods, written by tools/method-costs"
+HEADS = ["method", "settings", "one adapter, 8 rows", "8 adapters", "multiply-adds", "memory", "load"]
+
+
+def percent(value):
+    """Two digits, as people read them."""
+    share = 100 * value
+    return f"{share:.0f} %" if share >= 10 else f"{share:.2g} %"
+
+
+def share(part, whole):
+    return percent(part / whole) if whole else "–"
+
+
+def speed(result):
+    return f"{result['of_base']:.2f} ({result['tokens_per_second']:.0f})"
+
+
+def size(count):
+    return f"{count / 1e6:.0f} MB" if count >= 1e7 else f"{count / 1e6:.1f} MB" if count >= 1e5 else \
+        f"{count / 1e3:.0f} kB"
+
+
+def seconds(value):
+    return f"{value:.1f} s" if value >= 1 else f"{1000 * value:.0f} ms"
+
+
+def row(entry):
+    facts = entry["facts"]
+    one, eight = entry.get("one"), entry.get("eight")
+    return [
+        entry["title"], entry["settings"], speed(one) if one else "–", speed(eight) if eight else "–",
+        share(facts["multiply_adds"], facts["multiply_adds_of_layers"]), size(facts["memory_bytes"]),
+        seconds(one["load_seconds"]) if one else "–"]
+
+
+def text(results):
+    """What stands between the marks."""
+    machine = results["machine"]
+    base = sorted(entry[kind]["base_tokens_per_second"] for entry in results["methods"]
+                  for kind in ("one", "eight") if kind in entry)
+    lines = []
+    if base:
+        lines += [
+            f"Decoding of 8 rows with adapters, as a share of the base alone ({base[len(base) // 2]:.0f} tokens/s in the "
+            "median; in brackets the adapters' tokens/s).",
+            f"SmolLM2-135M's shapes in bf16, prompts of {results['prompt']} tokens, {results['generate']} new ones; base "
+            f"and adapters in turns, median of {results['rounds']} pairs; {machine['processor']}, "
+            f"{machine['threads']} threads, {machine['date']}.",
+            "Multiply-adds of a row are relative to the layers that the method changes; memory and load time are one "
+            "adapter's.", ""]
+    lines.append(docs_block.table(HEADS, map(row, results["methods"])))
+    return "\n".join(lines)
