@@ -51,7 +51,7 @@ def prepare(chosen, known, directory, base):
         try:
             path = making.adapter(setting, chosen.cache, directory)
             old = known.get(setting.title, {})
-            if old.get("adapter") != path.name:
+            if not chosen.missing or old.get("adapter") != path.name:
                 known[setting.title] = {
                     "title": setting.title, "settings": setting.text, "adapter": path.name,
                     "facts": measuring.facts(chosen.graft, base, path)}

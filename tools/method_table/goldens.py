@@ -45,6 +45,9 @@ def read():
         title, key = MAKERS[group]
         reference = f"{title} {manifest['metadata'][key]}" if key else title
         for case in manifest["cases"]:
+            # Mixes have no adapter of their own; the tests compare them.
+            if list(case["adapters"]) != [case["id"].split("/", 1)[1]]:
+                continue
             goldens.append(Golden(group, case["method"], case["id"].split("/", 1)[1], case["base"], reference))
     return goldens
 
