@@ -157,16 +157,6 @@ extension BaseModel {
 }
 
 extension AdapterOperators {
-    /// - Throws: `MergeError.notWeightSpace`, `.activated`, `.bottleneck`, `.repeatedLayers`,
-    ///   `.dependsOnRows`.
-    public func checkIsWeightSpace(_ name: String) throws(MergeError) {
-        guard activation == nil else { throw .activated(adapter: name) }
-        guard bottlenecks.isEmpty else { throw .bottleneck(adapter: name) }
-        guard repeatedBase == nil else { throw .repeatedLayers(adapter: name) }
-        if let reason = beyondWeights { throw .notWeightSpace(adapter: name, reason: reason) }
-        guard !dependsOnRows else { throw .dependsOnRows(adapter: name) }
-    }
-
     /// The same change as whole matrices that stand in place of the base's: a live merge.
     ///
     /// The base is only read. Matrices get the base's own type; those of a quantised base are f32,

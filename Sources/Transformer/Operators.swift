@@ -109,24 +109,6 @@ public struct AdapterOperators: Sendable {
 
     public init() {}
 
-    /// True when the whole effect is a change of weights, so that it can be merged.
-    public var isWeightSpace: Bool {
-        activation == nil && bottlenecks.isEmpty && repeatedBase == nil && beyondWeights == nil
-            && !dependsOnRows
-    }
-
-    /// What part of the effect no weights could have, as a clause; nil where there is none.
-    var beyondWeights: String? {
-        if prefix != nil { return "it puts keys and values in front of every sequence" }
-        if !gatedPrefixes.isEmpty {
-            return "it adds a second attention, to trained tokens, behind a gate"
-        }
-        if embedding.contains(where: { if case .softPrompt = $0 { true } else { false } }) {
-            return "it puts a prompt of trained tokens in front of every sequence"
-        }
-        return nil
-    }
-
     /// True when some linear slot changes in a way that isn't the same for all rows.
     public var dependsOnRows: Bool {
         companion != nil

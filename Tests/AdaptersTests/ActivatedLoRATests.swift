@@ -85,7 +85,7 @@ import Transformer
         #expect(lease.key.hasSuffix(":0.5"))
         let zero = try registry.lease([SelectionEntry(name: "late", weight: 0)])
         #expect(zero.activation == nil && zero.plan.isBase)
-        #expect(throws: AdapterError.merge(.activated(adapter: "late"))) {
+        #expect(throws: AdapterError.merge(.notWeightSpace(adapter: "late", .activation))) {
             try registry.merge(name: "late")
         }
     }

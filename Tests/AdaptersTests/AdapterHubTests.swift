@@ -30,8 +30,8 @@ struct AdapterHubTests {
         }
         #expect(
             failure
-                == "adapter 'law' is a bottleneck, whose activation function no change of weights can "
-                + "stand for, so that it can't be merged: serve it attached")
+                == "adapter 'law' is no change of weights and can't be merged: it is a bottleneck, whose "
+                + "activation function no change of weights can stand for; serve it attached")
     }
 
     @Test func whatItIsCalledAndWhereItLiesIsNoPartOfItsIdentity() throws {

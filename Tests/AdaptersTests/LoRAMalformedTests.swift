@@ -97,8 +97,8 @@ import Adapters
         }
         #expect(
             failure
-                == "adapter 'law' repeats layers, whose copies have the same weights and not the same "
-                + "changes, so that it can't be merged into the base: serve it attached")
+                == "adapter 'law' is no change of weights and can't be merged: it repeats layers, whose "
+                + "copies have the same weights and not the same changes; serve it attached")
     }
 
     @Test func absentTargetsListTheBasesModules() {

@@ -111,7 +111,7 @@ import Transformer
         #expect(
             throws: AdapterError.merge(
                 .notWeightSpace(
-                    adapter: "law", reason: "it puts keys and values in front of every sequence"))
+                    adapter: "law", .prefix))
         ) {
             try merge(TinyBase(), AdapterFixture.prefix())
         }

@@ -238,8 +238,7 @@ import Transformer
             await Task.yield()
         }
         for _ in 0..<300 { try hot.lease([SelectionEntry(name: "style")]).release() }
-        let reason = MergeError.notWeightSpace(
-            adapter: "style", reason: "it puts keys and values in front of every sequence")
+        let reason = MergeError.notWeightSpace(adapter: "style", .prefix)
         #expect(failures.withLock { $0 } == ["style: \(reason)"])
         #expect(hot.list()[0].state == .attached)
     }

@@ -113,7 +113,7 @@ import Transformer
         #expect(
             throws: AdapterError.merge(
                 .notWeightSpace(
-                    adapter: "style", reason: "it puts keys and values in front of every sequence"))
+                    adapter: "style", .prefix))
         ) {
             try registry.merge(name: "style", weight: 1)
         }

@@ -61,13 +61,14 @@ struct MixtureGoldenTests {
         let base = try GoldenTests.base(golden.base)
         let operators = try read(golden)
         #expect(!operators.isWeightSpace)
-        let error = #expect(throws: MergeError.dependsOnRows(adapter: "mix")) {
+        let error = #expect(throws: MergeError.notWeightSpace(adapter: "mix", .dependsOnRows)) {
             try operators.merged(name: "mix", into: base, weight: 1, pool: GoldenTests.pool)
         }
         #expect(
             error?.description
-                == "what adapter 'mix' does to a token depends on the token, while merged weights "
-                + "would be the same for all: serve it attached")
+                == "adapter 'mix' is no change of weights and can't be merged: what it does to a token "
+                + "depends on the token, while merged weights would be the same for all; serve it attached"
+        )
     }
 
     @Test(arguments: calls + companions)

@@ -72,8 +72,9 @@ import Transformer
         } catch {
             #expect(
                 error.description
-                    == "adapter 'a' acts from its invocation tokens on only, while merged weights "
-                    + "would act on every token: serve it attached")
+                    == "adapter 'a' is no change of weights and can't be merged: it acts from its "
+                    + "invocation tokens on only, while merged weights would act on every token; serve "
+                    + "it attached")
         }
     }
 }

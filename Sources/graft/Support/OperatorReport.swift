@@ -22,7 +22,7 @@ struct OperatorReport {
         report["targets"] = .string(adapter.targets)
         report["merges"] = .bool(adapter.operators.mergeObstacle == nil)
         report["merge_obstacle"] =
-            adapter.operators.mergeObstacle.map { .string($0.rawValue) } ?? .null
+            adapter.operators.mergeObstacle.map { .string($0.reason) } ?? .null
         report["any_weight"] = .bool(composition.takesAnyWeight)
         report["beside_others"] = .bool(composition.standsBesideOthers)
         report["adds_up_with_its_kind"] = .bool(composition.addsUpWithItsKind)
