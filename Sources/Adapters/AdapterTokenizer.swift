@@ -6,10 +6,14 @@ public import Tokenization
 /// A tokenizer that an adapter brings along, for the requests that it answers.
 public final class AdapterTokenizer: Sendable {
     public let tokenizer: any Tokenizer
+    /// What it is made of.
+    let assets: TokenizerAssets
     /// Tokens that end an answer.
     public let endTokens: Set<Int32>
 
-    init(_ tokenizer: any Tokenizer) {
+    init(_ assets: TokenizerAssets) throws(TokenizationError) {
+        let tokenizer = try TokenizerLoader.load(assets)
+        self.assets = assets
         self.tokenizer = tokenizer
         endTokens = Set(tokenizer.endTokens.compactMap { Int32(exactly: $0) })
     }
@@ -45,7 +49,7 @@ final class TokenizerShelf: Sendable {
         let digest = Self.digest(assets, beside: base)
         if digest == baseDigest { return nil }
         if let known = holders.withLock({ $0[digest]?.tokenizer }) { return known }
-        let made = AdapterTokenizer(try load(assets, files))
+        let made = try load(assets, files)
         return holders.withLock { holders in
             if let known = holders[digest]?.tokenizer { return known }
             holders = holders.filter { $0.value.tokenizer != nil }
@@ -56,12 +60,12 @@ final class TokenizerShelf: Sendable {
 
     private func load(
         _ assets: TokenizerAssets, _ files: TokenizerFileSet
-    ) throws(AdapterError) -> any Tokenizer {
-        do { return try TokenizerLoader.load(assets) } catch {
+    ) throws(AdapterError) -> AdapterTokenizer {
+        do { return try AdapterTokenizer(assets) } catch {
             // The same vocabulary in a form that isn't read: the base's stands for it.
             if case .unsupported = error, let base,
                 let additions = try? assets.asAdditions(to: base),
-                let loaded = try? TokenizerLoader.load(additions)
+                let loaded = try? AdapterTokenizer(additions)
             {
                 return loaded
             }

@@ -1,3 +1,4 @@
+public import Checkpoints
 public import Kernels
 public import StrictJSON
 
@@ -8,6 +9,7 @@ extension BaseModel {
         public var linear: [LinearSlot: PackedMatrix] = [:]
         public var biases: [LinearSlot: [Float]] = [:]
         public var gains: [NormSlot: [Float]] = [:]
+        public var tokenizer: TokenizerAssets?
 
         public init() {}
     }
@@ -31,7 +33,7 @@ extension BaseModel {
         self.init(
             configuration: settings,
             configurationText: JSONValue.object(configuration).serialized(), path: base.path,
-            tokenizer: base.tokenizer,
+            tokenizer: replacements.tokenizer ?? base.tokenizer,
             weights: Weights(
                 embedding: embedding, linear: linear, biases: biases, gains: gains))
     }

@@ -181,6 +181,43 @@ struct OwnTokenizerTests {
                 text.value.stringValue ?? "", addingSpecialTokens: true) == text.tokens)
     }
 
+    /// What merging writes is opened again: the merged model has the adapter's tokens and template.
+    @Test(arguments: ["added", "template"], ["merged", "merged.bin"])
+    func aMergedCheckpointHasTheAdaptersTokenizer(name: String, output: String) throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file(output)
+        let run = try GraftProcess.run([
+            "merge", "--base", Self.folder + "/base", "--adapter", "a=\(Self.folder)/\(name)",
+            "--out",
+            path,
+        ])
+        #expect(run.status == 0, "\(run.errors)")
+        let requests = Self.requests.filter { $0.name == name }
+        let lines = requests.enumerated().map { index, request in
+            #"{"id":\#(index),"\#(request.field)":\#(request.value.serialized()),"max_tokens":8,"#
+                + #""temperature":0,"stream":false,"ignore_eos":true}"#
+        }
+        let events = try GraftProcess.serve(["--base", path], lines)
+        for (index, request) in requests.enumerated() {
+            let done = try #require(events.done(index), "\(events.of(index).first as Any)")
+            #expect(
+                done["usage"]?.objectValue?["prompt_tokens"]?.intValue == request.tokens.count)
+            let sure = request.margins.firstIndex { $0 < 4e-3 } ?? request.answer.count
+            #expect(Array(done.tokens.prefix(sure)) == Array(request.answer.prefix(sure)))
+        }
+    }
+
+    @Test func twoTokenizersDoNotMerge() throws {
+        let directory = try TemporaryDirectory()
+        let run = try GraftProcess.run([
+            "merge", "--base", Self.folder + "/base", "--adapter", "a=\(Self.folder)/added",
+            "--adapter",
+            "b=\(Self.folder)/template", "--out", directory.file("merged"),
+        ])
+        #expect(run.status != 0)
+        #expect(run.errors.contains("were saved with different tokenizers or chat templates"))
+    }
+
     @Test func aTokenizerIsPartOfTheIdentity() throws {
         let directory = try TemporaryDirectory()
         let adapter = try copy(of: "template", in: directory)

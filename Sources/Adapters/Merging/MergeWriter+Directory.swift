@@ -40,14 +40,14 @@ extension MergeWriter {
                 try sink.write(bytes)
             }
             try AtomicFile.write(configuration, to: directory.place("config.json"))
-            let tokenizer = TokenizerFiles(checkpoint: checkpoint)
+            let tokenizer = TokenizerFiles(checkpoint: checkpoint, own: self.tokenizer)
             try tokenizer.write { (name, content) throws(CheckpointError) in
                 try AtomicFile.write(content, to: directory.place(name))
             }
             try directory.commit()
             return report(
                 fileNames: writer.fileNames, tensorCount: plan.entries.count,
-                notes: tokenizer.notes + notes)
+                notes: tokenizer.notes)
         } catch { throw failure ?? AdapterError(writing: error) }
     }
 

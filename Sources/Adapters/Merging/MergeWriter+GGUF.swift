@@ -114,7 +114,14 @@ extension MergeWriter {
                     }
                 }
         } catch { throw failure ?? AdapterError(writing: error) }
-        return report(fileNames: [path], tensorCount: plan.entries.count, notes: notes)
+        return report(
+            fileNames: [path], tensorCount: plan.entries.count,
+            notes: tokenizer == nil
+                ? []
+                : [
+                    "the GGUF file keeps the base's tokenizer, and the adapter has one of its own: merge "
+                        + "into a directory or a .bin to keep that"
+                ])
     }
 
     private func opened(_ path: String) throws(AdapterError) -> GGUFFile {

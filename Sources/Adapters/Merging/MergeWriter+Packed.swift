@@ -9,6 +9,7 @@ extension MergeWriter {
     ) throws(AdapterError) -> MergeReport {
         try checkVacant(path)
         var replaced = BaseModel.Replacements()
+        replaced.tokenizer = tokenizer
         for (index, source) in changed.enumerated() {
             do { try add(source, to: &replaced) } catch { throw .merge(error) }
             progress(0.5 * Double(index + 1) / Double(changed.count))
@@ -16,7 +17,7 @@ extension MergeWriter {
         do throws(TransformerError) {
             let merged = try BaseModel(base, with: replaced, configuration: configuration)
             try merged.writePacked(to: path) { progress(0.5 + $0 / 2) }
-            return report(fileNames: [path], tensorCount: merged.tensorCount, notes: notes)
+            return report(fileNames: [path], tensorCount: merged.tensorCount, notes: [])
         } catch { throw .unwritable(path: path, reason: error.description) }
     }
 

@@ -1,6 +1,7 @@
 public import Checkpoints
 public import Kernels
 internal import StrictJSON
+internal import Tokenization
 public import Transformer
 
 /// Writes a base with adapters merged into it: as a new Hugging Face directory, as a GGUF file where
@@ -25,8 +26,8 @@ public struct MergeWriter {
     let pool: WorkerPool
     let values: MergedValues
     let changed: Set<MergeSource>
-    /// What the user should know of the adapters.
-    let notes: [String]
+    /// The adapters' own tokenizer; nil: the base's.
+    let tokenizer: TokenizerAssets?
     /// True where the base's head is its embedding, and the result's is a table of its own.
     let untiesHead: Bool
 
@@ -47,14 +48,30 @@ public struct MergeWriter {
         values = MergedValues(
             base: base, parts: try Self.parts(adapters, slots: base.slots), pool: pool)
         changed = values.changed
-        notes = adapters.filter { $0.adapter.tokenizer != nil }.map {
-            "adapter '\($0.adapter.name)' has a tokenizer of its own, and the base's was written: copy "
-                + "the adapter's tokenizer files over it to use its tokens"
-        }
+        tokenizer = try Self.tokenizer(of: adapters.map(\.adapter))
         untiesHead =
             base.configuration.tiesHeadToEmbedding
             && !changed.isDisjoint(with: [.embedding, .matrix(.head)])
             && !values.changeTableAsOne(changed)
+    }
+
+    /// The one tokenizer that the adapters bring along.
+    ///
+    /// - Throws: `AdapterError.twoTokenizers`.
+    private static func tokenizer(
+        of adapters: [LoadedAdapter]
+    ) throws(AdapterError) -> TokenizerAssets? {
+        var own: (name: String, assets: TokenizerAssets)?
+        for adapter in adapters {
+            guard let assets = adapter.tokenizer?.assets else { continue }
+            if let own,
+                own.assets.canonicalForm(beside: nil) != assets.canonicalForm(beside: nil)
+            {
+                throw .twoTokenizers(own.name, adapter.name)
+            }
+            own = (adapter.name, assets)
+        }
+        return own?.assets
     }
 
     /// Whether the result at `path` is a directory.

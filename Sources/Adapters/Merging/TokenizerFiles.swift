@@ -2,7 +2,7 @@ import Checkpoints
 import StrictJSON
 
 /// The files beside the weights that make a checkpoint talk: copied from a directory as they are,
-/// written anew from what a single file carries.
+/// written anew from what a single file carries, or what an adapter brought along.
 struct TokenizerFiles {
     /// Files that Hugging Face's libraries look for.
     private static let names = [
@@ -12,10 +12,14 @@ struct TokenizerFiles {
     ]
 
     let checkpoint: BaseCheckpoint
+    /// In place of the base's.
+    let own: TokenizerAssets?
+
+    private var assets: TokenizerAssets? { own ?? checkpoint.tokenizer }
 
     /// What could not be written.
     var notes: [String] {
-        switch checkpoint.tokenizer?.vocabulary {
+        switch assets?.vocabulary {
         case nil: ["the base has no tokenizer: none was written"]
         case .gguf:
             [
@@ -31,8 +35,8 @@ struct TokenizerFiles {
         _ body: (String, [UInt8]) throws(CheckpointError) -> Void
     ) throws(CheckpointError) {
         switch checkpoint.kind {
-        case .huggingFace, .safetensors: try copy(body)
-        case .gguf, .packed: try writeAssets(body)
+        case .huggingFace where own == nil, .safetensors where own == nil: try copy(body)
+        default: try writeAssets(body)
         }
     }
 
@@ -60,7 +64,7 @@ struct TokenizerFiles {
     private func writeAssets(
         _ body: (String, [UInt8]) throws(CheckpointError) -> Void
     ) throws(CheckpointError) {
-        guard let assets = checkpoint.tokenizer else { return }
+        guard let assets else { return }
         switch assets.vocabulary {
         case .tokenizerJSON(let bytes): try body("tokenizer.json", bytes)
         case .sentencePiece(let bytes): try body("tokenizer.model", bytes)
