@@ -5,7 +5,7 @@
 #define GK(name) gk_##name##_avx2
 #define TILE 6
 #define INT_TILE 4
-#define FEW_ROWS 3
+#define FEW_ROWS 1
 #define DOT_ROWS 3
 #define GK_HARDWARE_HALF 1
 

@@ -17,6 +17,7 @@
 
 typedef struct {
     const uint32_t *panels[4];
+    const uint8_t *ahead; /* the next group, fetched while tiles run over this one */
     float *y[4];
     __mmask16 lanes[4];
 } panel_group;
@@ -73,9 +74,11 @@ static void one_row(size_t pairs, const uint32_t *x, const panel_group *g, size_
 
 #define DEFINE_TILE(R)                                                                            \
     static void tile_##R(size_t pairs, const uint32_t *x, size_t x_stride, const panel_group *g,  \
-                         size_t offset, size_t y_stride, int accumulate) {                        \
+                         size_t offset, size_t y_stride, int accumulate, size_t ahead_step) {     \
         ROWS_##R(BEGIN)                                                                           \
         for (size_t p = 0; p < pairs; p++) {                                                      \
+            __builtin_prefetch(g->ahead + p * ahead_step, 0, 2);                                  \
+            __builtin_prefetch(g->ahead + p * ahead_step + 64, 0, 2);                             \
             __m512i wa = _mm512_loadu_si512(g->panels[0] + p * GK_PANEL);                         \
             __m512i wb = _mm512_loadu_si512(g->panels[1] + p * GK_PANEL);                         \
             ROWS_##R(ADVANCE)                                                                     \
@@ -97,7 +100,7 @@ DEFINE_TILE(11)
 DEFINE_TILE(12)
 
 typedef void (*tile_function)(size_t, const uint32_t *, size_t, const panel_group *, size_t,
-                              size_t, int);
+                              size_t, int, size_t);
 
 static const tile_function tiles[13] = {
     0,      tile_1, tile_2, tile_3, tile_4,  tile_5,  tile_6,
@@ -109,11 +112,14 @@ static size_t tile_rows(size_t left) {
     return left >= 24 ? 12 : left > 12 ? (left + 1) / 2 : left;
 }
 
-static void group_product(const gk_product *q, size_t pairs, const panel_group *g) {
+/* Each tile fetches its share of the next group's two panels. */
+static void group_product(const gk_product *q, size_t pairs, panel_group *g) {
+    size_t step = 2 * GK_PANEL * sizeof(uint32_t) / ((q->rows + 11) / 12);
     for (size_t row = 0, count; row < q->rows; row += count) {
         count = tile_rows(q->rows - row);
         tiles[count](pairs, q->x_pairs + row * pairs, pairs, g, row * q->y_stride, q->y_stride,
-                     q->accumulate);
+                     q->accumulate, step);
+        g->ahead += pairs * step;
     }
 }
 
@@ -130,6 +136,7 @@ static void multiply(const gk_product *q) {
                          : left >= GK_PANEL         ? 0xffff
                                                     : (__mmask16)((1u << left) - 1);
         }
+        g.ahead = (const uint8_t *)(g.panels[0] + 2 * pairs * GK_PANEL);
         if (q->rows == 1) one_row(pairs, q->x_pairs, &g, 0, q->accumulate);
         else group_product(q, pairs, &g);
     }

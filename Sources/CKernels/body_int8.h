@@ -20,11 +20,14 @@
  */
 INLINE level_kind kind_of(gk_type type) { return type == GK_Q8_0 ? SIGNED_BYTES : NIBBLES; }
 
-/* A panel's blocks for the tiles: 8 quarters of levels each, scales and minima where they lie. */
+/* A panel's blocks for the tiles: 8 quarters of levels each, scales and minima where they lie; and
+ * what is multiplied next, to be fetched bit by bit, `ahead_stride` bytes with each block. */
 typedef struct {
     const uint8_t *levels, *heads;
     size_t level_stride, head_stride;
     size_t count;
+    const uint8_t *ahead;
+    size_t ahead_stride;
 } block_run;
 
 /* Blocks [first, first + count) of a panel; nibbles are unpacked into `scratch`, 512 bytes a block. */
@@ -32,7 +35,7 @@ INLINE block_run take_blocks(gk_type type, const uint8_t *panel, size_t first, s
                              uint8_t *scratch) {
     size_t stride = block_group_bytes(type), header = type == GK_Q4_1 ? 64 : 32;
     const uint8_t *heads = panel + first * stride;
-    block_run run = {heads + header, heads, stride, stride, count};
+    block_run run = {heads + header, heads, stride, stride, count, heads + count * stride, stride};
     if (type == GK_Q8_0) return run;
     for (size_t b = 0; b < count; b++) {
         const uint8_t *nibbles = heads + b * stride + header;
@@ -87,6 +90,8 @@ INLINE int32_t word_at(const int8_t *levels, int index) {
             const uint8_t *bytes = w_run.levels + b * w_run.level_stride;                         \
             const uint8_t *head = w_run.heads + b * w_run.head_stride;                            \
             const int8_t *levels = x.levels + b * 32;                                             \
+            for (size_t line = 0; line < w_run.ahead_stride; line += 64)                          \
+                __builtin_prefetch(w_run.ahead + b * w_run.ahead_stride + line, 0, 2);            \
             ROWS_##R(INT_START)                                                                   \
             _Pragma("clang loop unroll(full)")                                                    \
             for (int quarter = 0; quarter < 8; quarter++) {                                       \
@@ -203,8 +208,8 @@ INLINE size_t int_tile_rows(size_t left) {
 /* Rows [first, first + rows) by one panel. */
 INLINE void int_rows_by_panel(const gk_product *q, const uint8_t *panel, size_t first, size_t rows,
                               float *y, size_t y_stride, int accumulate) {
-    enum { RUN_BLOCKS = GK_WIDE_INPUTS * GK_PANEL * sizeof(float) / 512 };
-    size_t blocks = q->inputs / 32;
+    enum { RUN_BLOCKS = GK_UNPACKED_FLOATS * sizeof(float) / 512 };
+    size_t blocks = q->inputs / 32, tiles = (rows + INT_TILE - 1) / INT_TILE;
     if (rows == 1) {
         row_run x = {q->x_levels + first * q->inputs, q->x_blocks + first * blocks, 0, 0};
         GK(int_rows)[q->type - GK_Q8_0](x, panel, blocks, y, accumulate);
@@ -213,12 +218,14 @@ INLINE void int_rows_by_panel(const gk_product *q, const uint8_t *panel, size_t 
     for (size_t b = 0, count; b < blocks; b += count) {
         count = blocks - b < RUN_BLOCKS ? blocks - b : RUN_BLOCKS;
         block_run w = take_blocks(q->type, panel, b, count, (uint8_t *)q->scratch);
+        w.ahead_stride /= tiles;
         for (size_t r = 0, taken; r < rows; r += taken) {
             taken = int_tile_rows(rows - r);
             row_run x = {q->x_levels + (first + r) * q->inputs + b * 32,
                          q->x_blocks + (first + r) * blocks + b, q->inputs, blocks};
             GK(int_tiles)[q->type - GK_Q8_0][taken - 1](x, w, y + r * y_stride, y_stride,
                                                         accumulate || b > 0);
+            w.ahead += count * w.ahead_stride;
         }
     }
 }
@@ -232,7 +239,7 @@ static void GK(multiply_blocks)(const gk_product *q) {
                               q->accumulate);
             continue;
         }
-        float *sums = q->scratch + GK_WIDE_INPUTS * GK_PANEL;
+        float *sums = q->scratch + GK_UNPACKED_FLOATS;
         for (size_t row = 0, rows; row < q->rows; row += rows) {
             rows = q->rows - row < GK_EDGE_ROWS ? q->rows - row : GK_EDGE_ROWS;
             for (size_t r = 0; q->accumulate && r < rows; r++)

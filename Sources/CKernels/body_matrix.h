@@ -2,29 +2,17 @@
  *
  *   acc[o] = fma(x[k], W[o, k], acc[o])     k ascending, W widened to f32 exactly
  *
- * Few rows: see body_few.h. Many rows: a panel is widened GK_WIDE_INPUTS inputs at a time and all
- * rows run over them in tiles; sums pass from one part to the next through y, which changes no bit
- * of them.
+ * Few rows: see body_few.h. More rows: see body_stream.h.
  */
 #include "body_tile.h"
 #include "body_widen.h"
 #include "body_few.h"
-
-/* Rows [row, row + rows) times one panel, sums in y. */
-INLINE void rows_by_panel(const gk_product *q, const uint8_t *panel, size_t row, size_t rows,
-                          float *y, size_t y_stride, int accumulate) {
-    for (size_t k = 0; k < q->inputs; k += GK_WIDE_INPUTS) {
-        size_t part = q->inputs - k < GK_WIDE_INPUTS ? q->inputs - k : GK_WIDE_INPUTS;
-        const float *weights = widen(q->type, panel, k, part, q->scratch);
-        panel_product(rows, part, q->x + row * q->x_stride + k, q->x_stride, weights, GK_PANEL, y,
-                      y_stride, accumulate || k > 0);
-    }
-}
+#include "body_stream.h"
 
 /* The last panel of a matrix whose outputs don't fill it: sums at full width, then the part that
  * exists. */
 static void GK(multiply_edge)(const gk_product *q, const uint8_t *panel, size_t index) {
-    float *sums = q->scratch + GK_WIDE_INPUTS * GK_PANEL;
+    float *sums = q->scratch + GK_UNPACKED_FLOATS;
     for (size_t row = 0, rows; row < q->rows; row += rows) {
         rows = q->rows - row < GK_EDGE_ROWS ? q->rows - row : GK_EDGE_ROWS;
         for (size_t r = 0; q->accumulate && r < rows; r++)

@@ -25,35 +25,10 @@ INLINE lanes_f widen_half(const uint16_t *p) {
 INLINE lanes_f even_of_pair(lanes_u pair) { return (lanes_f)(pair << 16); }
 INLINE lanes_f odd_of_pair(lanes_u pair) { return (lanes_f)(pair & 0xffff0000u); }
 
-INLINE void widen_pairs(const uint8_t *panel, size_t first, size_t count, float *out) {
-    const uint32_t *pairs = (const uint32_t *)panel + first / 2 * GK_PANEL;
-    for (size_t k = 0; k < count; k += 2, pairs += GK_PANEL, out += 2 * GK_PANEL) {
-        lanes_u pair = *(const lanes_u_unaligned *)pairs;
-        STORE(out, even_of_pair(pair));
-        STORE(out + GK_PANEL, odd_of_pair(pair));
-    }
-}
-
 /* How the levels of blocks go into integer products (body_int8.h). */
 typedef enum { SIGNED_BYTES, NIBBLES } level_kind;
 
 /* Bytes of 16 blocks side by side: 16 scales, 16 minima of Q4_1, the levels. */
 INLINE size_t block_group_bytes(gk_type type) {
     return GK_PANEL * (size_t)(type == GK_Q8_0 ? 34 : type == GK_Q4_0 ? 18 : 20);
-}
-
-/* Inputs [first, first + count) of a panel as f32, [count][16]; returns where they are. `first` is
- * a multiple of GK_WIDE_INPUTS. An odd count of bf16 inputs writes one row more. */
-INLINE const float *widen(gk_type type, const uint8_t *panel, size_t first, size_t count,
-                          float *out) {
-    switch (type) {
-    case GK_F32: return (const float *)panel + first * GK_PANEL;
-    case GK_F16:
-        for (size_t k = 0; k < count; k++)
-            STORE(out + k * GK_PANEL,
-                  widen_half((const uint16_t *)panel + (first + k) * GK_PANEL));
-        break;
-    default: widen_pairs(panel, first, count, out); break;
-    }
-    return out;
 }

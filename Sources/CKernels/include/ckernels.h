@@ -19,12 +19,15 @@
 #define GK_PAGE 16
 /* Panels that a few-row product handles at once. */
 #define GK_GROUP 4
-/* Inputs of a panel that are widened at a time: 16 KiB, half of a first-level cache. */
-#define GK_WIDE_INPUTS 256
+/* Inputs of a panel that all rows run over at a time: at most 16 KiB of weights, half of a first-level
+ * cache. */
+#define GK_PART_INPUTS 256
+/* Room for unpacked nibbles: 32 blocks of a panel. */
+#define GK_UNPACKED_FLOATS 4096
 /* Rows whose sums for a partly filled panel are kept aside at a time. */
 #define GK_EDGE_ROWS 128
 /* Floats of working memory that a product needs. */
-enum { GK_SCRATCH_FLOATS = (GK_WIDE_INPUTS + GK_EDGE_ROWS) * GK_PANEL };
+enum { GK_SCRATCH_FLOATS = GK_UNPACKED_FLOATS + GK_EDGE_ROWS * GK_PANEL };
 
 typedef enum { GK_F32, GK_F16, GK_BF16, GK_Q8_0, GK_Q4_0, GK_Q4_1, GK_TYPE_COUNT } gk_type;
 
