@@ -110,15 +110,21 @@ static const stream_function GK(streams)[GK_BF16 + 1][TILE] = {
     STREAM_TILES(stream_f32), STREAM_TILES(stream_f16), STREAM_TILES(stream_bf16),
 };
 
-/* Rows [row, row + rows) times one panel, sums in y, GK_PART_INPUTS inputs at a time: so much of a
- * panel stays in the nearest cache while all rows run over it. Sums pass from one part to the next
+/* Inputs that all rows run over at a time, an even number: as much of a panel as stays in the nearest
+ * cache meanwhile, in parts of like size. */
+INLINE size_t part_inputs(size_t inputs, size_t input_bytes) {
+    size_t parts = (inputs * input_bytes + GK_PART_BYTES - 1) / GK_PART_BYTES;
+    return ((inputs + parts - 1) / parts + 1) & ~(size_t)1;
+}
+
+/* Rows [row, row + rows) times one panel, sums in y. They pass from one part of the inputs to the next
  * through y, which changes no bit of them. */
 INLINE void rows_by_panel(const gk_product *q, const uint8_t *panel, size_t row, size_t rows,
                           float *y, size_t y_stride, int accumulate) {
     size_t input_bytes = q->type == GK_F32 ? 4 * GK_PANEL : 2 * GK_PANEL;
-    size_t tiles = (rows + TILE - 1) / TILE;
-    for (size_t k = 0; k < q->inputs; k += GK_PART_INPUTS) {
-        size_t part = q->inputs - k < GK_PART_INPUTS ? q->inputs - k : GK_PART_INPUTS;
+    size_t tiles = (rows + TILE - 1) / TILE, length = part_inputs(q->inputs, input_bytes);
+    for (size_t k = 0; k < q->inputs; k += length) {
+        size_t part = q->inputs - k < length ? q->inputs - k : length;
         stream_tile t = {q->x + row * q->x_stride + k, q->x_stride, panel + k * input_bytes, part,
                          panel + (k + part) * input_bytes, step_bytes(q->type) / tiles, y,
                          y_stride, accumulate || k > 0};

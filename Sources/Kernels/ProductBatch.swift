@@ -8,7 +8,7 @@ internal import CKernels
 /// For one thread at a time. Matrices and rows must live until `run` returns; outputs of one batch
 /// must not overlap.
 public final class ProductBatch: WorkerJob {
-    private struct Entry {
+    private struct Entry: BitwiseCopyable {
         enum Kind { case packed, rows }
         /// The form in which a product takes the shared rows.
         enum Rounding { case none, pairs, blocks }
@@ -23,10 +23,16 @@ public final class ProductBatch: WorkerJob {
     }
 
     /// The shared rows as they were rounded.
-    private struct Rounded: @unchecked Sendable {
+    private struct Rounded: BitwiseCopyable {
         var pairs: UnsafePointer<UInt32>
         var levels: UnsafePointer<Int8>
         var blocks: UnsafePointer<gk_row_block>
+    }
+
+    /// What the tasks of a run read; pointers alone, so that no task counts references.
+    private struct Work: BitwiseCopyable {
+        var entries: UnsafeBufferPointer<Entry>
+        var rounded: Rounded
     }
 
     private struct Input {
@@ -40,7 +46,7 @@ public final class ProductBatch: WorkerJob {
     private var entries: [Entry] = []
     private var taskCount = 0
     private var input: Input?
-    private var rounded: Rounded?
+    private var work: Work?
     private var needsPairs = false
     private var needsBlocks = false
     private var pairs = AlignedBuffer<UInt32>(count: 0)
@@ -124,18 +130,21 @@ public final class ProductBatch: WorkerJob {
     /// Computes all products and forgets them.
     public func run() {
         roundInput()
-        rounded = Rounded(
+        let rounded = Rounded(
             pairs: UnsafePointer(pairs.pointer), levels: UnsafePointer(levels.pointer),
             blocks: UnsafePointer(blocks.pointer))
-        pool.run(taskCount: taskCount, self)
+        entries.withUnsafeBufferPointer { entries in
+            work = Work(entries: entries, rounded: rounded)
+            pool.run(taskCount: taskCount, self)
+            work = nil
+        }
         entries.removeAll(keepingCapacity: true)
         taskCount = 0
     }
 
     package func perform(task: Int, worker: Int) {
-        guard let rounded else { return }
-        let scratch = pool.productScratch(worker: worker)
-        entries.withUnsafeBufferPointer { Self.run(task, of: $0, rounded, scratch: scratch) }
+        guard let work else { return }
+        Self.run(task, of: work, scratch: pool.productScratch(worker: worker))
     }
 
     private func append(
@@ -143,7 +152,9 @@ public final class ProductBatch: WorkerJob {
         output: UnsafeMutablePointer<Float>, outputStride: Int, accumulating: Bool
     ) {
         let split = ProductSplit(
-            rowCount: rowCount, panelCount: matrix.panelCount, threadCount: pool.threadCount)
+            rowCount: rowCount, panelCount: matrix.panelCount,
+            panelByteCount: gk_panel_bytes(matrix.type, matrix.inputCount),
+            threadCount: pool.threadCount)
         var entry = Entry(kind: .packed, split: split, firstTask: taskCount)
         entry.packed.type = matrix.type
         entry.packed.packed = matrix.bytes
@@ -163,9 +174,9 @@ public final class ProductBatch: WorkerJob {
     }
 
     private static func run(
-        _ task: Int, of entries: UnsafeBufferPointer<Entry>, _ rounded: Rounded,
-        scratch: UnsafeMutablePointer<Float>
+        _ task: Int, of work: Work, scratch: UnsafeMutablePointer<Float>
     ) {
+        let entries = work.entries
         // The last entry that begins at or before the task.
         var low = 0
         var high = entries.count
@@ -176,7 +187,7 @@ public final class ProductBatch: WorkerJob {
         let (rows, panels) = entries[low].split.part(task - entries[low].firstTask)
         switch entries[low].kind {
         case .packed:
-            multiply(entries[low], rows, panels, rounded, scratch: scratch)
+            multiply(entries[low], rows, panels, work.rounded, scratch: scratch)
         case .rows:
             var dots = entries[low].dots
             dots.x += rows.lowerBound * dots.x_stride

@@ -81,14 +81,20 @@ final class WorkerCrew: @unchecked Sendable {
     }
 
     private func work(on job: Job, as worker: Int) {
-        while true {
-            let task = nextTask.add(1, ordering: .relaxed).oldValue
-            guard task < job.taskCount else { return }
-            switch job.work {
-            case .body(let body): body(task, worker)
-            case .object(let object): object.perform(task: task, worker: worker)
+        // Told apart here and not for each task, which would count references.
+        switch job.work {
+        case .body(let body):
+            while let task = takeTask(of: job.taskCount) { body(task, worker) }
+        case .object(let object):
+            while let task = takeTask(of: job.taskCount) {
+                object.perform(task: task, worker: worker)
             }
         }
+    }
+
+    private func takeTask(of count: Int) -> Int? {
+        let task = nextTask.add(1, ordering: .relaxed).oldValue
+        return task < count ? task : nil
     }
 
     private func loop(worker: Int) {

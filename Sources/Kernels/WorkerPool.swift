@@ -12,16 +12,15 @@ package protocol WorkerJob: AnyObject {
 public final class WorkerPool: Sendable {
     public let threadCount: Int
     private let crew: WorkerCrew
-    private let scratch: [AlignedBuffer<Float>]
+    /// `GK_SCRATCH_FLOATS` for each worker.
+    private let scratch: AlignedBuffer<Float>
 
     /// - Parameter threadCount: workers, the caller included; at least 1.
     public init(threadCount: Int) {
         precondition(threadCount >= 1)
         self.threadCount = threadCount
         crew = WorkerCrew(size: threadCount)
-        scratch = (0..<threadCount).map { _ in
-            AlignedBuffer(count: Int(GK_SCRATCH_FLOATS))
-        }
+        scratch = AlignedBuffer(count: threadCount * Int(GK_SCRATCH_FLOATS))
     }
 
     deinit { crew.stop() }
@@ -54,6 +53,8 @@ public final class WorkerPool: Sendable {
         crew.run(taskCount: taskCount, job)
     }
 
-    /// Room for a product's widened weights, one a worker.
-    func productScratch(worker: Int) -> UnsafeMutablePointer<Float> { scratch[worker].pointer }
+    /// A product's working memory, one a worker.
+    func productScratch(worker: Int) -> UnsafeMutablePointer<Float> {
+        scratch.pointer + worker * Int(GK_SCRATCH_FLOATS)
+    }
 }

@@ -19,9 +19,8 @@
 #define GK_PAGE 16
 /* Panels that a few-row product handles at once. */
 #define GK_GROUP 4
-/* Inputs of a panel that all rows run over at a time: at most 16 KiB of weights, half of a first-level
- * cache. */
-#define GK_PART_INPUTS 256
+/* Weights that all rows run over at a time, at most: half of a first-level cache. */
+#define GK_PART_BYTES 16384
 /* Room for unpacked nibbles: 32 blocks of a panel. */
 #define GK_UNPACKED_FLOATS 4096
 /* Rows whose sums for a partly filled panel are kept aside at a time. */
