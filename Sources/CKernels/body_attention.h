@@ -39,12 +39,18 @@ static void GK(attention)(const gk_attention_tile *t) {
         memcpy(queries + row * dimension,
                t->queries + row / t->group * t->query_stride + row % t->group * dimension,
                dimension * sizeof(float));
-    for (size_t page = 0; page < pages; page++) {
+    for (size_t page = 0; page < pages; page += 2) {
         const float *keys = page_keys(t, prefix_pages, page);
+        float *sums_of_page = scores + page * GK_PAGE;
+        for (size_t next = page + 2; next < page + 4 && next < pages; next++)
+            look_ahead(page_keys(t, prefix_pages, next), dimension * GK_PAGE);
         if (page + 1 < pages)
-            look_ahead(page_keys(t, prefix_pages, page + 1), dimension * GK_PAGE);
-        panel_product(rows, dimension, queries, dimension, keys, GK_PAGE, scores + page * GK_PAGE,
-                      columns, 0);
+            twin_product(rows, dimension, queries, dimension, keys,
+                         page_keys(t, prefix_pages, page + 1), GK_PAGE, sums_of_page,
+                         sums_of_page + GK_PAGE, columns, 0);
+        else
+            panel_product(rows, dimension, queries, dimension, keys, GK_PAGE, sums_of_page, columns,
+                          0);
     }
     for (size_t row = 0; row < rows; row++)
         GK(soften)(scores + row * columns, columns, prefix_pages * GK_PAGE, t->prefix,
@@ -55,9 +61,14 @@ static void GK(attention)(const gk_attention_tile *t) {
         if (page + 1 < pages)
             look_ahead(page_keys(t, prefix_pages, page + 1) + dimension * GK_PAGE,
                        padded * GK_PAGE);
-        for (size_t lane = 0; lane < padded; lane += LANES)
-            panel_product(rows, GK_PAGE, scores + page * GK_PAGE, columns, values + lane, padded,
-                          sums + lane, padded, 1);
+        const float *shares = scores + page * GK_PAGE;
+        size_t lane = 0;
+        for (; lane + 2 * LANES <= padded; lane += 2 * LANES)
+            twin_product(rows, GK_PAGE, shares, columns, values + lane, values + lane + LANES,
+                         padded, sums + lane, sums + lane + LANES, padded, 1);
+        if (lane < padded)
+            panel_product(rows, GK_PAGE, shares, columns, values + lane, padded, sums + lane, padded,
+                          1);
     }
     for (size_t row = 0; row < rows; row++)
         memcpy(t->output + row / t->group * t->output_stride + row % t->group * dimension,

@@ -68,6 +68,61 @@ INLINE void panel_product(size_t rows, size_t k, const float *x, size_t x_stride
     }
 }
 
+/* Few rows by two panels at once: as many chains of additions as a whole tile has. */
+#define DECLARE_TWO(i)                                                                            \
+    lanes_f a##i = accumulate ? LOAD(y + i * y_stride) : SPLAT(0.0f);                             \
+    lanes_f b##i = accumulate ? LOAD(y2 + i * y_stride) : SPLAT(0.0f);
+#define FACTOR_OF(i) lanes_f x##i = SPLAT(x[i * x_stride + p]);
+#define ADVANCE_A(i) a##i = FMA(x##i, w, a##i);
+#define ADVANCE_B(i) b##i = FMA(x##i, w, b##i);
+#define PUT_TWO(i)                                                                                \
+    STORE(y + i * y_stride, a##i);                                                                \
+    STORE(y2 + i * y_stride, b##i);
+#define DEFINE_TWIN(R)                                                                            \
+    static void GK(twin_##R)(size_t k, const float *x, size_t x_stride, const float *panel,       \
+                             const float *panel2, size_t panel_stride, float *y, float *y2,       \
+                             size_t y_stride, int accumulate) {                                   \
+        ROWS_##R(DECLARE_TWO)                                                                     \
+        _Pragma("clang loop unroll_count(2)")                                                     \
+        for (size_t p = 0; p < k; p++) {                                                          \
+            ROWS_##R(FACTOR_OF)                                                                   \
+            { lanes_f w = LOAD(panel + p * panel_stride); ROWS_##R(ADVANCE_A) }                   \
+            { lanes_f w = LOAD(panel2 + p * panel_stride); ROWS_##R(ADVANCE_B) }                  \
+        }                                                                                         \
+        ROWS_##R(PUT_TWO)                                                                         \
+    }
+
+DEFINE_TWIN(1)
+DEFINE_TWIN(2)
+DEFINE_TWIN(3)
+#if TILE == 12
+DEFINE_TWIN(4)
+DEFINE_TWIN(5)
+DEFINE_TWIN(6)
+#endif
+
+typedef void (*twin_function)(size_t, const float *, size_t, const float *, const float *, size_t,
+                              float *, float *, size_t, int);
+
+static const twin_function GK(twins)[TILE / 2 + 1] = {
+    0,           GK(twin_1), GK(twin_2), GK(twin_3),
+#if TILE == 12
+    GK(twin_4),  GK(twin_5), GK(twin_6),
+#endif
+};
+
+/* Any number of rows times two panels that lie alike; y2 is where the second one's sums go. */
+INLINE void twin_product(size_t rows, size_t k, const float *x, size_t x_stride,
+                         const float *panel, const float *panel2, size_t panel_stride, float *y,
+                         float *y2, size_t y_stride, int accumulate) {
+    if (rows <= TILE / 2) {
+        GK(twins)[rows](k, x, x_stride, panel, panel2, panel_stride, y, y2, y_stride, accumulate);
+        return;
+    }
+    panel_product(rows, k, x, x_stride, panel, panel_stride, y, y_stride, accumulate);
+    panel_product(rows, k, x, x_stride, panel2, panel_stride, y2, y_stride, accumulate);
+}
+
 /* Rounds of the tile's multiply-adds on registers: what a product can't outrun. */
 #define PEAK_START(i) lanes_f a##i = SPLAT((float)i);
 #define PEAK_STEP(i) a##i = FMA(factor, added, a##i);

@@ -70,15 +70,17 @@ public final class PackedMatrix: @unchecked Sendable {
     private var panelCount: Int { Self.panelCount(outputCount) }
 
     /// Packs a copy of `source`.
-    public init(packing source: WeightMatrix, pool: WorkerPool?) {
+    ///
+    /// - Parameter arena: where the copy goes; nil: memory of its own.
+    public init(packing source: WeightMatrix, into arena: PackedArena? = nil, pool: WorkerPool?) {
         type = source.type
         outputCount = source.outputCount
         inputCount = source.inputCount
         let byteCount = Self.packedByteCount(
             type: source.type, outputCount: source.outputCount, inputCount: source.inputCount)
-        let buffer = AlignedBuffer<UInt8>(count: byteCount)
+        let (buffer, room) = (arena ?? PackedArena(chunkByteCount: byteCount)).take(byteCount)
         owner = buffer
-        bytes = UnsafeRawBufferPointer(start: buffer.pointer, count: byteCount)
+        bytes = UnsafeRawBufferPointer(room)
         let panelCount = panelCount
         let blockPanelCount = 64
         let blockCount = (panelCount + blockPanelCount - 1) / blockPanelCount
@@ -86,7 +88,7 @@ public final class PackedMatrix: @unchecked Sendable {
             gk_pack(
                 source.type.kernelType, source.pointer, source.outputCount, source.inputCount,
                 block * blockPanelCount, min(panelCount, (block + 1) * blockPanelCount),
-                buffer.pointer)
+                room.baseAddress)
         }
         if let pool {
             pool.run(taskCount: blockCount) { block, _ in pack(block) }

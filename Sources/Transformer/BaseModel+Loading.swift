@@ -56,6 +56,7 @@ private struct WeightLoader {
     let quantization: Quantization?
     let pool: WorkerPool
     let progress: (Double) -> Void
+    private let arena = PackedArena()
     private var consumed: Set<String> = []
 
     init(
@@ -107,8 +108,11 @@ private struct WeightLoader {
     ) throws(TransformerError) -> PackedMatrix {
         let name = WeightNames.weight(of: slot)
         consumed.insert(name)
-        let matrix = try source.matrix(name, shape: shape, slot: linear)
-        return quantization?.quantized(matrix, slot: linear, pool: pool) ?? matrix
+        guard let quantization else {
+            return try source.matrix(name, shape: shape, slot: linear, arena: arena)
+        }
+        let matrix = try source.matrix(name, shape: shape, slot: linear, arena: nil)
+        return quantization.quantized(matrix, slot: linear, into: arena, pool: pool)
     }
 
     private mutating func bias(_ slot: LinearSlot) throws(TransformerError) -> [Float]? {

@@ -24,7 +24,7 @@ struct PackedWeightSource: WeightSource {
     var tensorNames: [String] { tensors.tensorNames }
 
     func matrix(
-        _ name: String, shape: LinearShape, slot: LinearSlot?
+        _ name: String, shape: LinearShape, slot: LinearSlot?, arena: PackedArena?
     ) throws(TransformerError) -> PackedMatrix {
         let expected = [shape.outputCount, shape.inputCount]
         let (view, entry) = try tensor(name, shape: expected)

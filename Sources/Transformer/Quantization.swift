@@ -20,7 +20,9 @@ public enum Quantization: String, Sendable, CaseIterable {
     /// blocks.
     ///
     /// - Parameter slot: nil for the embedding.
-    func quantized(_ matrix: PackedMatrix, slot: LinearSlot?, pool: WorkerPool) -> PackedMatrix {
+    func quantized(
+        _ matrix: PackedMatrix, slot: LinearSlot?, into arena: PackedArena, pool: WorkerPool
+    ) -> PackedMatrix {
         let type = type(of: slot)
         guard matrix.type.blockElementCount == 1,
             matrix.inputCount % type.blockElementCount == 0
@@ -44,6 +46,6 @@ public enum Quantization: String, Sendable, CaseIterable {
             packing: WeightMatrix(
                 pointer: UnsafeRawPointer(blocks.pointer), type: type,
                 outputCount: matrix.outputCount, inputCount: matrix.inputCount),
-            pool: pool)
+            into: arena, pool: pool)
     }
 }

@@ -7,8 +7,10 @@ protocol WeightSource {
     var tensorNames: [String] { get }
 
     /// The matrix of this name, packed. `slot` is nil for the embedding.
+    ///
+    /// - Parameter arena: where a matrix that is packed now goes; nil: memory of its own.
     func matrix(
-        _ name: String, shape: LinearShape, slot: LinearSlot?
+        _ name: String, shape: LinearShape, slot: LinearSlot?, arena: PackedArena?
     ) throws(TransformerError) -> PackedMatrix
 
     /// A vector of `count` values, widened to f32. `slot` says whose bias it is.
@@ -28,7 +30,7 @@ struct StoredWeightSource: WeightSource {
     var tensorNames: [String] { tensors.tensorNames }
 
     func matrix(
-        _ name: String, shape: LinearShape, slot: LinearSlot?
+        _ name: String, shape: LinearShape, slot: LinearSlot?, arena: PackedArena?
     ) throws(TransformerError) -> PackedMatrix {
         let view = try tensor(name, shape: [shape.outputCount, shape.inputCount])
         guard let type = WeightType(rawValue: view.elementType.rawValue) else {
@@ -40,7 +42,7 @@ struct StoredWeightSource: WeightSource {
             let stored = WeightMatrix(
                 pointer: rows, type: type, outputCount: shape.outputCount,
                 inputCount: shape.inputCount)
-            return PackedMatrix(packing: stored, pool: pool)
+            return PackedMatrix(packing: stored, into: arena, pool: pool)
         }
     }
 
