@@ -46,6 +46,11 @@ extension ForwardPass {
         }
     }
 
+    /// Calls `body` for 0 ..< count on the workers of the pass, which are idle between two steps.
+    package func concurrently(_ count: Int, _ body: (Int) -> Void) {
+        pool.run(taskCount: count) { index, _ in body(index) }
+    }
+
     /// Splits elementwise work on rows among the workers; few rows stay on the calling thread.
     func forEachRowBlock(of rowCount: Int, _ body: (Range<Int>) -> Void) {
         pool.forEachRowBlock(of: rowCount, body)

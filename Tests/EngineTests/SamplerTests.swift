@@ -62,6 +62,29 @@ import Testing
         #expect(try support(logits) { try .init(temperature: 1e-30, seed: $0) } == [0])
     }
 
+    @Test(arguments: [0.3, 0.5, 0.9])
+    func aNucleusIsTheFewestTokensThatReachTheMass(probability: Double) throws {
+        // Falling and equal probabilities, in an order of ids that is not theirs.
+        let falling = (0..<64).map { Double(64 - $0 * 37 % 64) / 64 }
+        for weights in [falling, [Double](repeating: 1, count: 64)] {
+            let logits = weights.map { Float($0).logarithm }
+            var wanted = probability * weights.reduce(0, +)
+            var nucleus: Set<Int32> = []
+            for token in (0..<64).sorted(by: { (-weights[$0], $0) < (-weights[$1], $1) })
+            where wanted > 1e-3 {
+                nucleus.insert(Int32(token))
+                wanted -= weights[token]
+            }
+            var drawn: Set<Int32> = []
+            for seed: UInt64 in 0..<4000 {
+                var sampler = Sampler(
+                    try .init(temperature: 1, topP: Float(probability), seed: seed), prompt: [])
+                if let token = next(&sampler, logits) { drawn.insert(token) }
+            }
+            #expect(drawn == nucleus)
+        }
+    }
+
     @Test func equalSeedsGiveEqualDraws() throws {
         let parameters = try SamplingParameters(temperature: 1, seed: 42)
         var first = Sampler(parameters, prompt: [])

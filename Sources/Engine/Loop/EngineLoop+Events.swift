@@ -2,19 +2,28 @@ internal import Transformer
 
 extension EngineLoop {
     /// Turns a slice's rows of logits into prompt scores and the next token.
-    func process(_ slice: StepDecision.Slice, _ logits: StepLogits, firstRow: Int) {
-        for (offset, place) in (slice.firstLogitsToken..<slice.tokens.upperBound).enumerated() {
+    ///
+    /// - Parameter choice: made from the last row; nil where that one makes no token.
+    func process(
+        _ slice: StepDecision.Slice, _ logits: StepLogits, firstRow: Int, _ choice: TokenChoice?
+    ) {
+        let scoredCount = slice.logitsRowCount - (choice == nil ? 0 : 1)
+        for offset in 0..<scoredCount {
+            let place = slice.firstLogitsToken + offset
             let row = logits.row(firstRow + offset)
             guard LogitRow(row).isFinite else {
                 return fail(slice.number, .nonFiniteLogits(position: place))
             }
             guard let sequence = sequences[slice.number] else { return }
-            if place + 1 < sequence.promptEnd {
-                score(slice.number, place: place + 1, row)
-            } else if place + 1 == sequence.tokens.count, sequence.newTokenLimit > 0 {
-                guard deliverPromptLogprobs(slice.number) else { return }
-                generate(slice.number, row)
+            if place + 1 < sequence.promptEnd { score(slice.number, place: place + 1, row) }
+        }
+        if let choice {
+            guard choice.isFinite else {
+                return fail(
+                    slice.number, .nonFiniteLogits(position: slice.tokens.upperBound - 1))
             }
+            guard deliverPromptLogprobs(slice.number) else { return }
+            return generate(slice.number, choice)
         }
         guard let sequence = sequences[slice.number], sequence.newTokenLimit == 0,
             slice.tokens.upperBound == sequence.promptEnd,
@@ -45,13 +54,9 @@ extension EngineLoop {
         return false
     }
 
-    private func generate(_ number: Int, _ row: UnsafeMutableBufferPointer<Float>) {
+    private func generate(_ number: Int, _ choice: TokenChoice) {
         guard let sequence = sequences[number] else { return }
-        let model = sequence.request.logprobCount.map { topCount in
-            // Before the sampler overwrites the row; its choice is looked up afterwards.
-            LogprobTable(row, topCount: topCount)
-        }
-        guard let token = sequence.sampler.next(row) else {
+        guard let token = choice.token else {
             return fail(number, .nonFiniteLogits(position: sequence.tokens.count - 1))
         }
         sequence.append(token, at: now)
@@ -61,7 +66,8 @@ extension EngineLoop {
         let decision = sequence.request.sink.receive(
             .token(
                 GeneratedToken(
-                    token: token, isEndToken: isEndToken, logprobs: model?.logprobs(of: token))))
+                    token: token, isEndToken: isEndToken,
+                    logprobs: choice.model?.logprobs(of: token))))
         if isEndToken || decision == .stop {
             finish(number, .stop)
         } else if sequence.newTokenCount == sequence.newTokenLimit {

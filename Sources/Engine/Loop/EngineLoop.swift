@@ -78,12 +78,13 @@ final class EngineLoop {
         guard !decision.slices.isEmpty else { return }
         prepareSlices(decision)
         count(decision)
-        var row = 0
         let logits = runner.step(slices)
-        for slice in decision.slices {
+        let choices = choices(for: decision, logits)
+        var row = 0
+        for (place, slice) in decision.slices.enumerated() {
             pages.publish(slice.number, tokenCount: slice.tokens.upperBound)
-            process(slice, logits, firstRow: row)
-            row += slice.tokens.upperBound - slice.firstLogitsToken
+            process(slice, logits, firstRow: row, choices[place])
+            row += slice.logitsRowCount
         }
     }
 

@@ -11,7 +11,7 @@ struct LogprobTable {
         logits = Array(row)
         self.logSum = logSum
         top = TopK(count: topCount).select(from: row).map {
-            TokenLogprob(token: $0.token, logprob: $0.logit - logSum)
+            TokenLogprob(token: $0.token, logprob: $0.value - logSum)
         }
     }
 

@@ -38,45 +38,40 @@ package struct Sampler: Sendable {
     private mutating func draw(
         from logits: UnsafeMutableBufferPointer<Float>, maximum: Float
     ) -> Int32 {
+        guard let start = logits.baseAddress else { return 0 }
         Temperature(temperature: parameters.temperature).apply(to: logits, maximum: maximum)
+        // From here on the row holds masses: proportional to probabilities, 1 the largest.
+        let total = Double(Vectors.exponentials(start, minus: 0, count: logits.count))
         if parameters.topK == nil, parameters.topP == 1, parameters.minP == 0 {
-            return drawFromAll(logits)
+            let token = Vectors.firstIndex(
+                whereSumExceeds: random.nextUnit() * total, in: UnsafePointer(start),
+                count: logits.count)
+            // Rounding can leave a rest behind the last token.
+            return Int32(token ?? Vectors.indexOfMaximum(start, count: logits.count))
         }
-        let candidates = candidates(logits)
-        let masses = candidates.map(\.mass)
-        var rest = random.nextUnit() * masses.reduce(0, +)
-        for (candidate, mass) in zip(candidates, masses) {
-            rest -= mass
+        let candidates = candidates(logits, totalMass: total)
+        var rest = random.nextUnit() * candidates.reduce(0) { $0 + Double($1.value) }
+        for candidate in candidates {
+            rest -= Double(candidate.value)
             if rest < 0 { return candidate.token }
         }
-        // Rounding can leave a rest behind the last token.
-        return candidates.max { $0.logit < $1.logit }?.token ?? 0
+        return candidates.min()?.token ?? 0
     }
 
-    /// A token of the whole row, by its probability.
-    private mutating func drawFromAll(_ logits: UnsafeMutableBufferPointer<Float>) -> Int32 {
-        guard let start = logits.baseAddress else { return 0 }
-        let total = Vectors.exponentials(start, minus: 0, count: logits.count)
-        let wanted = random.nextUnit() * Double(total)
-        let masses = UnsafePointer(start)
-        let token = Vectors.firstIndex(
-            whereSumExceeds: wanted, in: masses, count: logits.count)
-        // Rounding can leave a rest behind the last token.
-        return Int32(token ?? Vectors.indexOfMaximum(masses, count: logits.count))
-    }
-
-    /// What top-k, top-p and min-p leave, in an order that follows from the logits.
-    private func candidates(_ logits: UnsafeMutableBufferPointer<Float>) -> [Candidate] {
+    /// What top-k, top-p and min-p leave, in an order that follows from the masses.
+    private func candidates(
+        _ masses: UnsafeMutableBufferPointer<Float>, totalMass: Double
+    ) -> [Candidate] {
         let nucleus = TopP(probability: parameters.topP)
         let floor = MinP(probability: parameters.minP)
         var candidates: [Candidate]
         if let count = parameters.topK {
-            candidates = TopK(count: count).select(from: logits)
+            candidates = TopK(count: count).select(from: masses)
             if parameters.topP < 1 { nucleus.cut(&candidates) }
         } else if parameters.topP < 1 {
-            candidates = nucleus.select(from: logits)
+            candidates = nucleus.select(from: masses, totalMass: totalMass)
         } else {
-            return floor.select(from: logits)
+            return floor.select(from: masses)
         }
         floor.cut(&candidates)
         return candidates

@@ -5,13 +5,13 @@ struct TopK {
     /// The k largest of a row, likeliest first.
     ///
     /// **Complexity**: O(n + m log k), where m is how often a token enters the k best so far.
-    func select(from logits: UnsafeMutableBufferPointer<Float>) -> [Candidate] {
+    func select(from row: UnsafeMutableBufferPointer<Float>) -> [Candidate] {
         guard count > 0 else { return [] }
-        guard count < logits.count else { return Candidate.all(in: logits).sorted() }
+        guard count < row.count else { return Candidate.all(in: row).sorted() }
         // A heap whose root is the worst candidate kept.
         var heap: [Candidate] = []
         heap.reserveCapacity(count)
-        Candidate.forEach(in: logits, from: -.infinity) { candidate, threshold in
+        Candidate.forEach(in: row, from: -.infinity) { candidate, threshold in
             if heap.count < count {
                 heap.append(candidate)
                 if heap.count == count {
@@ -23,7 +23,7 @@ struct TopK {
                 heap[0] = candidate
                 siftDown(&heap, from: 0)
             }
-            if heap.count == count { threshold = heap[0].logit }
+            if heap.count == count { threshold = heap[0].value }
         }
         return heap.sorted()
     }

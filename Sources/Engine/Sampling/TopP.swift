@@ -1,7 +1,4 @@
-internal import Glibc
-internal import Kernels
-
-/// Keeps the nucleus: the likeliest tokens up to and including the one that reaches a mass.
+/// Keeps the nucleus: the likeliest tokens up to and including the one that reaches a share of the mass.
 ///
 /// **Source**: arXiv 1904.09751, section 3.1.
 struct TopP {
@@ -9,38 +6,50 @@ struct TopP {
 
     /// Cuts candidates that stand likeliest first; their own mass is the whole.
     func cut(_ candidates: inout [Candidate]) {
-        cut(&candidates, totalMass: candidates.reduce(0) { $0 + $1.mass })
+        let total = candidates.reduce(0) { $0 + Double($1.value) }
+        let count = Self.count(of: candidates, reaching: Double(probability) * total)
+        candidates.removeSubrange(count...)
     }
 
-    /// The nucleus of a row after temperature, likeliest first.
+    /// The nucleus of a row of masses, 1 the largest, in an order that follows from them.
     ///
-    /// Only tokens above a threshold are sorted. It sinks until they hold the mass, so that the
-    /// nucleus lies among them.
-    func select(from logits: UnsafeMutableBufferPointer<Float>) -> [Candidate] {
-        guard let start = logits.baseAddress else { return [] }
-        let totalMass = exp(Double(Vectors.logSumExp(UnsafePointer(start), count: logits.count)))
-        for threshold: Float in [-4, -8, -16, -.infinity] {
-            var candidates = Candidate.all(in: logits, from: threshold)
-            let mass = candidates.reduce(0) { $0 + $1.mass }
-            guard mass >= Double(probability) * totalMass || threshold == -.infinity else {
-                continue
-            }
-            candidates.sort()
-            cut(&candidates, totalMass: totalMass)
-            return candidates
+    /// Nothing is sorted but the tokens of one bucket, in which the share is reached. Tokens of less
+    /// than an even part of what the nucleus may leave out can't belong to it.
+    func select(
+        from masses: UnsafeMutableBufferPointer<Float>, totalMass: Double
+    ) -> [Candidate] {
+        let wanted = Double(probability) * totalMass
+        let least = Float((totalMass - wanted) / Double(masses.count)) * 0.99
+        let candidates = Candidate.all(in: masses, from: least)
+        var sums = [Double](repeating: 0, count: Self.bucketCount)
+        for candidate in candidates { sums[Self.bucket(candidate)] += Double(candidate.value) }
+        var mass = 0.0
+        var edge = Self.bucketCount - 1
+        while edge > 0, mass + sums[edge] < wanted {
+            mass += sums[edge]
+            edge -= 1
         }
-        return []
+        var nucleus = candidates.filter { Self.bucket($0) > edge }
+        let rest = candidates.filter { Self.bucket($0) == edge }.sorted()
+        nucleus += rest.prefix(Self.count(of: rest, reaching: wanted - mass))
+        return nucleus
     }
 
-    private func cut(_ candidates: inout [Candidate], totalMass: Double) {
-        let wanted = Double(probability) * totalMass
+    /// How many candidates it takes to reach a mass; all where they don't.
+    private static func count(of candidates: [Candidate], reaching wanted: Double) -> Int {
         var mass = 0.0
         for (place, candidate) in candidates.enumerated() {
-            mass += candidate.mass
-            if mass >= wanted {
-                candidates.removeSubrange((place + 1)...)
-                return
-            }
+            mass += Double(candidate.value)
+            if mass >= wanted { return place + 1 }
         }
+        return candidates.count
     }
+
+    /// Masses of one bucket differ by an eighth at most: it is exponent and three bits of the fraction.
+    private static func bucket(_ candidate: Candidate) -> Int {
+        min(Int(candidate.value.bitPattern >> 20), bucketCount - 1)
+    }
+
+    /// Up to that of 1, the largest mass.
+    private static let bucketCount = Int(Float(1).bitPattern >> 20) + 1
 }

@@ -12,6 +12,9 @@ package struct StepDecision: Equatable, Sendable {
         package var pageCount: Int
         /// Whether the sequence's next tokens are in this step too, under its other selection.
         package var isContinued = false
+
+        /// Tokens whose rows get logits.
+        var logitsRowCount: Int { tokens.upperBound - firstLogitsToken }
     }
 
     /// Sequences that give their pages back before the step; they wait again.
