@@ -143,7 +143,7 @@ public final class ProductBatch: WorkerJob {
     }
 
     package func perform(task: Int, worker: Int) {
-        guard let work else { return }
+        guard let work else { return round(task: task) }
         Self.run(task, of: work, scratch: pool.productScratch(worker: worker))
     }
 
@@ -224,7 +224,7 @@ public final class ProductBatch: WorkerJob {
 
 extension ProductBatch {
     /// Rows of a task that rounds.
-    private static var roundedRowCount: Int { 16 }
+    fileprivate static var roundedRowCount: Int { 4 }
 
     /// Words of a row rounded to bf16.
     private var pairCount: Int { ((input?.width ?? 0) + 1) / 2 }
@@ -233,12 +233,14 @@ extension ProductBatch {
         guard let input, needsPairs || needsBlocks else { return }
         reserve(rowCount: input.rowCount)
         let taskRowCount = Self.roundedRowCount
-        // Few rows stay on the calling thread.
-        guard input.rowCount > taskRowCount else { return round(0..<input.rowCount, of: input) }
-        pool.run(taskCount: (input.rowCount + taskRowCount - 1) / taskRowCount) { task, _ in
-            let first = task * taskRowCount
-            round(first..<min(input.rowCount, first + taskRowCount), of: input)
-        }
+        pool.run(taskCount: (input.rowCount + taskRowCount - 1) / taskRowCount, self)
+    }
+
+    /// The task of a run that rounds, which has no work yet.
+    private func round(task: Int) {
+        guard let input else { return }
+        let first = task * Self.roundedRowCount
+        round(first..<min(input.rowCount, first + Self.roundedRowCount), of: input)
     }
 
     private func round(_ rows: Range<Int>, of input: Input) {

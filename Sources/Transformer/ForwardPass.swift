@@ -18,6 +18,7 @@ public final class ForwardPass {
     let attention: StepAttention
     private let linear: LinearStage
     private let bottlenecks: BottleneckStage
+    private let gating = GatingJob()
     let rows = StepRows()
     private let companions = CompanionPasses()
     /// What the rows at hand go through: the base, or the base with layers repeated.
@@ -122,7 +123,7 @@ public final class ForwardPass {
         linear.add(slot: slot(layer, .value), to: b.values)
         linear.run(rows.plans)
         rotate(rows)
-        attention.store(layer: layer, pages: pageView, buffers: b)
+        attention.store(layer: layer, pages: pageView, buffers: b, pool: pool)
         attention.run(layer: layer, pages: pageView, pool: pool)
         addGatedPrefixes(layer, rows.plans)
         linear.begin(input: b.attended)
@@ -150,12 +151,7 @@ public final class ForwardPass {
         linear.add(slot: slot(layer, .gate), to: b.gate)
         linear.add(slot: slot(layer, .up), to: b.up)
         linear.run(rows.plans)
-        let (gate, up) = (b.gate, b.up)
-        forEachRowBlock(of: rows.count) { block in
-            Vectors.siluMultiply(
-                gate: gate.row(block.lowerBound), up: up.row(block.lowerBound),
-                count: block.count * gate.width)
-        }
+        gating.run(gate: b.gate, up: b.up, rowCount: rows.count, pool: pool)
         linear.begin(input: b.gate)
         linear.add(slot: slot(layer, .down), to: b.projected)
         linear.run(rows.plans)

@@ -13,13 +13,17 @@ final class StepAttention {
 
     private let shape: AttentionShape
     private let scratch = AttentionScratch()
+    private let storing: KeyValueStoring
     private var sequences: [Sequence] = []
+    /// Where each row's key and value go.
+    private var places: [KeyValueStoring.Place] = []
     private var slices: [AttentionSlice] = []
     private var pagePointers: UnsafeMutablePointer<UnsafePointer<Float>>
     private var pointerCapacity = 256
 
     init(shape: AttentionShape) {
         self.shape = shape
+        storing = KeyValueStoring(shape: shape)
         pagePointers = .allocate(capacity: pointerCapacity)
     }
 
@@ -28,6 +32,7 @@ final class StepAttention {
     /// Lays out rows and pointers; the same for all layers of the step.
     func prepare(_ stepSlices: [StepSlice], buffers: StepBuffers) {
         sequences.removeAll(keepingCapacity: true)
+        places.removeAll(keepingCapacity: true)
         var row = 0
         var pointer = 0
         for slice in stepSlices {
@@ -36,6 +41,11 @@ final class StepAttention {
                 Sequence(
                     rows: rows, cachedTokenCount: slice.cachedTokenCount, pages: slice.pages,
                     prefix: slice.plan.prefix, firstPointer: pointer))
+            for position in slice.cachedTokenCount..<slice.cachedTokenCount + rows.count {
+                let (page, slot) = position.quotientAndRemainder(
+                    dividingBy: Attention.pageTokenCount)
+                places.append(KeyValueStoring.Place(page: slice.pages[page], slot: slot))
+            }
             row = rows.upperBound
             pointer += (slice.plan.prefix?.pageCount ?? 0) + slice.pages.count
         }
@@ -45,16 +55,10 @@ final class StepAttention {
     }
 
     /// Writes the rows' keys and values into their sequences' pages.
-    func store(layer: Int, pages: KeyValuePageView, buffers: StepBuffers) {
-        for sequence in sequences {
-            for (offset, row) in sequence.rows.enumerated() {
-                let (page, slot) = (sequence.cachedTokenCount + offset)
-                    .quotientAndRemainder(dividingBy: Attention.pageTokenCount)
-                Attention.storeKeyValue(
-                    key: buffers.keys.row(row), value: buffers.values.row(row), slot: slot,
-                    page: pages.page(sequence.pages[page], layer: layer), shape: shape)
-            }
-        }
+    func store(layer: Int, pages: KeyValuePageView, buffers: StepBuffers, pool: WorkerPool) {
+        storing.run(
+            places, keys: buffers.keys, values: buffers.values, layer: layer, pages: pages,
+            pool: pool)
     }
 
     /// Attends from every row to its sequence's prefix and to its own tokens up to itself.

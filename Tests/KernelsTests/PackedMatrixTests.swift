@@ -79,7 +79,7 @@ extension InstructionSetSuites {
         func aRowHasTheSameBitsAloneAndInAnyBatchAndOnAnyThreads(type: WeightType) {
             var random = SeededGenerator(seed: Self.seed + 2)
             // Odd counts, a partly filled panel, more inputs than a chunk; whole blocks where needed.
-            let inputCount = type.blockElementCount == 1 ? 389 : 416
+            let inputCount = type.blockElementCount == 1 ? 1031 : 1056
             let stored = StoredMatrix(type, outputCount: 83, inputCount: inputCount, using: &random)
             let matrix = stored.packed()
             let input = random.floats(40 * inputCount)

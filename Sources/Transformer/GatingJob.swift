@@ -1,0 +1,30 @@
+import Kernels
+
+/// gate = silu(gate) ⊙ up for the rows of a step, shared out among the workers.
+///
+/// An object, so that a step allocates nothing.
+final class GatingJob: WorkerJob {
+    /// Elements of a task: some microseconds.
+    private static let taskElementCount = 3072
+
+    private var gate: UnsafeMutablePointer<Float>?
+    private var up: UnsafeMutablePointer<Float>?
+    private var elementCount = 0
+
+    /// - Parameter gate: rows side by side, like `up`.
+    func run(gate: RowBuffer, up: RowBuffer, rowCount: Int, pool: WorkerPool) {
+        self.gate = gate.pointer
+        self.up = up.pointer
+        elementCount = rowCount * gate.width
+        let taskCount = (elementCount + Self.taskElementCount - 1) / Self.taskElementCount
+        pool.run(taskCount: taskCount, self)
+    }
+
+    func perform(task: Int, worker: Int) {
+        guard let gate, let up else { return }
+        let first = task * Self.taskElementCount
+        Vectors.siluMultiply(
+            gate: gate + first, up: up + first,
+            count: min(Self.taskElementCount, elementCount - first))
+    }
+}
