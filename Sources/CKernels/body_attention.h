@@ -21,11 +21,6 @@ static const float *page_keys(const gk_attention_tile *t, size_t prefix_pages, s
            t->head_offset;
 }
 
-/* Asks for memory that is used soon. Pages lie far apart, where no hardware looks ahead. */
-static void look_ahead(const float *start, size_t count) {
-    for (size_t i = 0; i < count; i += 16) __builtin_prefetch(start + i);
-}
-
 static void GK(attention)(const gk_attention_tile *t) {
     size_t dimension = t->head_dimension, padded = (dimension + LANES - 1) / LANES * LANES;
     size_t rows = t->positions * t->group;
@@ -40,17 +35,19 @@ static void GK(attention)(const gk_attention_tile *t) {
                t->queries + row / t->group * t->query_stride + row % t->group * dimension,
                dimension * sizeof(float));
     for (size_t page = 0; page < pages; page += 2) {
-        const float *keys = page_keys(t, prefix_pages, page);
         float *sums_of_page = scores + page * GK_PAGE;
-        for (size_t next = page + 2; next < page + 4 && next < pages; next++)
-            look_ahead(page_keys(t, prefix_pages, next), dimension * GK_PAGE);
-        if (page + 1 < pages)
-            twin_product(rows, dimension, queries, dimension, keys,
-                         page_keys(t, prefix_pages, page + 1), GK_PAGE, sums_of_page,
+        panel_twins twins;
+        twins.first = page_keys(t, prefix_pages, page);
+        twins.next = page + 2 < pages ? page_keys(t, prefix_pages, page + 2) : twins.first;
+        twins.next2 = page + 3 < pages ? page_keys(t, prefix_pages, page + 3) : twins.next;
+        if (page + 1 < pages) {
+            twins.second = page_keys(t, prefix_pages, page + 1);
+            twin_product(rows, dimension, queries, dimension, &twins, GK_PAGE, sums_of_page,
                          sums_of_page + GK_PAGE, columns, 0);
-        else
-            panel_product(rows, dimension, queries, dimension, keys, GK_PAGE, sums_of_page, columns,
-                          0);
+        } else {
+            panel_product(rows, dimension, queries, dimension, twins.first, GK_PAGE, sums_of_page,
+                          columns, 0);
+        }
     }
     for (size_t row = 0; row < rows; row++)
         GK(soften)(scores + row * columns, columns, prefix_pages * GK_PAGE, t->prefix,
@@ -58,14 +55,17 @@ static void GK(attention)(const gk_attention_tile *t) {
     memset(sums, 0, rows * padded * sizeof(float));
     for (size_t page = 0; page < pages; page++) {
         const float *values = page_keys(t, prefix_pages, page) + dimension * GK_PAGE;
-        if (page + 1 < pages)
-            look_ahead(page_keys(t, prefix_pages, page + 1) + dimension * GK_PAGE,
-                       padded * GK_PAGE);
+        const float *next = page + 1 < pages
+                                ? page_keys(t, prefix_pages, page + 1) + dimension * GK_PAGE
+                                : values;
         const float *shares = scores + page * GK_PAGE;
         size_t lane = 0;
-        for (; lane + 2 * LANES <= padded; lane += 2 * LANES)
-            twin_product(rows, GK_PAGE, shares, columns, values + lane, values + lane + LANES,
-                         padded, sums + lane, sums + lane + LANES, padded, 1);
+        for (; lane + 2 * LANES <= padded; lane += 2 * LANES) {
+            panel_twins twins = {values + lane, values + lane + LANES, next + lane,
+                              next + lane + LANES};
+            twin_product(rows, GK_PAGE, shares, columns, &twins, padded, sums + lane,
+                         sums + lane + LANES, padded, 1);
+        }
         if (lane < padded)
             panel_product(rows, GK_PAGE, shares, columns, values + lane, padded, sums + lane, padded,
                           1);

@@ -68,6 +68,13 @@ INLINE void panel_product(size_t rows, size_t k, const float *x, size_t x_stride
     }
 }
 
+/* Two panels that lie alike, and two that come next: these are fetched meanwhile, place by place, since
+ * panels of pages lie far apart, where no hardware looks ahead. */
+typedef struct {
+    const float *first, *second;
+    const float *next, *next2;
+} panel_twins;
+
 /* Few rows by two panels at once: as many chains of additions as a whole tile has. */
 #define DECLARE_TWO(i)                                                                            \
     lanes_f a##i = accumulate ? LOAD(y + i * y_stride) : SPLAT(0.0f);                             \
@@ -79,12 +86,15 @@ INLINE void panel_product(size_t rows, size_t k, const float *x, size_t x_stride
     STORE(y + i * y_stride, a##i);                                                                \
     STORE(y2 + i * y_stride, b##i);
 #define DEFINE_TWIN(R)                                                                            \
-    static void GK(twin_##R)(size_t k, const float *x, size_t x_stride, const float *panel,       \
-                             const float *panel2, size_t panel_stride, float *y, float *y2,       \
-                             size_t y_stride, int accumulate) {                                   \
+    static void GK(twin_##R)(size_t k, const float *x, size_t x_stride, const panel_twins *t,     \
+                             size_t panel_stride, float *y, float *y2, size_t y_stride,           \
+                             int accumulate) {                                                    \
+        const float *panel = t->first, *panel2 = t->second, *next = t->next, *next2 = t->next2;   \
         ROWS_##R(DECLARE_TWO)                                                                     \
         _Pragma("clang loop unroll_count(2)")                                                     \
         for (size_t p = 0; p < k; p++) {                                                          \
+            __builtin_prefetch(next + p * panel_stride);                                          \
+            __builtin_prefetch(next2 + p * panel_stride);                                         \
             ROWS_##R(FACTOR_OF)                                                                   \
             { lanes_f w = LOAD(panel + p * panel_stride); ROWS_##R(ADVANCE_A) }                   \
             { lanes_f w = LOAD(panel2 + p * panel_stride); ROWS_##R(ADVANCE_B) }                  \
@@ -101,8 +111,8 @@ DEFINE_TWIN(5)
 DEFINE_TWIN(6)
 #endif
 
-typedef void (*twin_function)(size_t, const float *, size_t, const float *, const float *, size_t,
-                              float *, float *, size_t, int);
+typedef void (*twin_function)(size_t, const float *, size_t, const panel_twins *, size_t, float *,
+                              float *, size_t, int);
 
 static const twin_function GK(twins)[TILE / 2 + 1] = {
     0,           GK(twin_1), GK(twin_2), GK(twin_3),
@@ -111,16 +121,26 @@ static const twin_function GK(twins)[TILE / 2 + 1] = {
 #endif
 };
 
-/* Any number of rows times two panels that lie alike; y2 is where the second one's sums go. */
+/* Any number of rows times two panels; y2 is where the second one's sums go. A whole tile of rows has
+ * chains enough with one panel. */
 INLINE void twin_product(size_t rows, size_t k, const float *x, size_t x_stride,
-                         const float *panel, const float *panel2, size_t panel_stride, float *y,
-                         float *y2, size_t y_stride, int accumulate) {
-    if (rows <= TILE / 2) {
-        GK(twins)[rows](k, x, x_stride, panel, panel2, panel_stride, y, y2, y_stride, accumulate);
+                         const panel_twins *t, size_t panel_stride, float *y, float *y2,
+                         size_t y_stride, int accumulate) {
+    if (rows < TILE) {
+        size_t first = rows <= TILE / 2 ? rows : (rows + 1) / 2;
+        GK(twins)[first](k, x, x_stride, t, panel_stride, y, y2, y_stride, accumulate);
+        if (first < rows)
+            GK(twins)[rows - first](k, x + first * x_stride, x_stride, t, panel_stride,
+                                    y + first * y_stride, y2 + first * y_stride, y_stride,
+                                    accumulate);
         return;
     }
-    panel_product(rows, k, x, x_stride, panel, panel_stride, y, y_stride, accumulate);
-    panel_product(rows, k, x, x_stride, panel2, panel_stride, y2, y_stride, accumulate);
+    for (size_t p = 0; p < k; p++) {
+        __builtin_prefetch(t->next + p * panel_stride);
+        __builtin_prefetch(t->next2 + p * panel_stride);
+    }
+    panel_product(rows, k, x, x_stride, t->first, panel_stride, y, y_stride, accumulate);
+    panel_product(rows, k, x, x_stride, t->second, panel_stride, y2, y_stride, accumulate);
 }
 
 /* Rounds of the tile's multiply-adds on registers: what a product can't outrun. */
