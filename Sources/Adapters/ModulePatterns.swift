@@ -136,17 +136,22 @@ struct TargetModules {
     /// - Parameter isLinearBelowHead: what `all-linear` stands for.
     /// - Throws: `AdapterError.invalidPattern` where a match takes too many steps.
     func contains(_ module: String, isLinearBelowHead: Bool) throws(AdapterError) -> Bool {
-        if parameters.contains(where: { ModuleMatcher.names($0, module + ".weight") }) {
-            return true
-        }
+        if namesWeight(of: module) { return true }
         if let excluded, try excluded.contains(module) { return false }
         for pattern in saved where try pattern.matches(module) { return false }
         switch targets {
         case .allLinear: return isLinearBelowHead
         case .matcher(let matcher):
+            // A module by its whole name is targeted whatever its layer.
+            if case .list(let names) = value, names.contains(module) { return true }
             guard try matcher.contains(module) else { return false }
             return try isInChosenLayer(module)
         }
+    }
+
+    /// True where the module is targeted by the name of its weight.
+    func namesWeight(of module: String) -> Bool {
+        parameters.contains { ModuleMatcher.names($0, module + ".weight") }
     }
 
     private func isInChosenLayer(_ module: String) throws(AdapterError) -> Bool {

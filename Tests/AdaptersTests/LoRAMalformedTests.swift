@@ -169,6 +169,35 @@ import Adapters
                     + "'\(AdapterFixture.query)'"))
     }
 
+    @Test func tablesThatAreOneAreNotChangedApart() throws {
+        let tied = try AdapterReading(TinyBase(isTied: true))
+        let pissa = AdapterFixture.lora(["lm_head"], ["init_lora_weights": .string("pissa")])
+        #expect(
+            tied.failure(pissa)
+                == "\(config): 'target_modules' names 'lm_head': training took a part out of it, and "
+                + "the base's embedding is the same table")
+        let tokens = AdapterFixture.lora(
+            [AdapterFixture.query],
+            [
+                "trainable_token_indices": .object([
+                    "embed_tokens": .array([.integer(3)]), "lm_head": .array([.integer(4)]),
+                ])
+            ])
+        #expect(
+            tied.failure(tokens)
+                == "\(config): not supported: 'trainable_token_indices' is other tokens for each "
+                + "table: the base's head is its embedding")
+    }
+
+    @Test func whatIsLeftOfTheHeadMustBeOfThisBase() throws {
+        var fixture = AdapterFixture.lora(["lm_head"], ["init_lora_weights": .string("pissa")])
+        let name = "base_model.model.lm_head.base_layer.weight"
+        fixture.tensors.append(FloatTensor(name, [32, 16]))
+        #expect(
+            reading.failure(fixture).hasSuffix(
+                "it isn't what is left of the base's: the adapter was trained on another base"))
+    }
+
     @Test func nonFiniteValuesAreCounted() {
         var fixture = AdapterFixture.lora([AdapterFixture.query])
         fixture.tensors[0].values[5] = .nan

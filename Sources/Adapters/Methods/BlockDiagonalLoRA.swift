@@ -105,9 +105,12 @@ extension LoRALayers {
             reason: reason)
         if forms.a { a = blocks.expanded(a, rowCount: rank, columnCount: shape.inputCount) }
         if forms.b { b = blocks.expanded(b, rowCount: shape.outputCount, columnCount: rank) }
+        let scaling = try settings.scaling(of: module)
         compiler.append(
-            compiler.lowRank(
-                a: a, b: b, rank: rank, shape, scaling: try settings.scaling(of: module)),
-            at: linear)
+            compiler.lowRank(a: a, b: b, rank: rank, shape, scaling: scaling), at: linear)
+        // A factor in blocks has no bias.
+        if !forms.b, let bias = try biasOfB(slot, outputCount: shape.outputCount, &compiler) {
+            compiler.append(.bias(bias.map { scaling * $0 }), at: linear)
+        }
     }
 }

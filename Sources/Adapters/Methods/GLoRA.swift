@@ -10,7 +10,8 @@ internal import Transformer
 ///                               glora_D.X  [outputs] or [1]                      (E alike)
 ///                               glora_….zeros, in the full shape, for nothing
 ///
-/// Without a bias of the base, C, D and E are nothing.
+/// Without a bias of the base, C, D and E are nothing; where the base's biases were trained along, b is
+/// the trained one.
 ///
 /// **Source**: arXiv 2306.07967; PEFT 0.21.
 enum GLoRA {
@@ -146,7 +147,7 @@ enum GLoRA {
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let shape = compiler.slots.shape(of: linear)
-        guard let bias = compiler.base.bias(at: linear) else {
+        guard let bias = try compiler.biasInTraining(at: linear) else {
             try requireZeros(c, [shape.inputCount, 1], linear, &compiler)
             try requireZeros(d, [shape.outputCount], linear, &compiler)
             return try requireZeros(e, [shape.outputCount], linear, &compiler)

@@ -48,24 +48,17 @@ struct LoRALayers {
                 .add(linear, try compiler.floats(a), try compiler.floats(b), to: &compiler)
         }
         if let residual = settings.residualBase {
-            compiler.append(
-                try residual.removed(at: linear, rank: rank, scaling: scaling, compiler),
-                at: linear)
+            try residual.remove(at: linear, rank: rank, scaling: scaling, &compiler)
         }
         if settings.residualBase == .kasa {
-            return try addDiagonal(linear, a, b, rank: rank, scaling: scaling, &compiler)
+            try addDiagonal(linear, a, b, rank: rank, scaling: scaling, &compiler)
+        } else {
+            let down = try compiler.withMatrix(a, rank, shape.inputCount) { RowMatrix(copying: $0) }
+            let up = try compiler.packed(b, shape.outputCount, rank)
+            compiler.append(
+                .lowRank(LowRankOperator(a: down, b: up, scaling: scaling)), at: linear)
         }
-        compiler.operators.linear[linear, default: []].append(
-            .lowRank(
-                LowRankOperator(
-                    a: try compiler.withMatrix(a, rank, shape.inputCount) {
-                        RowMatrix(copying: $0)
-                    },
-                    b: try compiler.packed(b, shape.outputCount, rank), scaling: scaling)))
-        if let bias {
-            compiler.operators.linear[linear, default: []].append(
-                .bias(bias.map { scaling * $0 }))
-        }
+        if let bias { compiler.append(.bias(bias.map { scaling * $0 }), at: linear) }
     }
 
     /// y += scaling · B (d ⊙ A x): KaSA's factors with its singular values.
@@ -100,7 +93,8 @@ struct LoRALayers {
         if settings.normalizesWeights { _ = try compiler.require(.magnitude, at: .linear(linear)) }
     }
 
-    private func biasOfB(
+    /// The bias of B; nil where the configuration sets none.
+    func biasOfB(
         _ slot: Slot, outputCount: Int, _ compiler: inout TunerCompiler
     ) throws(AdapterError) -> [Float]? {
         guard settings.hasBiasOfB else { return nil }
@@ -118,10 +112,11 @@ struct LoRALayers {
         let slots = compiler.slots
         let module = slots.name(of: .embedding)
         let rank = try settings.rank(of: module)
-        guard settings.residualBase == nil else {
+        // PiSSA and OLoRA take nothing out of an embedding.
+        guard settings.residualBase != .kasa else {
             throw .unsupportedTarget(
                 module: module, setting: "target_modules",
-                reason: "what training took out of an embedding can't be computed again",
+                reason: "KaSA works on linear layers, this is an embedding",
                 file: compiler.configurationFile)
         }
         guard !settings.hasBiasOfB else {

@@ -49,13 +49,20 @@ struct LoRASettings {
         }
     }
 
-    func rank(of module: String) throws(AdapterError) -> Int { try ranks.value(for: module) }
+    func rank(of module: String) throws(AdapterError) -> Int {
+        try ranks.value(for: key(of: module))
+    }
 
     /// What B A x is multiplied with.
     func scaling(of module: String) throws(AdapterError) -> Float {
-        let rank = Double(try ranks.value(for: module))
-        let alpha = try alphas.value(for: module)
+        let rank = Double(try rank(of: module))
+        let alpha = try alphas.value(for: key(of: module))
         return Float(stabilizesRank ? alpha / rank.squareRoot() : alpha / rank)
+    }
+
+    /// What patterns are compared with: the name of the weight, where `target_parameters` says it.
+    private func key(of module: String) -> String {
+        tuner.targets.namesWeight(of: module) ? module + ".weight" : module
     }
 }
 

@@ -16,15 +16,71 @@ enum ResidualBase: Equatable {
     /// The `rank` smallest singular components.
     case kasa
 
-    /// What the slot's matrix loses.
+    /// b a, scaled.
+    private struct Product {
+        /// **Shape**: [rank, inputCount].
+        let a: [Float]
+        /// **Shape**: [outputCount, rank].
+        let b: [Float]
+        let scaling: Float
+    }
+
+    /// Takes its part out of the slot's matrix.
     ///
-    /// - Throws: `AdapterError.invalidValues` where the base's matrix has no decomposition.
-    func removed(
-        at linear: LinearSlot, rank: Int, scaling: Float, _ compiler: TunerCompiler
-    ) throws(AdapterError) -> LinearOperator {
+    /// - Throws: `AdapterError.invalidValues` where the base's matrix has no decomposition, or where
+    ///   the file's table isn't what is left of the base's; `.unsupportedTarget` for the head of a
+    ///   base whose embedding it is.
+    func remove(
+        at linear: LinearSlot, rank: Int, scaling: Float, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
         let shape = compiler.slots.shape(of: linear)
         let matrix = compiler.baseMatrix(linear)
         let module = compiler.slots.name(of: .linear(linear))
+        if linear == .head, compiler.base.configuration.tiesHeadToEmbedding {
+            throw .unsupportedTarget(
+                module: module, setting: "target_modules",
+                reason:
+                    "training took a part out of it, and the base's embedding is the same table",
+                file: compiler.configurationFile)
+        }
+        let removed = try removed(
+            from: matrix, shape, rank: rank, scaling: scaling, module: module, compiler)
+        if let table = compiler.tensors.take(.baseWeight, at: .linear(linear)) {
+            try Self.check(table, isLeftOf: matrix, without: removed, shape, rank, compiler)
+        }
+        compiler.append(
+            compiler.lowRank(
+                a: removed.a, b: removed.b, rank: rank, shape, scaling: removed.scaling),
+            at: linear)
+    }
+
+    /// PEFT saves a targeted head's matrix along, after its part was taken out.
+    private static func check(
+        _ table: AdapterTensor, isLeftOf matrix: [Float], without removed: Product,
+        _ shape: LinearShape, _ rank: Int, _ compiler: TunerCompiler
+    ) throws(AdapterError) {
+        try compiler.check(
+            table, shape: [shape.outputCount, shape.inputCount],
+            reason: "it is the table of another base")
+        let product = TunerCompiler.product(
+            removed.b, removed.a, rowCount: shape.outputCount, columnCount: shape.inputCount,
+            innerCount: rank)
+        // Coarser than decompositions in 16-bit types differ, finer than bases do.
+        let limit = matrix.reduce(0) { max($0, abs($1)) } / 64
+        let values = try table.floats(file: compiler.file)
+        for index in values.indices
+        where abs(matrix[index] + removed.scaling * product[index] - values[index]) > limit {
+            throw .invalidValues(
+                tensor: table.name,
+                reason: "it isn't what is left of the base's: the adapter was trained on another "
+                    + "base", file: compiler.file)
+        }
+    }
+
+    private func removed(
+        from matrix: [Float], _ shape: LinearShape, rank: Int, scaling: Float, module: String,
+        _ compiler: TunerCompiler
+    ) throws(AdapterError) -> Product {
         guard rank <= min(shape.outputCount, shape.inputCount) else {
             throw .unsupportedTarget(
                 module: module, setting: "r",
@@ -44,27 +100,26 @@ enum ResidualBase: Equatable {
                     file: compiler.file)
             }
             let first = self == .pissa ? 0 : parts.count - rank
-            return components(first..<first + rank, of: parts, shape, compiler)
+            return Self.components(first..<first + rank, of: parts, shape)
         case .olora:
             let basis = Self.basis(matrix, shape, rank: rank)
-            return compiler.lowRank(
+            return Product(
                 a: Self.product(basis, matrix, shape, rank: rank),
                 b: TunerCompiler.transposed(basis, rowCount: rank, columnCount: shape.outputCount),
-                rank: rank, shape, scaling: -scaling)
+                scaling: -scaling)
         }
     }
 
-    private func components(
-        _ range: Range<Int>, of parts: SingularValueDecomposition, _ shape: LinearShape,
-        _ compiler: TunerCompiler
-    ) -> LinearOperator {
+    private static func components(
+        _ range: Range<Int>, of parts: SingularValueDecomposition, _ shape: LinearShape
+    ) -> Product {
         var b: [Float] = []
         for output in 0..<shape.outputCount {
             b += range.map { parts.left[output * parts.count + $0] * parts.values[$0] }
         }
         let a = parts.right[
             range.lowerBound * shape.inputCount..<range.upperBound * shape.inputCount]
-        return compiler.lowRank(a: Array(a), b: b, rank: range.count, shape, scaling: -1)
+        return Product(a: Array(a), b: b, scaling: -1)
     }
 
     /// An orthonormal basis of the first `rank` columns' span: Gram and Schmidt, twice, in doubles.

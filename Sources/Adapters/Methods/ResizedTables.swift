@@ -122,4 +122,10 @@ extension TensorPart {
     static let originalModule = TensorPart(".original_module.weight") {
         "the configuration's 'modules_to_save' doesn't name '\($0)'"
     }
+    static let savedBias = TensorPart(".modules_to_save.bias") {
+        "the configuration's 'modules_to_save' doesn't name '\($0)'"
+    }
+    static let originalBias = TensorPart(".original_module.bias") {
+        "it belongs to '\($0)' in 'modules_to_save' with 'bias' \"all\""
+    }
 }

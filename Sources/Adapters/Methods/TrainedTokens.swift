@@ -80,6 +80,12 @@ enum TrainedTokens {
     static func add(
         _ trained: [(module: String, tokens: [Int32])], _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
+        let isTied = compiler.base.configuration.tiesHeadToEmbedding
+        if isTied, trained.count > 1, trained.contains(where: { $0.tokens != trained[0].tokens }) {
+            throw .unsupportedSetting(
+                "trainable_token_indices", value: "other tokens for each table",
+                reason: "the base's head is its embedding", file: compiler.configurationFile)
+        }
         for (module, tokens) in trained {
             let slot = [Slot.embedding, .linear(.head)].first {
                 ModuleMatcher.names(module, compiler.slots.name(of: $0))
@@ -89,6 +95,8 @@ enum TrainedTokens {
                     setting: "trainable_token_indices", value: "\"\(module)\"",
                     modules: "embed_tokens, lm_head", file: compiler.configurationFile)
             }
+            // The embedding's stand for both.
+            if isTied, trained.count > 1, slot != .embedding { continue }
             try add(slot, tokens, rowsWithinLoRA, &compiler)
         }
     }

@@ -9,7 +9,7 @@ extension TunerCompiler {
         let module = slots.name(of: slot)
         let weight = try tensors.require(
             .weight, at: slot, reason: "'modules_to_save' names '\(module)'")
-        try checkCopy(of: weight, at: slot)
+        try checkCopy(.savedModule, of: weight, at: slot)
         let reason =
             "the base's '\(module)' has this shape: the adapter was trained on another base"
         switch slot {
@@ -34,17 +34,17 @@ extension TunerCompiler {
         }
     }
 
-    /// PEFT may save a trained table under two names.
+    /// PEFT may save what was trained under two names.
     private mutating func checkCopy(
-        of weight: AdapterTensor, at slot: Slot
+        _ part: TensorPart, of trained: AdapterTensor, at slot: Slot
     ) throws(AdapterError) {
-        guard let copy = tensors.take(.savedModule, at: slot) else { return }
-        guard copy.shape == weight.shape,
-            try copy.floats(file: file) == weight.floats(file: file)
+        guard let copy = tensors.take(part, at: slot) else { return }
+        guard copy.shape == trained.shape,
+            try copy.floats(file: file) == trained.floats(file: file)
         else {
             throw .invalidValues(
                 tensor: copy.name,
-                reason: "it has other values than '\(weight.name)', which stands "
+                reason: "it has other values than '\(trained.name)', which stands "
                     + "for the same weights", file: file)
         }
     }
@@ -57,6 +57,9 @@ extension TunerCompiler {
             .bias, at: .linear(linear), reason: "'modules_to_save' names '\(module)'")
         let count = slots.shape(of: linear).outputCount
         try check(bias, shape: [count], reason: "'\(module)' has \(count) outputs")
+        // With `bias` all, PEFT saves it twice, and the bias as it was before training.
+        try checkCopy(.savedBias, of: bias, at: .linear(linear))
+        if settings.bias == .all { _ = tensors.take(.originalBias, at: .linear(linear)) }
         return try floats(bias)
     }
 
@@ -95,6 +98,18 @@ extension TunerCompiler {
         try check(bias, shape: [own.count], reason: "'\(module)' has \(own.count) outputs")
         let trained = try floats(bias)
         operators.linear[linear, default: []].append(.bias(zip(trained, own).map { $0 - $1 }))
+    }
+
+    /// The bias of a targeted layer that the adapter saw: the trained one, where biases were trained,
+    /// otherwise the base's; nil where it has none.
+    func biasInTraining(at linear: LinearSlot) throws(AdapterError) -> [Float]? {
+        guard let own = base.bias(at: linear) else { return nil }
+        guard settings.bias != .none, let trained = tensors.peek(.baseBias, at: .linear(linear))
+        else { return own }
+        try check(
+            trained, shape: [own.count],
+            reason: "'\(slots.name(of: .linear(linear)))' has \(own.count) outputs")
+        return try trained.floats(file: file)
     }
 
     /// PEFT saves the base's own embedding and head along when it targets one of them, or when the

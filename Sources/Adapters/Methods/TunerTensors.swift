@@ -36,7 +36,8 @@ struct TensorPart: Hashable, Sendable {
     }
     /// Those of every method.
     static let common = [
-        baseWeight, baseBias, weight, bias, tokenBaseWeight, savedModule, originalModule,
+        baseWeight, baseBias, weight, bias, tokenBaseWeight, savedModule, originalModule, savedBias,
+        originalBias,
     ]
 }
 
@@ -109,6 +110,9 @@ struct TunerTensors {
 
     /// The shape of a tensor that nobody took yet; nil where there is none.
     func shape(_ part: TensorPart, at slot: Slot) -> [Int]? { parts[slot]?[part]?.shape }
+
+    /// A tensor that is left for another to take.
+    func peek(_ part: TensorPart, at slot: Slot) -> AdapterTensor? { parts[slot]?[part] }
 
     func has(_ part: TensorPart, at slot: Slot) -> Bool { parts[slot]?[part] != nil }
 

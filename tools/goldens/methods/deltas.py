@@ -95,6 +95,8 @@ CASES = [
     Case("glora/default", LLAMA, peft("GloraConfig", r=4, target_modules=MIXED)),
     Case("glora/vectors", BIASED, peft("GloraConfig", r=4, config_A_B="vector", config_C="vector",
                                        config_D_E="vector", target_modules=MIXED)),
+    Case("glora/trained-biases", BIASED, peft(
+        "GloraConfig", r=3, config_D_E="vector", bias="all", target_modules=MIXED)),
     Case("glora/constants", QWEN, peft("GloraConfig", r=3, config_A_B="constant", config_C="none",
                                        config_D_E="constant", target_modules=MIXED)),
     Case("glora/factors", QWEN, peft("GloraConfig", r=3, config_A_B="lora", config_C="lora",

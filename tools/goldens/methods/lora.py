@@ -32,6 +32,10 @@ CASES = [
     Case("lora/plain", LLAMA, lora()),
     Case("lora/rslora", QWEN, lora(use_rslora=True, r=6)),
     Case("lora/bias", BIASED, lora(lora_bias=True)),
+    Case("lora/layers-and-name", LLAMA, lora(
+        target_modules=["model.layers.0.self_attn.q_proj", "v_proj"], layers_to_transform=[1])),
+    Case("lora/saved-with-biases", BIASED, lora(
+        target_modules=["q_proj"], modules_to_save=["v_proj"], bias="all")),
     Case("lora/dora", LLAMA, lora(use_dora=True, target_modules=[*MIXED, "v_proj"]), magnitudes_apart),
     Case("lora/dora-biases", BIASED, lora(use_dora=True, bias="lora_only", use_rslora=True), magnitudes_apart),
     Case("lora/dora-embedding", MISTRAL, lora(use_dora=True, target_modules=["embed_tokens", "q_proj"]),

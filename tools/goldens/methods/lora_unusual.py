@@ -67,11 +67,14 @@ def explained_variance(case, base):
     return model
 
 
-def blocks(base):
-    from peft.tuners.lora.config import BdLoraConfig
+def blocks(**options):
+    def config(base):
+        from peft.tuners.lora.config import BdLoraConfig
 
-    return lora(target_modules=["q_proj", "k_proj", "o_proj", "down_proj"], use_bdlora=BdLoraConfig(
-        target_modules_bd_a=["o_proj", "down_proj"], target_modules_bd_b=["q_proj", "k_proj"], nblocks=2))(base)
+        return lora(target_modules=["q_proj", "k_proj", "o_proj", "down_proj"], use_bdlora=BdLoraConfig(
+            target_modules_bd_a=["o_proj", "down_proj"], target_modules_bd_b=["q_proj", "k_proj"],
+            nblocks=2), **options)(base)
+    return config
 
 
 def velora(base):
@@ -86,10 +89,12 @@ def sampled(base):
     return lora(monteclora_config=MontecloraConfig(num_samples=2, buffer_size=4))(base)
 
 
-def truncated(base):
-    from peft.tuners.lora.config import KasaConfig
+def truncated(**options):
+    def config(base):
+        from peft.tuners.lora.config import KasaConfig
 
-    return lora(kasa_config=KasaConfig())(base)
+        return lora(kasa_config=KasaConfig(), **options)(base)
+    return config
 
 
 REPLICATED = dict(layer_replication=[[0, 2], [1, 3]], target_modules=["q_proj", "down_proj"])
@@ -98,6 +103,9 @@ TOKENS = [PROMPT[1], 483, 500]
 CASES = [
     Case("lora/pissa", LLAMA, lora(init_lora_weights="pissa"), nudge),
     Case("lora/pissa-qwen", QWEN, lora(init_lora_weights="pissa", use_rslora=True, r=3), nudge),
+    Case("lora/pissa-head", MISTRAL, lora(init_lora_weights="pissa", target_modules=["lm_head", "q_proj"]), nudge),
+    Case("lora/pissa-embedding", MISTRAL, lora(
+        init_lora_weights="pissa", target_modules=["embed_tokens", "q_proj"])),
     Case("lora/pissa-converted", LLAMA, lora(init_lora_weights="pissa"), build=converted, save=save_converted),
     Case("lora/olora", LLAMA, lora(init_lora_weights="olora"), nudge),
     Case("lora/olora-wide", MISTRAL, lora(init_lora_weights="olora", lora_alpha=2), nudge),
@@ -106,12 +114,14 @@ CASES = [
     Case("lora/eva", LLAMA, build=explained_variance),
     Case("lora/orthogonal", QWEN, lora(init_lora_weights="orthogonal"), nudge),
     Case("lora/mica", LLAMA, lora(init_lora_weights="mica")),
-    Case("lora/kasa", LLAMA, truncated),
-    Case("lora/kasa-qwen", QWEN, truncated),
+    Case("lora/kasa", LLAMA, truncated()),
+    Case("lora/kasa-bias", BIASED, truncated(lora_bias=True)),
+    Case("lora/kasa-qwen", QWEN, truncated()),
     Case("lora/velora", LLAMA, velora),
     Case("lora/monteclora", LLAMA, sampled),
-    Case("lora/blocks", LLAMA, blocks),
-    Case("lora/blocks-qwen", QWEN, blocks),
+    Case("lora/blocks", LLAMA, blocks()),
+    Case("lora/blocks-bias", BIASED, blocks(lora_bias=True)),
+    Case("lora/blocks-qwen", QWEN, blocks()),
     Case("lora/replicated", LLAMA, lora(**REPLICATED), mergeable=False,
          note="PEFT's merging adds a copy's change to all copies of a layer"),
     Case("lora/replicated-qwen", QWEN, lora(
@@ -121,10 +131,15 @@ CASES = [
         "self_attn.q_proj.weight", "mlp.down_proj.weight"])),
     Case("lora/parameters-mixed", QWEN, lora(
         target_modules=["v_proj"], target_parameters=["self_attn.o_proj.weight"])),
+    Case("lora/parameters-patterns", LLAMA, lora(
+        target_modules=["o_proj"], target_parameters=["mlp.down_proj.weight", "q_proj.weight"],
+        rank_pattern={"down_proj": 2, "q_proj.weight": 3}, alpha_pattern={"o_proj": 5, r"mlp\..*weight": 3})),
     Case("lora/trained-tokens", LLAMA, lora(trainable_token_indices=TOKENS)),
     Case("lora/trained-tokens-untied", BF16, lora(trainable_token_indices={"embed_tokens": TOKENS}),
          dtype="bfloat16"),
     Case("lora/tied-tokens", QWEN, lora(trainable_token_indices=TOKENS, ensure_weight_tying=True)),
+    Case("lora/tied-tokens-twice", QWEN, lora(
+        trainable_token_indices={"embed_tokens": TOKENS, "lm_head": TOKENS})),
     Case("lora/tied-saved", LLAMA, lora(modules_to_save=["embed_tokens"], ensure_weight_tying=True)),
     Case("lora/tied-embedding", LLAMA, lora(target_modules=["embed_tokens", "v_proj"], ensure_weight_tying=True),
          mergeable=False, note=TWICE),
