@@ -62,7 +62,11 @@ public struct AdapterConversion {
     /// - Throws: `AdapterError.unconvertible` for what the format can't say, `.outputExists`,
     ///   `.unwritable`.
     public func write(as format: AdapterFormat, to output: String) throws(AdapterError) -> Report {
-        switch format {
+        guard file.experts.isEmpty else {
+            throw .unconvertible(
+                path: path, reason: "it mixes adapters of other directories: convert those")
+        }
+        return switch format {
         case .peft: try writePEFT(to: output)
         case .gguf: try GGUFLoRAWriter(self).write(to: output)
         case .loralib: try LoralibWriter(self).write(to: output)

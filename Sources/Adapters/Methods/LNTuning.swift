@@ -7,12 +7,14 @@ internal import Transformer
 /// **Source**: arXiv 2312.11420; PEFT 0.21.
 enum LNTuning {
     private static let gain = TensorPart(".ln_tuning_layers.weight")
+    /// Of modules that aren't norms, which are refused by their names.
+    private static let bias = TensorPart(".ln_tuning_layers.bias")
 
     static func read(
         _ file: AdapterFile, in context: Methods.Context
     ) throws(AdapterError) -> CompiledAdapter {
         try TunerMethod(
-            name: "LN tuning", parts: [gain],
+            name: "LN tuning", parts: [gain, bias],
             standardTargets: ["input_layernorm", "post_attention_layernorm", "norm"],
             refusal: { slot in
                 guard case .norm = slot else { return "LN tuning works on norms" }

@@ -82,7 +82,8 @@ extension TunerCompiler {
         }
         let isTied = base.configuration.tiesHeadToEmbedding
         let headRows = resized.head ?? (isTied ? resized.embedding : nil)
-        let embedding = try rows(resized.embedding, at: .embedding, saved)
+        let embeddingRows = resized.embedding ?? (isTied ? resized.head : nil)
+        let embedding = try rows(embeddingRows, at: .embedding, saved)
         let head = try rows(headRows, at: .linear(.head), saved)
         let count = vocabularyCount - slots.vocabularyCount
         let table = embedding.map { packed($0, count, slots.hiddenSize) }

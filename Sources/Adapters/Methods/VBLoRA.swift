@@ -132,13 +132,22 @@ enum VBLoRA: LinearTuner {
         return (0..<shape[0] * shape[1]).map { piece in
             let start = piece * settings.vectorCount
             let own = logits[start..<start + settings.vectorCount]
-            let chosen = own.indices.sorted { (own[$0], $1) > (own[$1], $0) }
-                .prefix(settings.chosenCount)
+            let chosen = largest(own, count: settings.chosenCount)
             let largest = own[chosen[0]]
             let exponentials = chosen.map { exp(own[$0] - largest) }
             let sum = exponentials.reduce(0, +)
             return zip(chosen, exponentials).map { ($0 - start, $1 / sum) }
         }
+    }
+
+    /// The places of the largest logits, the largest first; of equal ones, as are common in 16-bit
+    /// files, those that `torch.topk` takes.
+    private static func largest(_ logits: ArraySlice<Float>, count: Int) -> [Int] {
+        var ranks: [Float: Float] = [:]
+        for (rank, value) in Set(logits).sorted().enumerated() { ranks[value] = Float(rank + 1) }
+        let mask = TopMagnitudes.mask(logits.map { ranks[$0] ?? 0 }, count: count)
+        return zip(logits.indices, mask).filter(\.1).map(\.0)
+            .sorted { (logits[$0], $1) > (logits[$1], $0) }
     }
 
     private static func savedChoices(

@@ -50,6 +50,7 @@ CASES = [
     Case("lokr/factor", MISTRAL, lokr(r=3, decompose_factor=4), at(0.3)),
     Case("lokr/qwen", QWEN, lokr(r=3, rank_pattern={"k_proj": 5}, alpha_pattern={"k_proj": 1}), at(0.3)),
     Case("vblora/logits", LLAMA, banked(), at(0.5)),
+    Case("vblora/equal-logits", LLAMA, banked(), at(0.5), dtype="bfloat16"),
     Case("vblora/top-weights", QWEN, banked(save_only_topk_weights=True, topk=2), at(0.5)),
     Case("fourierft/llama", LLAMA, fourier()),
     Case("fourierft/patterns", QWEN, fourier(

@@ -22,6 +22,8 @@ CASES = [
     grown("grown-saved-both-tied", LLAMA, modules_to_save=["embed_tokens", "lm_head"]),
     grown("grown-targeted", MISTRAL, target_modules=["q_proj", "embed_tokens", "lm_head"]),
     grown("grown-embedding-tied", LLAMA, target_modules=["q_proj", "embed_tokens"]),
+    Case("lora/grown-head-tied", LLAMA, lora(target_modules=["q_proj", "lm_head"]), prompts=GROWN,
+         vocabulary=515, mergeable=False, note="PEFT's merging changes the embedding as well"),
     grown("grown-trained-tokens", MISTRAL, trainable_token_indices=[512, 513, 514]),
     grown("grown-trained-tokens-tied", LLAMA, trainable_token_indices=[512, 513, 514, 7]),
     Case("lora/shrunk", MISTRAL, lora(), vocabulary=SHRUNK),
