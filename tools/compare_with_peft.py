@@ -2,10 +2,14 @@
 
     tools/reference compare --random 5 --seed 1          random shapes, options, ranks and targets
     tools/reference compare --base DIR --adapter DIR     a base and an adapter of yours
+    tools/reference compare --methods --random 3         every method, random options, 3 times each
+    tools/reference compare --methods oft glora --random 20 --seed 4
 
 Graft answers over the line protocol (.build/release/graft serve); the largest difference of a
 log-probability over all positions is printed for each pair, and the exit status is 1 when one is
-beyond its limit: 1e-3, or, for a bf16 base, transformers' own distance from f32 arithmetic.
+beyond its limit: 1e-3, or, for a bf16 base, transformers' own distance from f32 arithmetic. With
+--methods, graft verify --against compares, at its own limits, and what is refused counts as a failure;
+combinations that PEFT itself refuses are named and passed over.
 """
 
 import argparse
@@ -92,7 +96,7 @@ def random_base(folder, numbers):
     kv = numbers.choice([1, 2, 3])
     settings = dict(
         vocab_size=numbers.choice([97, 300, 1001]), intermediate_size=numbers.choice([72, 160]),
-        hidden_size=numbers.choice([48, 64, 96]), num_hidden_layers=numbers.choice([1, 2, 4]),
+        hidden_size=numbers.choice([48, 96, 144]), num_hidden_layers=numbers.choice([1, 2, 4]),
         num_attention_heads=kv * numbers.choice([1, 2, 4]), num_key_value_heads=kv,
         head_dim=numbers.choice([8, 16, 20, 32]), tie_word_embeddings=numbers.random() < 0.5,
         max_position_embeddings=256, rms_norm_eps=numbers.choice([1e-5, 1e-6]), pad_token_id=None)
@@ -158,9 +162,15 @@ def main():
     parser.add_argument("--base")
     parser.add_argument("--adapter")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="random pairs")
+    parser.add_argument("--methods", nargs="*", metavar="NAME",
+                        help="pairs of all methods, or of those named; see tools/compare_methods.py")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     good = True
+    if options.methods is not None:
+        from compare_methods import compare_methods
+
+        sys.exit(0 if compare_methods(options.methods, options.random or 1, options.seed) else 1)
     if options.base:
         good &= compare(options.base, options.adapter, options.adapter or "base")
     for number in range(options.random):
