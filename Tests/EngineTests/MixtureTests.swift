@@ -1,3 +1,4 @@
+import Dispatch
 import Engine
 import Testing
 import Transformer
@@ -118,8 +119,15 @@ import Transformer
     @Test func cancelledRequestsGiveAllPagesBack() async throws {
         let engine = engine(caching: true)
         for request in requests(Self.plans) {
-            let (handle, sink) = try submit(request, to: engine, count: 150)
+            // Holds the engine at the first token until the request is cancelled.
+            let gate = DispatchSemaphore(value: 0)
+            let sink = RecordingSink(gate: gate)
+            let handle = try engine.submit(
+                GenerationRequest(
+                    tokens: request.tokens, lease: CountingLease(request.plan),
+                    maximumNewTokenCount: 150, sink: sink))
             engine.cancel(handle)
+            gate.signal()
             #expect(RecordingSink.summary(await sink.wait())?.reason == .cancelled)
         }
         await engine.drain()
