@@ -12,6 +12,8 @@ public enum AdapterFormat: String, Sendable, CaseIterable {
     case loralib
     /// THUDM's prefix encoder, in safetensors, with its settings beside it.
     case promptTuningV2 = "ptuning-v2"
+    /// A LoRA or (IA)³ of the AdapterHub library.
+    case adapterHub = "adapterhub"
 }
 
 /// Says an adapter of one format in another.
@@ -71,6 +73,7 @@ public struct AdapterConversion {
         case .gguf: try GGUFLoRAWriter(self).write(to: output)
         case .loralib: try LoralibWriter(self).write(to: output)
         case .promptTuningV2: try PrefixEncoderWriter(self).write(to: output)
+        case .adapterHub: try AdapterHubWriter(self).write(to: output)
         }
     }
 

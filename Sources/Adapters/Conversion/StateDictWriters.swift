@@ -94,7 +94,7 @@ struct PrefixEncoderWriter {
 }
 
 /// A directory of tensors, with settings in a JSON file beside them.
-private struct StateDictDirectory {
+struct StateDictDirectory {
     let tensorName: String
     let tensors: [AdapterTensor]
     let settingsName: String

@@ -8,11 +8,11 @@ struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
         abstract:
-            "Writes an adapter in another format: PEFT, llama.cpp's GGUF, loralib, P-tuning v2.",
+            "Writes an adapter in another format: PEFT, GGUF, loralib, P-tuning v2, AdapterHub.",
         discussion: """
-            What the source is, its content says: a PEFT directory, a .lora, a GGUF LoRA, a loralib \
-            state dict or THUDM prefix encoder. State dicts carry no settings: give them here, or in \
-            lora_config.json or config.json beside the file.
+            What the source is, its content says: a PEFT directory, a .lora, a GGUF LoRA, an AdapterHub \
+            directory, a loralib state dict or THUDM prefix encoder. State dicts carry no settings: \
+            give them here, or in lora_config.json or config.json beside the file.
 
               graft convert --from law.gguf --base model.gguf --to peft --out law
               graft convert --from lora.pt --alpha 16 --to peft --out law.lora
@@ -21,7 +21,8 @@ struct ConvertCommand: ParsableCommand {
     @Option(name: .customLong("from"), help: ArgumentHelp("The adapter.", valueName: "path"))
     var source: String
     @Option(
-        name: .customLong("to"), help: "The format to write: peft, gguf, loralib or ptuning-v2.",
+        name: .customLong("to"),
+        help: "The format to write: peft, gguf, loralib, ptuning-v2 or adapterhub.",
         transform: { try Choice.value($0) })
     var format: AdapterFormat
     @Option(help: ArgumentHelp("What to write; must not exist.", valueName: "path"))

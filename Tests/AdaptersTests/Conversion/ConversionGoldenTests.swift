@@ -78,6 +78,35 @@ import Transformer
         #expect(adapter.targets == "q_proj ×2, v_proj ×2, down_proj ×2")
     }
 
+    /// What the library saved goes to PEFT's form and back without a change.
+    @Test(arguments: ["adapterhub/lora", "adapterhub/infused"])
+    func anAdapterHubAdapterComesBack(source: String) throws {
+        let path = ReferenceFiles.path(source)
+        let peft = try convert(path, out: "peft")
+        let back = try convert(peft, to: .adapterHub, out: "law")
+        let ours = try StoredTensors(path: back + "/adapter.safetensors")
+        let theirs = try StoredTensors(path: path + "/adapter.safetensors")
+        #expect(Set(ours.names) == Set(theirs.names))
+        func settings(_ path: String) throws -> JSONObject {
+            let text = try String(contentsOfFile: path + "/adapter_config.json", encoding: .utf8)
+            let whole = try #require(try JSONValue(parsing: text).objectValue)
+            return try #require(whole["config"]?.objectValue)
+        }
+        var (own, expected) = (try settings(back), try settings(path))
+        // (IA)³ of PEFT has no alpha: it is in the factors.
+        let factor: Float = source.hasSuffix("infused") ? 2 : 1
+        for name in theirs.names {
+            #expect(ours.values[name] == theirs.values[name]?.map { $0 * factor }, "\(name)")
+        }
+        if factor != 1 { expected["alpha"] = own["alpha"] }
+        for name in expected.keys {
+            #expect(own[name]?.doubleValue == expected[name]?.doubleValue, "\(name)")
+            if own[name]?.doubleValue == nil { #expect(own[name] == expected[name], "\(name)") }
+            own[name] = nil
+        }
+        #expect(own.count == 0)
+    }
+
     @Test func theServerReadsLoralibAsItIs() throws {
         let (base, _) = try TinyBase().open(in: directory)
         let adapter = try AdapterReader.read(

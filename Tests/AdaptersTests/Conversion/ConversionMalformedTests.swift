@@ -144,6 +144,43 @@ import Transformer
             failure(plain, to: .promptTuningV2)
                 == "plain: can't be converted: its method is LORA, and a prefix encoder holds prefixes"
         )
+        let output = try AdapterFixture.lora(["model.layers.0.self_attn.o_proj"]).write(
+            to: directory, name: "output")
+        #expect(
+            failure(output, to: .adapterHub)
+                == "output: can't be converted: it changes 'model.layers.0.self_attn.o_proj'; in "
+                + "AdapterHub's models of this family, q_proj, k_proj, v_proj, up_proj and down_proj can "
+                + "be changed")
+        let uneven = try AdapterFixture.lora([
+            AdapterFixture.query, "model.layers.1.self_attn.v_proj",
+        ]).write(to: directory, name: "uneven")
+        #expect(
+            failure(uneven, to: .adapterHub)
+                == "uneven: can't be converted: AdapterHub's settings name the same modules in all layers"
+        )
+        let ranks =
+            AdapterFixture.lora([AdapterFixture.query]).tensors
+            + AdapterFixture.lora(["model.layers.1.self_attn.q_proj"], rank: 3).tensors
+        var mixed = AdapterFixture.lora(
+            [AdapterFixture.query], targets: .array([.string("q_proj")]),
+            ["rank_pattern": .object(["layers.1.self_attn.q_proj": .integer(3)])])
+        mixed.tensors = ranks
+        #expect(
+            failure(try mixed.write(to: directory, name: "mixed"), to: .adapterHub)
+                == "mixed: can't be converted: AdapterHub's settings have one rank, it has 2, 3")
+        let inputs = AdapterFixture(
+            configuration: [
+                "peft_type": .string("IA3"), "target_modules": .array([.string("down_proj")]),
+                "feedforward_modules": .array([.string("down_proj")]),
+            ],
+            tensors: [
+                FloatTensor("base_model.model.model.layers.0.mlp.down_proj.ia3_l", [1, 24])
+            ])
+        #expect(
+            failure(try inputs.write(to: directory, name: "inputs"), to: .adapterHub)
+                == "inputs: can't be converted: "
+                + "'base_model.model.model.layers.0.mlp.down_proj.ia3_l' has factors of inputs, and "
+                + "AdapterHub's (IA)³ those of outputs")
         #expect(
             failure(reading.directory.path + "/base").contains(
                 "a directory without adapter_config.json, not an adapter"))
