@@ -78,6 +78,8 @@ public final class Bottleneck: Sendable {
     public var width: Int { network.down.outputCount }
     let network: Network
     private let placement: Placement
+    /// True where it takes what the sublayer made; otherwise it stands beside the sublayer.
+    package var standsBehind: Bool { placement.input.output != 0 }
     private let normBefore: LayerNorm?
     private let normAfter: LayerNorm?
     private var hiddenSize: Int { network.down.inputCount }

@@ -79,7 +79,8 @@ public struct OperatorListing: Sendable {
 
     private mutating func add(_ bottleneck: Bottleneck, at slot: SublayerSlot) {
         let form = OperatorForm(
-            name: "bottleneck", place: .after, size: bottleneck.width,
+            name: "bottleneck", place: bottleneck.standsBehind ? .after : .beside,
+            size: bottleneck.width,
             productCount: 2 * bottleneck.width * base.slots.hiddenSize)
         var cost = OperatorCost(
             module: "\(slot.sublayer)", form, byteCount: bottleneck.byteCount)
