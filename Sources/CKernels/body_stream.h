@@ -29,29 +29,25 @@ INLINE size_t step_bytes(gk_type type) { return GK_PANEL * (type == GK_F16 ? 2 :
 #define ADVANCE_AT(i) a##i = FMA(FACTOR(x[i * x_stride + k]), w, a##i);
 #define ADVANCE_NEXT(i) a##i = FMA(FACTOR(x[i * x_stride + k + 1]), w, a##i);
 
-#define DEFINE_STREAM_TILE(R)                                                                     \
-    static void GK(stream_f32_##R)(const stream_tile *t) {                                        \
+/* Of types with one weight an input; TAKE widens 16 of them. */
+#define DEFINE_INPUT_TILE(type, R, TAKE)                                                          \
+    static void GK(stream_##type##_##R)(const stream_tile *t) {                                   \
         STREAM_LOCALS                                                                             \
         ROWS_##R(DECLARE)                                                                         \
         _Pragma("clang loop unroll_count(4)")                                                     \
         for (size_t k = 0; k < inputs; k++) {                                                     \
             FETCH_AHEAD(k);                                                                       \
-            lanes_f w = LOAD((const float *)weights + k * GK_PANEL);                              \
+            lanes_f w = TAKE(weights, k);                                                         \
             ROWS_##R(ADVANCE_AT)                                                                  \
         }                                                                                         \
         ROWS_##R(PUT)                                                                             \
-    }                                                                                             \
-    static void GK(stream_f16_##R)(const stream_tile *t) {                                        \
-        STREAM_LOCALS                                                                             \
-        ROWS_##R(DECLARE)                                                                         \
-        _Pragma("clang loop unroll_count(2)")                                                     \
-        for (size_t k = 0; k < inputs; k++) {                                                     \
-            FETCH_AHEAD(k);                                                                       \
-            lanes_f w = widen_half((const uint16_t *)weights + k * GK_PANEL);                     \
-            ROWS_##R(ADVANCE_AT)                                                                  \
-        }                                                                                         \
-        ROWS_##R(PUT)                                                                             \
-    }                                                                                             \
+    }
+#define TAKE_F32(weights, k) LOAD((const float *)(weights) + (k) * GK_PANEL)
+#define TAKE_F16(weights, k) widen_half((const uint16_t *)(weights) + (k) * GK_PANEL)
+
+#define DEFINE_STREAM_TILE(R)                                                                     \
+    DEFINE_INPUT_TILE(f32, R, TAKE_F32)                                                           \
+    DEFINE_INPUT_TILE(f16, R, TAKE_F16)                                                           \
     static void GK(stream_bf16_##R)(const stream_tile *t) {                                       \
         STREAM_LOCALS                                                                             \
         ROWS_##R(DECLARE)                                                                         \
