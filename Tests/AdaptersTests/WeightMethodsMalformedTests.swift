@@ -49,6 +49,21 @@ import Testing
         }
     }
 
+    @Test func otherModulesAreNoNorms() {
+        let part = "base_model.model.\(AdapterFixture.query).ln_tuning_layers."
+        let failure = reading.failure(
+            AdapterFixture(
+                configuration: [
+                    "peft_type": .string("LN_TUNING"),
+                    "target_modules": .array([.string("q_proj")]),
+                ],
+                tensors: [
+                    FloatTensor(part + "weight", [16, 16]), FloatTensor(part + "bias", [16]),
+                ]))
+        #expect(failure.contains("LN tuning works on norms"), "\(failure)")
+        #expect(failure.contains(AdapterFixture.query), "\(failure)")
+    }
+
     @Test(arguments: WeightMethodFixture.all)
     func normsAreNoTargets(method: WeightMethodFixture) {
         var adapter = method.adapter

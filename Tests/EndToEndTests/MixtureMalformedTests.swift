@@ -42,6 +42,16 @@ struct MixtureMalformedTests {
         return (error?.description ?? "").replacing(directory.path + "/", with: "")
     }
 
+    /// A golden with changed settings is refused for this reason.
+    private func expectRefusal(
+        of golden: String, with settings: JSONObject, _ reason: String
+    ) throws {
+        try copy(golden)
+        try set(settings)
+        let failure = try failure()
+        #expect(failure.contains(reason), "\(failure)")
+    }
+
     @Test func arrowNamesItsExperts() throws {
         try copy("arrow/llama")
         try remove("task1")
@@ -177,10 +187,7 @@ struct MixtureMalformedTests {
         ("adapters", .object(["0": .integer(1)]), "expected names and directories"),
     ])
     func xlorasSettingsAreChecked(name: String, value: JSONValue, reason: String) throws {
-        try copy("xlora/top-two")
-        try set([name: value])
-        let failure = try failure()
-        #expect(failure.contains(reason), "\(failure)")
+        try expectRefusal(of: "xlora/top-two", with: [name: value], reason)
     }
 
     @Test(arguments: [
@@ -193,10 +200,7 @@ struct MixtureMalformedTests {
         ),
     ])
     func lilysSettingsAreChecked(name: String, value: JSONValue, reason: String) throws {
-        try copy("lily/llama")
-        try set([name: value])
-        let failure = try failure()
-        #expect(failure.contains(reason), "\(failure)")
+        try expectRefusal(of: "lily/llama", with: [name: value], reason)
     }
 
     @Test(arguments: [
@@ -220,10 +224,7 @@ struct MixtureMalformedTests {
         ),
     ])
     func shadowsSettingsAreChecked(name: String, value: JSONValue, reason: String) throws {
-        try copy("shadow/llama")
-        try set([name: value])
-        let failure = try failure()
-        #expect(failure.contains(reason), "\(failure)")
+        try expectRefusal(of: "shadow/llama", with: [name: value], reason)
     }
 
     @Test func aMixtureCantBecomeOneFile() throws {
@@ -231,5 +232,18 @@ struct MixtureMalformedTests {
         #expect(throws: AdapterError.self) {
             try AdapterPacking.pack(from: directory.path, to: directory.file("mix.lora"))
         }
+    }
+
+    @Test func aMixtureIsNotConvertedWithoutItsExperts() throws {
+        try copy("xlora/top-two")
+        let error = #expect(throws: AdapterError.self) {
+            try AdapterConversion(from: directory.path).write(
+                as: .peft, to: directory.file("out"))
+        }
+        #expect(
+            error?.description
+                == "\(directory.path): can't be converted: it mixes adapters of other "
+                + "directories: convert those")
+        #expect(!FileManager.default.fileExists(atPath: directory.file("out")))
     }
 }
