@@ -125,29 +125,59 @@ struct LoRALayers {
                 reason: "an embedding has no bias, and the configuration sets 'lora_bias'",
                 file: compiler.configurationFile)
         }
-        let a = try compiler.require(.embeddingA, at: .embedding)
-        let b = try compiler.tensors.require(
-            .embeddingB, at: .embedding, reason: "'\(a.name)' has no partner")
-        try check(
-            a, Side(width: compiler.vocabularyCount, module: module, what: "tokens"), rank,
-            isA: true, compiler)
-        try check(
-            b, Side(width: slots.hiddenSize, module: module, what: "outputs"), rank, isA: false,
-            compiler)
-        let rows = TunerCompiler.transposed(
-            try compiler.floats(a), rowCount: rank, columnCount: compiler.vocabularyCount)
+        let (rows, b) =
+            settings.changesWeight(of: module)
+            ? try weightFactors(rank, &compiler) : try lookupFactors(rank, &compiler)
         let scaling = try settings.scaling(of: module)
         guard settings.normalizesWeights else {
             compiler.operators.embedding.append(
                 .lowRank(
-                    rows: rows, b: try compiler.packed(b, slots.hiddenSize, rank),
+                    rows: rows, b: compiler.packed(b, slots.hiddenSize, rank),
                     scaling: scaling))
             return
         }
         let shape = LinearShape(
             outputCount: slots.hiddenSize, inputCount: slots.vocabularyCount)
         try DoRA(shape: shape, rank: rank, scaling: scaling, biasOfB: nil)
-            .addEmbedding(rows: rows, b: try compiler.floats(b), to: &compiler)
+            .addEmbedding(rows: rows, b: b, to: &compiler)
+    }
+
+    /// Rows [vocabulary, rank] and b [hidden, rank] of an embedding's own factors.
+    private func lookupFactors(
+        _ rank: Int, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) -> (rows: [Float], b: [Float]) {
+        let module = compiler.slots.name(of: .embedding)
+        let count = compiler.vocabularyCount
+        let a = try compiler.require(.embeddingA, at: .embedding)
+        let b = try compiler.tensors.require(
+            .embeddingB, at: .embedding, reason: "'\(a.name)' has no partner")
+        try check(
+            a, Side(width: count, module: module, what: "tokens"), rank, isA: true, compiler)
+        try check(
+            b, Side(width: compiler.slots.hiddenSize, module: module, what: "outputs"), rank,
+            isA: false, compiler)
+        let rows = TunerCompiler.transposed(
+            try compiler.floats(a), rowCount: rank, columnCount: count)
+        return (rows, try compiler.floats(b))
+    }
+
+    /// The same of the factors that `target_parameters` gives the embedding's weight, a matrix
+    /// [vocabulary, hidden] like any other: B has the tokens, A the outputs.
+    private func weightFactors(
+        _ rank: Int, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) -> (rows: [Float], b: [Float]) {
+        let (module, hidden) = (compiler.slots.name(of: .embedding), compiler.slots.hiddenSize)
+        let a = try compiler.require(.factorA, at: .embedding)
+        let b = try compiler.tensors.require(
+            .factorB, at: .embedding, reason: "'\(a.name)' has no partner")
+        try check(
+            a, Side(width: hidden, module: module, what: "outputs"), rank, isA: true, compiler)
+        try check(
+            b, Side(width: compiler.vocabularyCount, module: module, what: "tokens"), rank,
+            isA: false, compiler)
+        let columns = TunerCompiler.transposed(
+            try compiler.floats(a), rowCount: rank, columnCount: hidden)
+        return (try compiler.floats(b), columns)
     }
 
     /// The side of a factor that isn't its rank.

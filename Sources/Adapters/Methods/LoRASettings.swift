@@ -62,7 +62,12 @@ struct LoRASettings {
 
     /// What patterns are compared with: the name of the weight, where `target_parameters` says it.
     private func key(of module: String) -> String {
-        tuner.targets.namesWeight(of: module) ? module + ".weight" : module
+        changesWeight(of: module) ? module + ".weight" : module
+    }
+
+    /// True where `target_parameters` names the module's weight.
+    func changesWeight(of module: String) -> Bool {
+        tuner.targets.namesWeight(of: module)
     }
 }
 

@@ -134,6 +134,9 @@ CASES = [
     Case("lora/parameters-patterns", LLAMA, lora(
         target_modules=["o_proj"], target_parameters=["mlp.down_proj.weight", "q_proj.weight"],
         rank_pattern={"down_proj": 2, "q_proj.weight": 3}, alpha_pattern={"o_proj": 5, r"mlp\..*weight": 3})),
+    Case("lora/parameters-embedding", BIASED, lora(
+        target_modules=["q_proj"], target_parameters=["embed_tokens.weight"],
+        alpha_pattern={"embed_tokens.weight": 5})),
     Case("lora/trained-tokens", LLAMA, lora(trainable_token_indices=TOKENS)),
     Case("lora/trained-tokens-untied", BF16, lora(trainable_token_indices={"embed_tokens": TOKENS}),
          dtype="bfloat16"),
