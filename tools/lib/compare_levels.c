@@ -106,6 +106,48 @@ static void multiply(generator *g, float *out) {
     gk_multiply(&q);
 }
 
+/* What a level with BF16 products does with rows rounded to bf16, in plain C: of each pair of inputs
+ * the second is added before the first. */
+static void multiply_pairs_plainly(const gk_product *q) {
+    static float weights[MOST_INPUTS + 1];
+    size_t pairs = (q->inputs + 1) / 2, last = q->last_panel * GK_PANEL;
+    for (size_t o = q->first_panel * GK_PANEL; o < last && o < q->outputs; o++) {
+        weights[q->inputs] = 0;
+        gk_unpack_row(q->type, q->packed, q->inputs, o, weights);
+        for (size_t row = 0; row < q->rows; row++) {
+            float *y = q->y + row * q->y_stride + o, sum = q->accumulate ? *y : 0;
+            for (size_t p = 0; p < pairs; p++) {
+                float pair[2];
+                gk_widen(GK_BF16, q->x_pairs + row * pairs + p, 2, pair);
+                sum = fmaf(pair[1], weights[2 * p + 1], sum);
+                sum = fmaf(pair[0], weights[2 * p], sum);
+            }
+            *y = sum;
+        }
+    }
+}
+
+/* Levels without BF16 products take the rows as they are, so plain C stands in for them. */
+static void multiply_pairs(generator *g, float *out) {
+    static uint32_t x_pairs[MOST_ROWS * 400];
+    gk_product q = {.type = GK_BF16, .packed = packed, .x_pairs = x_pairs, .y = out};
+    q.rows = between(g, 1, between(g, 0, 1) ? 3 : 30);
+    q.outputs = between(g, 1, MOST_OUTPUTS);
+    q.inputs = between(g, 1, 700);
+    q.y_stride = q.outputs + between(g, 0, 7);
+    q.accumulate = (int)between(g, 0, 1);
+    size_t panels = (q.outputs + GK_PANEL - 1) / GK_PANEL;
+    q.first_panel = between(g, 0, panels - 1);
+    q.last_panel = between(g, q.first_panel + 1, panels);
+    fill_weights(g, q.type, q.outputs * q.inputs, stored);
+    gk_pack(q.type, stored, q.outputs, q.inputs, 0, panels, packed);
+    fill(g, x, q.rows * q.inputs, 6);
+    fill(g, out, q.rows * q.y_stride, 6);
+    gk_round_rows_bf16(x, q.inputs, q.rows, q.inputs, x_pairs);
+    if (gk_uses_bf16_rows()) gk_multiply(&q);
+    else multiply_pairs_plainly(&q);
+}
+
 static void dots(generator *g, float *out) {
     gk_dot_product q = {.type = (gk_type)between(g, 0, GK_BF16), .weights = stored};
     q.outputs = between(g, 1, 20);
@@ -222,11 +264,11 @@ typedef struct {
 } kernel_case;
 
 static const kernel_case cases[] = {
-    {"products", multiply},       {"dot products", dots},
-    {"rounding rows", round_rows}, {"attention", attention},
-    {"rms norm", rms_norm},       {"rotary", rotary},
-    {"elementwise", elementwise}, {"sampling", sampling},
-    {"storage", storage},
+    {"products", multiply},         {"products of pairs", multiply_pairs},
+    {"dot products", dots},         {"rounding rows", round_rows},
+    {"attention", attention},       {"rms norm", rms_norm},
+    {"rotary", rotary},             {"elementwise", elementwise},
+    {"sampling", sampling},         {"storage", storage},
 };
 
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
