@@ -1,7 +1,7 @@
 # Sourced by check-arm and check-avx512: compiles the kernels with compare_levels.c, runs the comparison,
-# and holds the results of several processors against one another. Wants setup.sh, and $1 as the rounds.
+# and holds the results of several processors against one another. Wants setup.sh; $1, or standard_rounds, is the rounds.
 
-rounds=${1:-100}
+rounds=${1:-${standard_rounds:-100}}
 [[ $rounds =~ ^[1-9][0-9]*$ ]] || fail "'$rounds' is no number of rounds"
 ensure_swift
 # The compiler that comes with Swift; it makes code for any of the processors.
