@@ -114,6 +114,10 @@ void gk_dots(const gk_dot_product *product) { table.dots(product); }
 
 void gk_fourier_stage_run(const gk_fourier_stage *stage) { table.fourier_stage(stage); }
 
+void gk_sparse_add(const gk_sparse_matrix *matrix, const float *x, float scale, float *y) {
+    table.sparse_add(matrix, x, scale, y);
+}
+
 void gk_attention(const gk_attention_tile *tile) { table.attention(tile); }
 
 void gk_rms_norm(const float *x, const float *gain, float epsilon, size_t width, float *y) {

@@ -26,6 +26,7 @@ INLINE lanes_f in_lane(float x) {
 #include "body_int8.h"
 #include "body_dots.h"
 #include "body_fourier.h"
+#include "body_sparse.h"
 #include "body_attention.h"
 
 void gk_init_neon(gk_table *table) { gk_fill_table_neon(table); }

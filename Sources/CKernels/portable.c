@@ -13,6 +13,7 @@
 #include "body_int8.h"
 #include "body_dots.h"
 #include "body_fourier.h"
+#include "body_sparse.h"
 #include "body_attention.h"
 
 void gk_init_portable(gk_table *table) { gk_fill_table_portable(table); }

@@ -75,6 +75,72 @@ public enum Vectors {
         gk_dots(&dots)
     }
 
+    /// output[r, o] = Σ_k input[r, k] · W[o, k], on this thread; padding outputs become 0.
+    ///
+    /// - Parameters:
+    ///   - matrix: f32.
+    ///   - output: **Shape** [rowCount, outputCount rounded up to whole panels].
+    ///   - isPacked: puts the result in the order of a packed f32 matrix that has the rows as its inputs.
+    public static func multiply(
+        _ matrix: PackedView, _ input: UnsafePointer<Float>, inputStride: Int, rowCount: Int,
+        output: UnsafeMutablePointer<Float>, isPacked: Bool
+    ) {
+        precondition(matrix.type == GK_F32)
+        let width = Int(GK_PANEL)
+        var product = gk_product()
+        product.type = GK_F32
+        product.packed = matrix.bytes
+        product.outputs = matrix.panelCount * width
+        product.inputs = matrix.inputCount
+        product.x = input
+        product.x_stride = inputStride
+        product.rows = rowCount
+        product.y_stride = isPacked ? width : product.outputs
+        // The kernel moves on by a panel's width from panel to panel, a packed result by all rows.
+        let step = isPacked ? (rowCount - 1) * width : 0
+        for panel in 0..<(isPacked ? matrix.panelCount : 1) {
+            product.first_panel = panel
+            product.last_panel = isPacked ? panel + 1 : matrix.panelCount
+            product.y = output + panel * step
+            gk_multiply(&product)
+        }
+    }
+
+    /// output[r, o] += Σ_k rows[r, k] · W[o, k], on this thread, with W as `multiply` packs it.
+    ///
+    /// - Parameters:
+    ///   - rows: **Shape** [rowCount, inputCount].
+    ///   - output: **Shape** [rowCount, outputCount].
+    ///   - scratch: `productScratchCount` floats with any content.
+    public static func addProduct(
+        packed: UnsafePointer<Float>, outputCount: Int, inputCount: Int,
+        rows: UnsafePointer<Float>, rowCount: Int, to output: UnsafeMutablePointer<Float>,
+        scratch: UnsafeMutablePointer<Float>
+    ) {
+        var product = gk_product()
+        product.type = GK_F32
+        product.packed = UnsafeRawPointer(packed)
+        product.outputs = outputCount
+        product.inputs = inputCount
+        product.last_panel = (outputCount + Int(GK_PANEL) - 1) / Int(GK_PANEL)
+        product.x = rows
+        product.x_stride = inputCount
+        product.rows = rowCount
+        product.y = output
+        product.y_stride = outputCount
+        product.accumulate = 1
+        product.scratch = scratch
+        gk_multiply(&product)
+    }
+
+    /// Floats that `addProduct` needs for itself.
+    public static var productScratchCount: Int { Int(GK_SCRATCH_FLOATS) }
+
+    /// Outputs rounded up to whole panels.
+    public static func paddedCount(_ outputCount: Int) -> Int {
+        (outputCount + Int(GK_PANEL) - 1) / Int(GK_PANEL) * Int(GK_PANEL)
+    }
+
     /// values *= factor
     public static func scale(_ values: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
         gk_scale(values, factor, count)

@@ -2,7 +2,7 @@ import Kernels
 
 /// Maps of rows that can run at the same time, shared out among the workers as one job.
 ///
-/// A task is a few rows under all their maps, in order, so that a row's additions have one order.
+/// A task is a row or a few under all their maps, in order, so that a row's additions have one order.
 /// Used again for job after job, it allocates only when it is larger than all before.
 package final class RowMapJob: WorkerJob {
     private struct Entry: BitwiseCopyable {
@@ -32,7 +32,10 @@ package final class RowMapJob: WorkerJob {
         var takesOutput: Bool { contains(.output) }
     }
 
+    /// Rows of a task where there are many.
     private static let taskRowCount = 4
+    /// Up to this many rows, each is a task.
+    private static let fewRowCount = 16
     private let pool: WorkerPool
     private var entries: [Entry] = []
     private var scratch = AlignedBuffer<Float>(count: 0)
@@ -54,7 +57,8 @@ package final class RowMapJob: WorkerJob {
         guard hasMap(view, places) else { return }
         var first = 0
         while first < rowCount {
-            let count = min(Self.taskRowCount, rowCount - first)
+            let count =
+                rowCount <= Self.fewRowCount ? 1 : min(Self.taskRowCount, rowCount - first)
             entries.append(
                 Entry(
                     view: view, places: places, input: input + first * inputStride,

@@ -163,6 +163,19 @@ static void dots(generator *g, float *out) {
     gk_dots(&q);
 }
 
+static void sparse(generator *g, float *out) {
+    static int32_t starts[MOST_OUTPUTS + 1], columns[MOST_OUTPUTS * 40];
+    gk_sparse_matrix m = {starts, columns, x, between(g, 1, MOST_OUTPUTS)};
+    size_t inputs = between(g, 1, 400), count = 0;
+    for (size_t o = 0; o < m.outputs; o++) {
+        for (size_t i = between(g, 0, 40); i > 0; i--) columns[count++] = (int32_t)between(g, 0, inputs - 1);
+        starts[o + 1] = (int32_t)count;
+    }
+    fill(g, x, count + inputs, 6);
+    fill(g, out, m.outputs, 6);
+    gk_sparse_add(&m, x + count, value(g, 2), out);
+}
+
 static void round_rows(generator *g, float *out) {
     static const float odd[] = {0, -0.0f, 1e-38f, 3e38f, INFINITY, -INFINITY, NAN};
     size_t rows = between(g, 1, 4), inputs = 32 * between(g, 1, 8);
@@ -268,7 +281,7 @@ static const kernel_case cases[] = {
     {"dot products", dots},         {"rounding rows", round_rows},
     {"attention", attention},       {"rms norm", rms_norm},
     {"rotary", rotary},             {"elementwise", elementwise},
-    {"sampling", sampling},         {"storage", storage},
+    {"sampling", sampling},         {"storage", storage},          {"sparse", sparse},
 };
 
 enum { CASE_COUNT = sizeof cases / sizeof *cases };

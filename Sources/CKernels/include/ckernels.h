@@ -152,6 +152,19 @@ typedef struct {
 
 void gk_dots(const gk_dot_product *product);
 
+/* ---- sparse matrices ---------------------------------------------------------------------- */
+
+/* The values of output o, with their inputs, are those from starts[o] up to starts[o + 1]. */
+typedef struct {
+    const int32_t *starts;  /* [outputs + 1] */
+    const int32_t *columns; /* [starts[outputs]] */
+    const float *values;    /* [starts[outputs]] */
+    size_t outputs;
+} gk_sparse_matrix;
+
+/* y[o] += scale * sum over i of values[i] * x[columns[i]] */
+void gk_sparse_add(const gk_sparse_matrix *matrix, const float *x, float scale, float *y);
+
 /* ---- limits of the machine ---------------------------------------------------------------- */
 
 /* Reads floats as fast as memory gives them; returns their sum. */

@@ -21,7 +21,7 @@ public final class KroneckerMap: RowMap, @unchecked Sendable {
     /// **Shape**: [leftOutputCount, leftInputCount]
     private let left: AlignedBuffer<Float>
     private let leftShape: LinearShape
-    private let right: [RowMatrix]
+    private let right: [PackedMatrix]
 
     /// - Parameter right: one matrix, or the two of a product in order of application.
     public init(left: Matrix, right: [Matrix]) {
@@ -29,7 +29,7 @@ public final class KroneckerMap: RowMap, @unchecked Sendable {
         precondition(right.count == 1 || right[0].shape.outputCount == right[1].shape.inputCount)
         self.left = AlignedBuffer(copying: left.values)
         leftShape = left.shape
-        self.right = right.map { RowMatrix(floats: $0.values, shape: $0.shape) }
+        self.right = right.map { PackedMatrix(floats: $0.values, shape: $0.shape) }
         super.init(
             inputCount: leftShape.inputCount * right[0].shape.inputCount,
             outputCount: leftShape.outputCount * right[right.count - 1].shape.outputCount)
@@ -42,8 +42,10 @@ public final class KroneckerMap: RowMap, @unchecked Sendable {
             + right.reduce(0) { $0 + $1.byteCount }
     }
 
+    /// X Rᵀ, the first of two products on the way there, and the last product's own.
     override var scratchCount: Int {
-        leftShape.inputCount * rightOutputCount + (right.count == 2 ? right[0].outputCount : 0)
+        leftShape.inputCount * right.reduce(0) { $0 + Vectors.paddedCount($1.outputCount) }
+            + Vectors.productScratchCount
     }
 
     public override var productCount: Int {
@@ -57,26 +59,24 @@ public final class KroneckerMap: RowMap, @unchecked Sendable {
         _ input: UnsafePointer<Float>, scaledBy scale: Float,
         to output: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {
-        let width = rightOutputCount
-        let inner = scratch + leftShape.inputCount * width
-        for row in 0..<leftShape.inputCount {
-            var values = input + row * right[0].inputCount
-            if right.count == 2 {
-                Vectors.multiply(right[0].view, values, scaledBy: 1, output: inner)
-                values = UnsafePointer(inner)
-            }
+        let rowCount = leftShape.inputCount
+        let turnedCount = rowCount * Vectors.paddedCount(rightOutputCount)
+        var (values, stride) = (input, right[0].inputCount)
+        var free = scratch + turnedCount
+        if right.count == 2 {
             Vectors.multiply(
-                right[right.count - 1].view, values, scaledBy: scale,
-                output: scratch + row * width)
+                right[0].view, values, inputStride: stride, rowCount: rowCount, output: free,
+                isPacked: false)
+            (values, stride) = (UnsafePointer(free), Vectors.paddedCount(right[0].outputCount))
+            free += rowCount * stride
         }
-        for row in 0..<leftShape.outputCount {
-            for column in 0..<leftShape.inputCount {
-                Vectors.add(
-                    scratch + column * width,
-                    scaledBy: left.pointer[row * leftShape.inputCount + column],
-                    to: output + row * width, count: width)
-            }
-        }
+        Vectors.multiply(
+            right[right.count - 1].view, values, inputStride: stride, rowCount: rowCount,
+            output: scratch, isPacked: true)
+        if scale != 1 { Vectors.scale(scratch, by: scale, count: turnedCount) }
+        Vectors.addProduct(
+            packed: scratch, outputCount: rightOutputCount, inputCount: rowCount,
+            rows: left.pointer, rowCount: leftShape.outputCount, to: output, scratch: free)
     }
 
     override func add(
@@ -98,15 +98,27 @@ public final class KroneckerMap: RowMap, @unchecked Sendable {
 
     /// R, **shape** [its outputs, its inputs], added to zeros.
     private func unpackRight(into factor: UnsafeMutablePointer<Float>) {
-        guard right.count == 2 else { return right[0].unpack(into: factor) }
+        guard right.count == 2 else { return right[0].unpack(into: factor, pool: nil) }
         let (first, second) = (right[0], right[1])
         let a = AlignedBuffer<Float>(count: first.outputCount * first.inputCount)
         let b = AlignedBuffer<Float>(count: second.outputCount * second.inputCount)
-        first.unpack(into: a.pointer)
-        second.unpack(into: b.pointer)
+        first.unpack(into: a.pointer, pool: nil)
+        second.unpack(into: b.pointer, pool: nil)
         BLAS.multiplyAdd(
             left: b.pointer, right: a.pointer, into: factor, rowCount: second.outputCount,
             columnCount: first.inputCount, innerCount: first.outputCount, scaling: 1)
+    }
+}
+
+extension PackedMatrix {
+    /// A matrix of floats, given row-major.
+    convenience init(floats: [Float], shape: LinearShape) {
+        precondition(floats.count == shape.outputCount * shape.inputCount)
+        let values = AlignedBuffer<Float>(copying: floats)
+        self.init(
+            packing: WeightMatrix(
+                pointer: UnsafeRawPointer(values.pointer), type: .f32,
+                outputCount: shape.outputCount, inputCount: shape.inputCount), pool: nil)
     }
 }
 
