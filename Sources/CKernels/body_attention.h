@@ -84,6 +84,7 @@ static void GK(fill_table)(gk_table *table) {
     table->peak_dots = GK(peak_dots);
     table->dots = GK(dots);
     table->fourier_stage = GK(fourier_stage);
+    table->fourier_turn = GK(fourier_turn);
     table->sparse_add = GK(sparse_add);
     table->round_rows_int8 = GK(round_rows_int8);
     table->attention = GK(attention);

@@ -117,3 +117,28 @@ static void GK(fourier_stage)(const gk_fourier_stage *s) {
 #undef TURNED
 #undef TURN
 #undef PUT_PART
+
+/* Between the stages of columns and those of rows: place [row][column] turns by its own angle, and
+ * moves to [column][row]. */
+static void GK(fourier_turn)(const gk_fourier_turn *t) {
+    enum { SOME = 16 };
+    float re[SOME], im[SOME];
+    for (size_t row = 0; row < t->rows; row++) {
+        for (size_t first = 0; first < t->columns; first += SOME) {
+            size_t at = row * t->columns + first;
+            size_t count = t->columns - first < SOME ? t->columns - first : SOME;
+            const float *c = t->turns + at, *s = c + t->rows * t->columns;
+            const float *x = t->real + at, *y = t->imaginary + at;
+            for (size_t i = 0; i < count; i++) {
+                re[i] = c[i] * x[i] + s[i] * y[i];
+                im[i] = c[i] * y[i] - s[i] * x[i];
+            }
+            float *to_real = t->to_real + first * t->rows + row;
+            float *to_imaginary = t->to_imaginary + first * t->rows + row;
+            for (size_t i = 0; i < count; i++) {
+                to_real[i * t->rows] = re[i];
+                to_imaginary[i * t->rows] = im[i];
+            }
+        }
+    }
+}

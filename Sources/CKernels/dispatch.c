@@ -114,6 +114,8 @@ void gk_dots(const gk_dot_product *product) { table.dots(product); }
 
 void gk_fourier_stage_run(const gk_fourier_stage *stage) { table.fourier_stage(stage); }
 
+void gk_fourier_turn_run(const gk_fourier_turn *turn) { table.fourier_turn(turn); }
+
 void gk_sparse_add(const gk_sparse_matrix *matrix, const float *x, float scale, float *y) {
     table.sparse_add(matrix, x, scale, y);
 }

@@ -10,6 +10,7 @@ typedef struct {
     void (*multiply_blocks)(const gk_product *);
     void (*dots)(const gk_dot_product *);
     void (*fourier_stage)(const gk_fourier_stage *);
+    void (*fourier_turn)(const gk_fourier_turn *);
     void (*sparse_add)(const gk_sparse_matrix *, const float *, float, float *);
     void (*round_rows_int8)(const float *, size_t, size_t, size_t, int8_t *, gk_row_block *);
     void (*attention)(const gk_attention_tile *);

@@ -17,15 +17,18 @@ public struct FourierTransform: Sendable {
     private let stages: [Stage]
     /// Stages before the matrix is transposed.
     private let firstCount: Int
-    /// Turns of place [row, column]: cosines [count], then sines.
-    private let turns: [Float]
+    /// Cosines and sines of the stages, then those of place [row, column].
+    private let tables: AlignedBuffer<Float>
+    private let turnsStart: Int
 
-    fileprivate struct Stage: Sendable {
+    /// Plain numbers, so that a transform counts no references.
+    fileprivate struct Stage: BitwiseCopyable {
         let factor: Int
         let length: Int
         let rest: Int
-        let turns: [Float]
-        let roots: [Float]
+        /// Where the tables have its turns and roots.
+        let turns: Int
+        let roots: Int
     }
 
     /// - Parameter count: n, at least 1.
@@ -33,13 +36,17 @@ public struct FourierTransform: Sendable {
         precondition(count >= 1)
         self.count = count
         let factors = Self.factors(of: count)
-        columnCount = Self.share(of: factors, count: count)
-        rowCount = count / columnCount
-        let first = Self.stages(rowCount, width: columnCount)
-        stages = first + Self.stages(columnCount, width: rowCount)
+        let columns = Self.share(of: factors, count: count)
+        columnCount = columns
+        rowCount = count / columns
+        var values: [Float] = []
+        let first = Self.stages(rowCount, width: columns, &values)
+        stages = first + Self.stages(columns, width: rowCount, &values)
         firstCount = first.count
-        let columns = columnCount
-        turns = Self.turns((0..<count).map { ($0 / columns) * ($0 % columns) }, of: count)
+        turnsStart = values.count
+        values += Self.turns((0..<count).map { ($0 / columns) * ($0 % columns) }, of: count)
+        tables = AlignedBuffer(count: values.count)
+        tables.pointer.update(from: values, count: values.count)
     }
 
     /// Floats that `run` needs for itself.
@@ -63,58 +70,77 @@ public struct FourierTransform: Sendable {
         scratch: UnsafeMutablePointer<Float>
     ) {
         let hasTurn = rowCount > 1 && columnCount > 1
-        var stepsLeft = stages.count + (hasTurn ? 1 : 0)
-        guard stepsLeft > 0 else {
+        let stepCount = stages.count + (hasTurn ? 1 : 0)
+        guard stepCount > 0 else {
             outputReal.update(from: real, count: count)
             return outputImaginary.update(from: imaginary, count: count)
         }
         var from = (real: real, imaginary: imaginary)
-        // Places take turns so that the last step ends in the output.
-        func step(
-            _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) -> Void
-        ) {
-            stepsLeft -= 1
+        for step in 0..<stepCount {
+            // Places take turns so that the last step ends in the output.
+            let endsInOutput = (stepCount - step) % 2 == 1
             let to =
-                stepsLeft % 2 == 0
-                ? (outputReal, outputImaginary) : (scratch, scratch + count)
-            body(to.0, to.1)
+                endsInOutput ? (outputReal, outputImaginary) : (scratch, scratch + count)
+            if hasTurn, step == firstCount {
+                turn(from, to: to)
+            } else {
+                let index = hasTurn && step > firstCount ? step - 1 : step
+                run(stages[index], from, to: to)
+            }
             from = (UnsafePointer(to.0), UnsafePointer(to.1))
         }
-        for (index, stage) in stages.enumerated() {
-            if hasTurn, index == firstCount { step { turn(from, to: $0, $1) } }
-            step { stage.run(from, to: $0, $1) }
-        }
+    }
+
+    private typealias Values = (real: UnsafePointer<Float>, imaginary: UnsafePointer<Float>)
+    private typealias Places = (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>)
+
+    private func run(_ stage: Stage, _ from: Values, to places: Places) {
+        var arguments = gk_fourier_stage()
+        arguments.factor = stage.factor
+        arguments.length = stage.length
+        arguments.rest = stage.rest
+        arguments.turns = UnsafePointer(tables.pointer + stage.turns)
+        arguments.roots = UnsafePointer(tables.pointer + stage.roots)
+        arguments.real = from.real
+        arguments.imaginary = from.imaginary
+        arguments.to_real = places.0
+        arguments.to_imaginary = places.1
+        gk_fourier_stage_run(&arguments)
     }
 
     /// Turns each place and transposes.
-    private func turn(
-        _ from: (real: UnsafePointer<Float>, imaginary: UnsafePointer<Float>),
-        to real: UnsafeMutablePointer<Float>, _ imaginary: UnsafeMutablePointer<Float>
-    ) {
-        turns.withUnsafeBufferPointer { turns in
-            let (cosines, sines) = (turns.baseAddress!, turns.baseAddress! + count)
-            for row in 0..<rowCount {
-                for column in 0..<columnCount {
-                    let (source, target) = (row * columnCount + column, column * rowCount + row)
-                    let (x, y) = (from.real[source], from.imaginary[source])
-                    real[target] = cosines[source] * x + sines[source] * y
-                    imaginary[target] = cosines[source] * y - sines[source] * x
-                }
-            }
-        }
+    private func turn(_ from: Values, to places: Places) {
+        var arguments = gk_fourier_turn()
+        arguments.rows = rowCount
+        arguments.columns = columnCount
+        arguments.turns = UnsafePointer(tables.pointer + turnsStart)
+        arguments.real = from.real
+        arguments.imaginary = from.imaginary
+        arguments.to_real = places.0
+        arguments.to_imaginary = places.1
+        gk_fourier_turn_run(&arguments)
     }
 
     /// Stages of transforms of `count` values each, `width` of them side by side.
-    private static func stages(_ count: Int, width: Int) -> [Stage] {
+    ///
+    /// - Parameter tables: their turns and roots are added to these.
+    private static func stages(
+        _ count: Int, width: Int, _ tables: inout [Float]
+    ) -> [Stage] {
+        var stages: [Stage] = []
         var length = 1
-        return factors(of: count).map { factor in
-            defer { length *= factor }
+        for factor in factors(of: count) {
             let places = (0..<length * factor).map { $0 / factor * ($0 % factor) }
-            return Stage(
-                factor: factor, length: length, rest: count / length / factor * width,
-                turns: turns(places, of: length * factor),
-                roots: turns(Array(0..<factor), of: factor))
+            let start = tables.count
+            tables += turns(places, of: length * factor)
+            stages.append(
+                Stage(
+                    factor: factor, length: length, rest: count / length / factor * width,
+                    turns: start, roots: tables.count))
+            tables += turns(Array(0..<factor), of: factor)
+            length *= factor
         }
+        return stages
     }
 
     /// Cosines of 2π k / n for each k, then sines.
@@ -148,28 +174,5 @@ public struct FourierTransform: Sendable {
             factor += 1
         }
         return factors
-    }
-}
-
-extension FourierTransform.Stage {
-    fileprivate func run(
-        _ from: (real: UnsafePointer<Float>, imaginary: UnsafePointer<Float>),
-        to real: UnsafeMutablePointer<Float>, _ imaginary: UnsafeMutablePointer<Float>
-    ) {
-        turns.withUnsafeBufferPointer { turns in
-            roots.withUnsafeBufferPointer { roots in
-                var stage = gk_fourier_stage()
-                stage.factor = factor
-                stage.length = length
-                stage.rest = rest
-                stage.turns = turns.baseAddress
-                stage.roots = roots.baseAddress
-                stage.real = from.real
-                stage.imaginary = from.imaginary
-                stage.to_real = real
-                stage.to_imaginary = imaginary
-                gk_fourier_stage_run(&stage)
-            }
-        }
     }
 }

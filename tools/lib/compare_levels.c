@@ -163,6 +163,26 @@ static void dots(generator *g, float *out) {
     gk_dots(&q);
 }
 
+static void fourier(generator *g, float *out) {
+    gk_fourier_stage s = {.factor = between(g, 2, 7), .length = between(g, 1, 6), .rest = between(g, 1, 40)};
+    size_t angles = s.length * s.factor, count = angles * s.rest;
+    fill(g, x, 2 * (angles + s.factor + count), 3);
+    s.turns = x;
+    s.roots = s.turns + 2 * angles;
+    s.real = s.roots + 2 * s.factor;
+    s.imaginary = s.real + count;
+    s.to_real = out;
+    s.to_imaginary = out + count;
+    gk_fourier_stage_run(&s);
+    gk_fourier_turn t = {.rows = angles, .columns = s.rest, .turns = x + 2 * count};
+    fill(g, x, 4 * count, 3);
+    t.real = x;
+    t.imaginary = x + count;
+    t.to_real = out + 2 * count;
+    t.to_imaginary = out + 3 * count;
+    gk_fourier_turn_run(&t);
+}
+
 static void sparse(generator *g, float *out) {
     static int32_t starts[MOST_OUTPUTS + 1], columns[MOST_OUTPUTS * 40];
     gk_sparse_matrix m = {starts, columns, x, between(g, 1, MOST_OUTPUTS)};
@@ -282,6 +302,7 @@ static const kernel_case cases[] = {
     {"attention", attention},       {"rms norm", rms_norm},
     {"rotary", rotary},             {"elementwise", elementwise},
     {"sampling", sampling},         {"storage", storage},          {"sparse", sparse},
+    {"fourier", fourier},
 };
 
 enum { CASE_COUNT = sizeof cases / sizeof *cases };

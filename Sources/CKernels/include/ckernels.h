@@ -226,6 +226,16 @@ typedef struct {
 
 void gk_fourier_stage_run(const gk_fourier_stage *stage);
 
+/* A matrix of values, each turned by an angle of its own, and transposed. */
+typedef struct {
+    size_t rows, columns;
+    const float *turns;            /* cosines [rows][columns], then sines */
+    const float *real, *imaginary; /* [rows][columns] */
+    float *to_real, *to_imaginary; /* [columns][rows]; don't overlap the others */
+} gk_fourier_turn;
+
+void gk_fourier_turn_run(const gk_fourier_turn *turn);
+
 /* ---- rows --------------------------------------------------------------------------------- */
 
 /* y = x / sqrt(mean(x^2) + epsilon) * gain */

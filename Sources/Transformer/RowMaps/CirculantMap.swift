@@ -15,7 +15,11 @@ public final class CirculantMap: RowMap, @unchecked Sendable {
 
     /// Frequencies that tell all others of real values.
     private var binCount: Int { blockSize / 2 + 1 }
-    private var kernelCount: Int { inputCount / blockSize * (outputCount / blockSize) }
+    private var kernelCount: Int { pieceCount * rowCount }
+    /// Pieces of the input.
+    private var pieceCount: Int { inputCount / blockSize }
+    /// Rows of blocks.
+    private var rowCount: Int { outputCount / blockSize }
 
     /// - Parameter kernels: **Shape** [outputCount / blockSize, inputCount / blockSize, blockSize].
     public init(kernels: [Float], blockSize: Int, inputCount: Int, outputCount: Int) {
@@ -53,14 +57,14 @@ public final class CirculantMap: RowMap, @unchecked Sendable {
 
     public override var byteCount: Int { 2 * kernelCount * binCount * MemoryLayout<Float>.stride }
 
-    /// Spectra of all pieces of the input, a piece's whole spectrum and zeros, and the transform's.
+    /// Spectra of all pieces of the input, two whole complex rows, zeros, and the transform's own.
     override var scratchCount: Int {
-        inputCount / blockSize * binCount * 2 + 4 * blockSize + transform.scratchCount
+        pieceCount * binCount * 2 + 5 * blockSize + transform.scratchCount
     }
 
     public override var productCount: Int {
         4 * kernelCount * binCount
-            + (inputCount + outputCount) / blockSize * transform.productCount
+            + ((pieceCount + 1) / 2 + (rowCount + 1) / 2) * transform.productCount
     }
 
     public override var form: String { "circulant" }
@@ -69,51 +73,103 @@ public final class CirculantMap: RowMap, @unchecked Sendable {
         _ input: UnsafePointer<Float>, scaledBy scale: Float,
         to output: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {
-        let pieceCount = inputCount / blockSize
         let (reals, imaginaries) = (scratch, scratch + pieceCount * binCount)
-        let real = imaginaries + pieceCount * binCount
-        let (imaginary, zeros) = (real + blockSize, real + 2 * blockSize)
-        let inner = zeros + blockSize
-        zeros.update(repeating: 0, count: blockSize)
-        for piece in 0..<pieceCount {
-            transform.run(
-                input + piece * blockSize, zeros, real, imaginary, scratch: inner)
-            (reals + piece * binCount).update(from: real, count: binCount)
-            (imaginaries + piece * binCount).update(from: imaginary, count: binCount)
+        let work = imaginaries + pieceCount * binCount
+        for piece in stride(from: 0, to: pieceCount, by: 2) {
+            analyze(piece, of: input, reals, imaginaries, work)
         }
-        for row in 0..<outputCount / blockSize {
-            addRow(
+        for row in stride(from: 0, to: rowCount, by: 2) {
+            addRows(
                 row, reals, imaginaries, scaledBy: scale / Float(blockSize),
-                to: output + row * blockSize, scratch: real)
+                to: output + row * blockSize, work)
         }
     }
 
-    /// Sums the products of one row of blocks and turns them back.
+    /// The spectra of a piece and the next one, real parts and imaginary parts of one transform.
     ///
-    /// Of real values, a transform of the conjugate spectrum is the inverse transform.
-    private func addRow(
+    /// With z the transform of a + ib: 2 A[f] = z[f] + z*[−f], 2i B[f] = z[f] − z*[−f].
+    private func analyze(
+        _ piece: Int, of input: UnsafePointer<Float>, _ reals: UnsafeMutablePointer<Float>,
+        _ imaginaries: UnsafeMutablePointer<Float>, _ work: UnsafeMutablePointer<Float>
+    ) {
+        let (real, imaginary) = (work, work + blockSize)
+        let zeros = work + 4 * blockSize
+        let hasNext = piece + 1 < pieceCount
+        if !hasNext { zeros.update(repeating: 0, count: blockSize) }
+        let first = input + piece * blockSize
+        transform.run(
+            first, hasNext ? first + blockSize : UnsafePointer(zeros), real, imaginary,
+            scratch: work + 5 * blockSize)
+        let (a, b) = (piece * binCount, (piece + 1) * binCount)
+        for bin in 0..<binCount {
+            let opposite = bin == 0 ? 0 : blockSize - bin
+            reals[a + bin] = 0.5 * (real[bin] + real[opposite])
+            imaginaries[a + bin] = 0.5 * (imaginary[bin] - imaginary[opposite])
+            guard hasNext else { continue }
+            reals[b + bin] = 0.5 * (imaginary[bin] + imaginary[opposite])
+            imaginaries[b + bin] = 0.5 * (real[opposite] - real[bin])
+        }
+    }
+
+    /// Sums the products of two rows of blocks and turns both back at once.
+    ///
+    /// Of real y₁, y₂ with spectra Y₁, Y₂, the transform of the conjugate of Y₁ + iY₂ is y₁ − iy₂.
+    private func addRows(
         _ row: Int, _ reals: UnsafePointer<Float>, _ imaginaries: UnsafePointer<Float>,
         scaledBy scale: Float, to output: UnsafeMutablePointer<Float>,
-        scratch: UnsafeMutablePointer<Float>
+        _ work: UnsafeMutablePointer<Float>
     ) {
-        let pieceCount = inputCount / blockSize
-        let (real, imaginary) = (scratch, scratch + blockSize)
+        let (real, imaginary) = (work, work + blockSize)
         real.update(repeating: 0, count: 2 * blockSize)
+        let (turnedReal, turnedImaginary) = (work + 2 * blockSize, work + 3 * blockSize)
+        let hasNext = row + 1 < rowCount
+        // A row's sums stand where the transform's output will.
+        let (sumReal, sumImaginary) = (turnedReal, turnedImaginary)
+        for part in 0..<(hasNext ? 2 : 1) {
+            sumProducts(row + part, reals, imaginaries, sumReal, sumImaginary)
+            for bin in 0..<binCount {
+                let (r, i) = (sumReal[bin], sumImaginary[bin])
+                let opposite = bin == 0 || 2 * bin == blockSize ? nil : blockSize - bin
+                if part == 0 {
+                    real[bin] += r
+                    imaginary[bin] -= i
+                    if let opposite {
+                        real[opposite] += r
+                        imaginary[opposite] += i
+                    }
+                } else {
+                    real[bin] -= i
+                    imaginary[bin] -= r
+                    if let opposite {
+                        real[opposite] += i
+                        imaginary[opposite] -= r
+                    }
+                }
+            }
+        }
+        transform.run(
+            real, imaginary, turnedReal, turnedImaginary, scratch: work + 5 * blockSize)
+        Vectors.add(turnedReal, scaledBy: scale, to: output, count: blockSize)
+        guard hasNext else { return }
+        Vectors.add(
+            turnedImaginary, scaledBy: -scale, to: output + blockSize, count: blockSize)
+    }
+
+    /// Σ over pieces of kernel ⊙ piece for one row of blocks: real and imaginary parts, by bin.
+    private func sumProducts(
+        _ row: Int, _ reals: UnsafePointer<Float>, _ imaginaries: UnsafePointer<Float>,
+        _ sumReal: UnsafeMutablePointer<Float>, _ sumImaginary: UnsafeMutablePointer<Float>
+    ) {
+        sumReal.update(repeating: 0, count: binCount)
+        sumImaginary.update(repeating: 0, count: binCount)
         for piece in 0..<pieceCount {
             let kernel = spectra.pointer + (row * pieceCount + piece) * binCount
             let conjugate = kernel + kernelCount * binCount
             let (x, y) = (reals + piece * binCount, imaginaries + piece * binCount)
             for bin in 0..<binCount {
-                real[bin] += kernel[bin] * x[bin] - conjugate[bin] * y[bin]
-                imaginary[bin] -= kernel[bin] * y[bin] + conjugate[bin] * x[bin]
+                sumReal[bin] += kernel[bin] * x[bin] - conjugate[bin] * y[bin]
+                sumImaginary[bin] += kernel[bin] * y[bin] + conjugate[bin] * x[bin]
             }
         }
-        for bin in binCount..<max(binCount, blockSize) {
-            real[bin] = real[blockSize - bin]
-            imaginary[bin] = -imaginary[blockSize - bin]
-        }
-        let inner = scratch + 3 * blockSize
-        transform.run(real, imaginary, scratch + 2 * blockSize, inner, scratch: inner + blockSize)
-        Vectors.add(scratch + 2 * blockSize, scaledBy: scale, to: output, count: blockSize)
     }
 }
