@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import subprocess
 
-from . import settings
+from . import building, settings
 
 SEED = 20261121
 
@@ -39,24 +39,34 @@ def adapter(setting, cache, directory):
 
     identity = [setting.config, setting.arguments(), peft.__version__, SEED]
     place = pathlib.Path(cache) / f"{setting.name}-{key(identity)}"
-    if not (place / "adapter_config.json").exists():
+    if not place.exists():
         unfinished = place.with_name(place.name + "-unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        make(setting, directory).save_pretrained(unfinished)
+        build = building.BUILDERS.get(setting.config)
+        if build:
+            build(unfinished, lambda: load(directory))
+        else:
+            make(setting, directory).save_pretrained(unfinished)
         shutil.rmtree(place, ignore_errors=True)
         unfinished.rename(place)
     return place
+
+
+def load(directory):
+    """The base in f32."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
 
 
 def make(setting, directory):
     """PEFT's model with the adapter, its values random."""
     import peft
     import torch
-    from transformers import AutoModelForCausalLM
 
     torch.manual_seed(SEED)
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
-    adapted = peft.get_peft_model(model, getattr(peft, setting.config)(**setting.arguments()))
+    adapted = peft.get_peft_model(load(directory), getattr(peft, setting.config)(**setting.arguments()))
     with torch.no_grad():
         for parameter in adapted.parameters():
             if parameter.requires_grad:

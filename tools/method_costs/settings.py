@@ -17,7 +17,7 @@ KEY_VALUE_WIDTH = 192
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """An adapter: a title for the table, PEFT's class, and what its configuration says."""
+    """An adapter: a title for the table, PEFT's class (or what `building` makes), and its configuration."""
 
     title: str
     config: str
@@ -98,4 +98,9 @@ SETTINGS = [
     tokens("Cartridge", "CartridgeConfig", 256, **KEYS_AND_VALUES),
     Setting("LLaMA-Adapter", "AdaptionPromptConfig", {"adapter_len": 10, "adapter_layers": 28},
             "10 tokens, 28 layers", None),
+    Setting("Arrow", "Arrow", {}, "4 LoRAs of rank 8, 2 a token", None),
+    Setting("X-LoRA", "X-LoRA", {}, "4 LoRAs of rank 8, by layer", None),
+    Setting("Houlsby's bottlenecks", "Houlsby", {}, "36 wide, two a layer", None),
+    Setting("Pfeiffer's bottlenecks", "Pfeiffer", {}, "36 wide, one a layer", None),
+    Setting("Parallel bottlenecks", "Parallel", {}, "36 wide, beside the MLP", None),
 ]
