@@ -7,6 +7,17 @@ from . import settings
 EXPERT_COUNT = 4
 
 
+def moved(model):
+    """The model, what is trained of it moved at random."""
+    import torch
+
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter), alpha=0.1 / max(parameter.shape) ** 0.5)
+    return model
+
+
 def lora(folder, load, seed):
     """An expert: a LoRA of rank 8 on all linear layers."""
     import peft
@@ -15,11 +26,7 @@ def lora(folder, load, seed):
     torch.manual_seed(seed)
     model = peft.get_peft_model(load(), peft.LoraConfig(
         task_type="CAUSAL_LM", r=8, lora_alpha=16, target_modules=settings.LINEAR))
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.add_(torch.randn_like(parameter), alpha=0.1 / max(parameter.shape) ** 0.5)
-    model.save_pretrained(folder)
+    moved(model).save_pretrained(folder)
 
 
 def experts(folder, load):

@@ -66,9 +66,5 @@ def make(setting, directory):
     import torch
 
     torch.manual_seed(SEED)
-    adapted = peft.get_peft_model(load(directory), getattr(peft, setting.config)(**setting.arguments()))
-    with torch.no_grad():
-        for parameter in adapted.parameters():
-            if parameter.requires_grad:
-                parameter.add_(torch.randn_like(parameter), alpha=0.1 / max(parameter.shape) ** 0.5)
-    return adapted
+    return building.moved(
+        peft.get_peft_model(load(directory), getattr(peft, setting.config)(**setting.arguments())))
