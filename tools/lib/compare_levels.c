@@ -81,20 +81,26 @@ static uint8_t packed[(MOST_OUTPUTS + GK_PANEL) * MOST_INPUTS * 4] __attribute__
 static int8_t levels[MOST_ROWS * MOST_INPUTS];
 static gk_row_block blocks[MOST_ROWS * MOST_INPUTS / 32];
 
+/* Random weights for a product, and some of their panels. */
+static void take_weights(generator *g, gk_product *q) {
+    size_t panels = (q->outputs + GK_PANEL - 1) / GK_PANEL;
+    q->accumulate = (int)between(g, 0, 1);
+    q->first_panel = between(g, 0, panels - 1);
+    q->last_panel = between(g, q->first_panel + 1, panels);
+    fill_weights(g, q->type, q->outputs * q->inputs, stored);
+    gk_pack(q->type, stored, q->outputs, q->inputs, 0, panels, packed);
+    q->packed = packed;
+}
+
 static void multiply(generator *g, float *out) {
-    gk_product q = {.type = (gk_type)between(g, 0, GK_TYPE_COUNT - 1), .packed = packed};
+    gk_product q = {.type = (gk_type)between(g, 0, GK_TYPE_COUNT - 1)};
     int is_tall = between(g, 0, 7) == 0;
     q.rows = is_tall ? between(g, 100, MOST_ROWS) : between(g, 1, between(g, 0, 1) ? 3 : 30);
     q.outputs = between(g, 1, is_tall ? 20 : MOST_OUTPUTS);
     q.inputs = is_tall ? 64 : q.type > GK_BF16 ? 32 * between(g, 1, 40) : between(g, 1, 700);
     q.x_stride = q.inputs + between(g, 0, 7);
     q.y_stride = q.outputs + between(g, 0, 7);
-    q.accumulate = (int)between(g, 0, 1);
-    size_t panels = (q.outputs + GK_PANEL - 1) / GK_PANEL;
-    q.first_panel = between(g, 0, panels - 1);
-    q.last_panel = between(g, q.first_panel + 1, panels);
-    fill_weights(g, q.type, q.outputs * q.inputs, stored);
-    gk_pack(q.type, stored, q.outputs, q.inputs, 0, panels, packed);
+    take_weights(g, &q);
     fill(g, x, q.rows * q.x_stride, 6);
     fill(g, out, q.rows * q.y_stride, 6);
     if (q.type > GK_BF16) gk_round_rows_int8(x, q.x_stride, q.rows, q.inputs, levels, blocks);
@@ -130,17 +136,12 @@ static void multiply_pairs_plainly(const gk_product *q) {
 /* Levels without BF16 products take the rows as they are, so plain C stands in for them. */
 static void multiply_pairs(generator *g, float *out) {
     static uint32_t x_pairs[MOST_ROWS * 400];
-    gk_product q = {.type = GK_BF16, .packed = packed, .x_pairs = x_pairs, .y = out};
+    gk_product q = {.type = GK_BF16, .x_pairs = x_pairs, .y = out};
     q.rows = between(g, 1, between(g, 0, 1) ? 3 : 30);
     q.outputs = between(g, 1, MOST_OUTPUTS);
     q.inputs = between(g, 1, 700);
     q.y_stride = q.outputs + between(g, 0, 7);
-    q.accumulate = (int)between(g, 0, 1);
-    size_t panels = (q.outputs + GK_PANEL - 1) / GK_PANEL;
-    q.first_panel = between(g, 0, panels - 1);
-    q.last_panel = between(g, q.first_panel + 1, panels);
-    fill_weights(g, q.type, q.outputs * q.inputs, stored);
-    gk_pack(q.type, stored, q.outputs, q.inputs, 0, panels, packed);
+    take_weights(g, &q);
     fill(g, x, q.rows * q.inputs, 6);
     fill(g, out, q.rows * q.y_stride, 6);
     gk_round_rows_bf16(x, q.inputs, q.rows, q.inputs, x_pairs);
