@@ -125,9 +125,7 @@ struct LoRALayers {
                 reason: "an embedding has no bias, and the configuration sets 'lora_bias'",
                 file: compiler.configurationFile)
         }
-        let (rows, b) =
-            settings.changesWeight(of: module)
-            ? try weightFactors(rank, &compiler) : try lookupFactors(rank, &compiler)
+        let (rows, b) = try embeddingFactors(rank, &compiler)
         let scaling = try settings.scaling(of: module)
         guard settings.normalizesWeights else {
             compiler.operators.embedding.append(
@@ -142,42 +140,28 @@ struct LoRALayers {
             .addEmbedding(rows: rows, b: b, to: &compiler)
     }
 
-    /// Rows [vocabulary, rank] and b [hidden, rank] of an embedding's own factors.
-    private func lookupFactors(
+    /// Rows [vocabulary, rank] and b [hidden, rank].
+    ///
+    /// An embedding's own A has the tokens and its B the outputs. `target_parameters` gives its weight,
+    /// a matrix [vocabulary, hidden], factors like any other's: B has the tokens, A the outputs.
+    private func embeddingFactors(
         _ rank: Int, _ compiler: inout TunerCompiler
     ) throws(AdapterError) -> (rows: [Float], b: [Float]) {
         let module = compiler.slots.name(of: .embedding)
-        let count = compiler.vocabularyCount
-        let a = try compiler.require(.embeddingA, at: .embedding)
+        let isWeight = settings.changesWeight(of: module)
+        let tokens = Side(width: compiler.vocabularyCount, module: module, what: "tokens")
+        let outputs = Side(width: compiler.slots.hiddenSize, module: module, what: "outputs")
+        let (sideA, sideB) = isWeight ? (outputs, tokens) : (tokens, outputs)
+        let a = try compiler.require(isWeight ? .factorA : .embeddingA, at: .embedding)
         let b = try compiler.tensors.require(
-            .embeddingB, at: .embedding, reason: "'\(a.name)' has no partner")
-        try check(
-            a, Side(width: count, module: module, what: "tokens"), rank, isA: true, compiler)
-        try check(
-            b, Side(width: compiler.slots.hiddenSize, module: module, what: "outputs"), rank,
-            isA: false, compiler)
-        let rows = TunerCompiler.transposed(
-            try compiler.floats(a), rowCount: rank, columnCount: count)
-        return (rows, try compiler.floats(b))
-    }
-
-    /// The same of the factors that `target_parameters` gives the embedding's weight, a matrix
-    /// [vocabulary, hidden] like any other: B has the tokens, A the outputs.
-    private func weightFactors(
-        _ rank: Int, _ compiler: inout TunerCompiler
-    ) throws(AdapterError) -> (rows: [Float], b: [Float]) {
-        let (module, hidden) = (compiler.slots.name(of: .embedding), compiler.slots.hiddenSize)
-        let a = try compiler.require(.factorA, at: .embedding)
-        let b = try compiler.tensors.require(
-            .factorB, at: .embedding, reason: "'\(a.name)' has no partner")
-        try check(
-            a, Side(width: hidden, module: module, what: "outputs"), rank, isA: true, compiler)
-        try check(
-            b, Side(width: compiler.vocabularyCount, module: module, what: "tokens"), rank,
-            isA: false, compiler)
-        let columns = TunerCompiler.transposed(
-            try compiler.floats(a), rowCount: rank, columnCount: hidden)
-        return (try compiler.floats(b), columns)
+            isWeight ? .factorB : .embeddingB, at: .embedding,
+            reason: "'\(a.name)' has no partner")
+        try check(a, sideA, rank, isA: true, compiler)
+        try check(b, sideB, rank, isA: false, compiler)
+        let turned = TunerCompiler.transposed(
+            try compiler.floats(a), rowCount: rank, columnCount: sideA.width)
+        let values = try compiler.floats(b)
+        return isWeight ? (values, turned) : (turned, values)
     }
 
     /// The side of a factor that isn't its rank.

@@ -113,23 +113,27 @@ public final class KroneckerMap: RowMap, @unchecked Sendable {
 extension PackedMatrix {
     /// A matrix of floats, given row-major.
     convenience init(floats: [Float], shape: LinearShape) {
-        precondition(floats.count == shape.outputCount * shape.inputCount)
         let values = AlignedBuffer<Float>(copying: floats)
-        self.init(
-            packing: WeightMatrix(
-                pointer: UnsafeRawPointer(values.pointer), type: .f32,
-                outputCount: shape.outputCount, inputCount: shape.inputCount), pool: nil)
+        self.init(packing: WeightMatrix(values, shape), pool: nil)
+        withExtendedLifetime(values) {}
     }
 }
 
 extension RowMatrix {
     /// A matrix of floats, row-major.
     convenience init(floats: [Float], shape: LinearShape) {
-        precondition(floats.count == shape.outputCount * shape.inputCount)
         let values = AlignedBuffer<Float>(copying: floats)
+        self.init(copying: WeightMatrix(values, shape))
+        withExtendedLifetime(values) {}
+    }
+}
+
+extension WeightMatrix {
+    /// Floats as a matrix; valid as long as the buffer.
+    fileprivate init(_ values: AlignedBuffer<Float>, _ shape: LinearShape) {
+        precondition(values.count == shape.outputCount * shape.inputCount)
         self.init(
-            copying: WeightMatrix(
-                pointer: UnsafeRawPointer(values.pointer), type: .f32,
-                outputCount: shape.outputCount, inputCount: shape.inputCount))
+            pointer: UnsafeRawPointer(values.pointer), type: .f32,
+            outputCount: shape.outputCount, inputCount: shape.inputCount)
     }
 }
