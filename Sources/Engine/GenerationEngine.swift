@@ -13,13 +13,17 @@ public final class GenerationEngine: Sendable {
     private let inbox: Inbox
     private let bounds: RequestBounds
     private let published: PublishedStatistics
+    private let now: @Sendable () -> ContinuousClock.Instant
 
     /// Reserves the cache and starts the engine's thread.
+    ///
+    /// - Parameter now: the clock of timeouts and durations.
     public convenience init(
-        base: BaseModel, pool: WorkerPool, configuration: EngineConfiguration = .init()
+        base: BaseModel, pool: WorkerPool, configuration: EngineConfiguration = .init(),
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         let bounds = RequestBounds(base: base, configuration: configuration)
-        self.init(configuration: configuration, bounds: bounds) {
+        self.init(configuration: configuration, bounds: bounds, now: now) {
             let pages = KeyValuePagePool(
                 pageCount: bounds.pageCount, layerCount: bounds.layerCount,
                 shape: base.attentionShape)
@@ -46,6 +50,7 @@ public final class GenerationEngine: Sendable {
         let published = PublishedStatistics(totalPageCount: bounds.pageCount)
         self.inbox = inbox
         self.published = published
+        self.now = now
         let thread = Thread {
             let (runner, pages) = makeRunner()
             EngineLoop(
@@ -71,7 +76,7 @@ public final class GenerationEngine: Sendable {
     public func submit(_ request: GenerationRequest) throws(EngineError) -> RequestHandle {
         do throws(EngineError) {
             try bounds.check(request)
-            return try inbox.submit(request, at: .now)
+            return try inbox.submit(request, at: now())
         } catch {
             request.lease.release()
             throw error

@@ -233,7 +233,7 @@ import Transformer
             })
         let prefix = try AdapterFixture.prefix().write(to: directory, name: "prefix")
         try hot.load(name: "style", path: prefix)
-        for _ in 0..<5000 where failures.withLock({ $0.isEmpty }) {
+        while failures.withLock({ $0.isEmpty }) {
             try hot.lease([SelectionEntry(name: "style")]).release()
             await Task.yield()
         }

@@ -8,7 +8,7 @@ final class UnixClient {
     private var buffer: [UInt8] = []
 
     /// Connects, and waits for a server that is starting.
-    init(_ path: String, seconds: Double = 30) throws {
+    init(_ path: String, seconds: Double = 120) throws {
         let deadline = Date().addingTimeInterval(seconds)
         while true {
             let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)

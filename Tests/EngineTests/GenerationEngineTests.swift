@@ -105,8 +105,12 @@ import Transformer
         return (handle, sink, lease)
     }
 
-    private func engine(_ configuration: EngineConfiguration = .init()) -> GenerationEngine {
-        GenerationEngine(base: TinyBase.model, pool: TinyBase.pool, configuration: configuration)
+    private func engine(
+        _ configuration: EngineConfiguration = .init(),
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) -> GenerationEngine {
+        GenerationEngine(
+            base: TinyBase.model, pool: TinyBase.pool, configuration: configuration, now: now)
     }
 
     @Test func endTokensAndSinksEndWithStop() async throws {
@@ -214,12 +218,14 @@ import Transformer
         let late = try submit(engine, timeout: .zero)
         #expect(RecordingSink.summary(await late.sink.wait())?.reason == .timeout)
         #expect(late.lease.releaseCount.load(ordering: .relaxed) == 1)
-        let partial = try submit(
-            engine, count: 200, timeout: .seconds(1),
-            sink: RecordingSink(delayMicroseconds: 100_000))
+        // A clock that each token moves on by a second.
+        let start = ContinuousClock.now
+        let sink = RecordingSink()
+        let timed = self.engine { start + .seconds(RecordingSink.tokens(sink.events).count) }
+        let partial = try submit(timed, count: 200, timeout: .milliseconds(3500), sink: sink)
         let events = await partial.sink.wait()
         #expect(RecordingSink.summary(events)?.reason == .timeout)
-        #expect((1..<200).contains(RecordingSink.tokens(events).count))
+        #expect(RecordingSink.tokens(events).count == 4)
     }
 
     @Test func theContextIsTheLimitOfNewTokens() async throws {

@@ -233,22 +233,28 @@ final class RecordingSink: GenerationSink {
 /// Holds the engine's thread at its first event until `open`, so that what is submitted meanwhile
 /// arrives together.
 final class GateSink: GenerationSink {
+    private let arrival = DispatchSemaphore(value: 0)
     private let gate = DispatchSemaphore(value: 0)
 
     func receive(_ event: GenerationEvent) -> SinkDecision {
-        if case .token = event { gate.wait() }
+        if case .token = event {
+            arrival.signal()
+            gate.wait()
+        }
         return .proceed
     }
 
     func open() { gate.signal() }
 
-    /// Submits a request of one token that holds the engine up.
+    /// Submits a request of one token that holds the engine up, and returns once it does: on a busy
+    /// machine the engine's thread may start late, and would take the next requests along.
     static func hold(_ engine: GenerationEngine) throws -> GateSink {
         let sink = GateSink()
         try engine.submit(
             GenerationRequest(
                 tokens: [1], lease: CountingLease(TinyBase.plans[0]), maximumNewTokenCount: 1,
                 sink: sink))
+        sink.arrival.wait()
         return sink
     }
 }

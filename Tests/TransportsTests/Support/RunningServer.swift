@@ -55,9 +55,9 @@ final class SocketFolder: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-/// Waits until the condition holds, up to ten seconds.
+/// Waits until the condition holds, up to two minutes.
 func eventually(_ condition: () -> Bool) async -> Bool {
-    for _ in 0..<1000 {
+    for _ in 0..<12_000 {
         if condition() { return true }
         try? await Task.sleep(for: .milliseconds(10))
     }
