@@ -154,6 +154,7 @@ public final class ProductBatch: WorkerJob {
         let split = ProductSplit(
             rowCount: rowCount, panelCount: matrix.panelCount,
             panelByteCount: gk_panel_bytes(matrix.type, matrix.inputCount),
+            isBlocks: matrix.isBlocks,
             threadCount: pool.threadCount)
         var entry = Entry(kind: .packed, split: split, firstTask: taskCount)
         entry.packed.type = matrix.type

@@ -4,9 +4,9 @@ internal import CKernels
 struct ProductSplit {
     private let rowCount: Int
     private let panelCount: Int
+    /// Panels that a task has a whole number of.
+    private let unit: Int
     private let panelTaskCount: Int
-    /// Panels of a task; the last one has fewer.
-    private let taskPanelCount: Int
     private let rowTaskCount: Int
 
     /// Rows of a task: enough to pay for widening a panel, few enough to share out evenly.
@@ -14,32 +14,39 @@ struct ProductSplit {
     /// Rows of a task of a product with few outputs.
     private static let narrowTaskRowCount = 30
     /// Enough tasks for a worker that starts late or is interrupted to hold nobody up for long.
-    private static let tasksPerThread = 8
+    private static let tasksPerThread = 32
     /// Weights for which handing out a task is worthwhile, for few rows.
     private static let taskByteCount = 16384
-    /// Panels that one row is multiplied with at once; its tasks have whole groups of them.
+    /// Panels that one row is multiplied with at once.
     private static let groupPanelCount = Int(GK_GROUP)
     /// Panels that more rows are multiplied with at once, at most.
     private static let tilePanelCount = 2
 
     /// - Parameter panelByteCount: what a panel takes of memory.
-    init(rowCount: Int, panelCount: Int, panelByteCount: Int, threadCount: Int) {
+    init(
+        rowCount: Int, panelCount: Int, panelByteCount: Int, isBlocks: Bool, threadCount: Int
+    ) {
         self.rowCount = rowCount
         self.panelCount = panelCount
         rowTaskCount = max(1, (rowCount + Self.taskRowCount - 1) / Self.taskRowCount)
-        let wanted = threadCount == 1 ? 1 : threadCount * Self.tasksPerThread
-        let unit = rowCount == 1 ? Self.groupPanelCount : Self.tilePanelCount
+        // Products in integers take one panel after the other.
+        unit = isBlocks || rowCount == 1 ? 1 : Self.tilePanelCount
         let unitCount = (panelCount + unit - 1) / unit
+        let wanted = threadCount == 1 ? 1 : threadCount * Self.tasksPerThread
         let worthwhile = Self.taskByteCount / (unit * panelByteCount * max(1, rowCount / 4))
-        taskPanelCount = unit * max(1, unitCount / wanted, worthwhile)
-        panelTaskCount = max(1, (panelCount + taskPanelCount - 1) / taskPanelCount)
+        let group = isBlocks || rowCount > 1 ? 1 : Self.groupPanelCount
+        let taskUnitCount = max(group, unitCount / wanted, worthwhile)
+        let taskCount = (unitCount + taskUnitCount - 1) / taskUnitCount
+        // As many for each thread.
+        let even = (taskCount + threadCount - 1) / threadCount * threadCount
+        panelTaskCount = taskCount > 1 ? min(even, unitCount) : 1
     }
 
     /// Rows only: for products with few outputs.
     init(rowCount: Int) {
         self.rowCount = rowCount
         panelCount = 1
-        taskPanelCount = 1
+        unit = 1
         rowTaskCount = max(1, (rowCount + Self.narrowTaskRowCount - 1) / Self.narrowTaskRowCount)
         panelTaskCount = 1
     }
@@ -50,8 +57,9 @@ struct ProductSplit {
     func part(_ task: Int) -> (rows: Range<Int>, panels: Range<Int>) {
         let (panelTask, rowTask) = task.quotientAndRemainder(dividingBy: rowTaskCount)
         let rows = share(rowTask, of: rowTaskCount, count: rowCount)
-        let firstPanel = panelTask * taskPanelCount
-        return (rows, firstPanel..<min(panelCount, firstPanel + taskPanelCount))
+        let units = share(
+            panelTask, of: panelTaskCount, count: (panelCount + unit - 1) / unit)
+        return (rows, units.lowerBound * unit..<min(panelCount, units.upperBound * unit))
     }
 
     private func share(_ index: Int, of parts: Int, count: Int) -> Range<Int> {

@@ -8,12 +8,17 @@ import Synchronization
 /// worker that the system keeps waiting holds nobody up. Threads hold the crew, not the pool, so that
 /// a pool can end while they sleep.
 ///
+/// Each worker has a share of the tasks that follow each other, so that the memory that they read does
+/// too, and helps with the others' shares when its own is done.
+///
 /// `@unchecked Sendable`: `job` is written by `run` alone while the gate is shut and nobody is inside,
 /// and read only by workers that are inside.
 final class WorkerCrew: @unchecked Sendable {
     private let size: Int
     private let generation = Atomic<Int>(0)
-    private let nextTask = Atomic<Int>(0)
+    /// The first task of each worker's share that nobody took, `shareStride` apart.
+    private let nextTasks: UnsafeMutablePointer<Atomic<Int>>
+    private let shareStride = 128 / MemoryLayout<Atomic<Int>>.stride
     /// `Gate.open` while a job takes workers, plus `Gate.worker` for each that is inside.
     private let gate = Atomic<Int>(0)
     private let sleeperCount = Atomic<Int>(0)
@@ -41,7 +46,16 @@ final class WorkerCrew: @unchecked Sendable {
 
     init(size: Int) {
         self.size = size
+        nextTasks = .allocate(capacity: max(1, size) * shareStride)
+        for place in 0..<max(1, size) * shareStride {
+            (nextTasks + place).initialize(to: Atomic(0))
+        }
         for worker in 1..<max(1, size) { start(worker) }
+    }
+
+    deinit {
+        nextTasks.deinitialize(count: max(1, size) * shareStride)
+        nextTasks.deallocate()
     }
 
     /// Lets the threads end; they do so when their job is done.
@@ -70,7 +84,10 @@ final class WorkerCrew: @unchecked Sendable {
 
     private func share(_ shared: Job) {
         job = shared
-        nextTask.store(0, ordering: .relaxed)
+        for worker in 0..<size {
+            nextTasks[worker * shareStride].store(
+                firstTask(of: worker, shared.taskCount), ordering: .relaxed)
+        }
         gate.store(Gate.open, ordering: .releasing)
         generation.add(1, ordering: .sequentiallyConsistent)
         if sleeperCount.load(ordering: .sequentiallyConsistent) > 0 { sleep.wakeAll() }
@@ -81,20 +98,28 @@ final class WorkerCrew: @unchecked Sendable {
     }
 
     private func work(on job: Job, as worker: Int) {
-        // Told apart here and not for each task, which would count references.
-        switch job.work {
-        case .body(let body):
-            while let task = takeTask(of: job.taskCount) { body(task, worker) }
-        case .object(let object):
-            while let task = takeTask(of: job.taskCount) {
-                object.perform(task: task, worker: worker)
+        for turn in 0..<size {
+            let share = (worker + turn) % size
+            let end = firstTask(of: share + 1, job.taskCount)
+            // Told apart here and not for each task, which would count references.
+            switch job.work {
+            case .body(let body):
+                while let task = takeTask(of: share, end: end) { body(task, worker) }
+            case .object(let object):
+                while let task = takeTask(of: share, end: end) {
+                    object.perform(task: task, worker: worker)
+                }
             }
         }
     }
 
-    private func takeTask(of count: Int) -> Int? {
-        let task = nextTask.add(1, ordering: .relaxed).oldValue
-        return task < count ? task : nil
+    private func firstTask(of worker: Int, _ taskCount: Int) -> Int {
+        worker * taskCount / size
+    }
+
+    private func takeTask(of share: Int, end: Int) -> Int? {
+        let task = nextTasks[share * shareStride].add(1, ordering: .relaxed).oldValue
+        return task < end ? task : nil
     }
 
     private func loop(worker: Int) {
