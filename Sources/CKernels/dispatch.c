@@ -116,9 +116,7 @@ void gk_fourier_stage_run(const gk_fourier_stage *stage) { table.fourier_stage(s
 
 void gk_fourier_turn_run(const gk_fourier_turn *turn) { table.fourier_turn(turn); }
 
-void gk_sparse_add(const gk_sparse_matrix *matrix, const float *x, float scale, float *y) {
-    table.sparse_add(matrix, x, scale, y);
-}
+void gk_sparse_add(const gk_sparse_product *product) { table.sparse_add(product); }
 
 void gk_attention(const gk_attention_tile *tile) { table.attention(tile); }
 

@@ -11,7 +11,7 @@ typedef struct {
     void (*dots)(const gk_dot_product *);
     void (*fourier_stage)(const gk_fourier_stage *);
     void (*fourier_turn)(const gk_fourier_turn *);
-    void (*sparse_add)(const gk_sparse_matrix *, const float *, float, float *);
+    void (*sparse_add)(const gk_sparse_product *);
     void (*round_rows_int8)(const float *, size_t, size_t, size_t, int8_t *, gk_row_block *);
     void (*attention)(const gk_attention_tile *);
     void (*rms_norm)(const float *, const float *, float, size_t, float *);

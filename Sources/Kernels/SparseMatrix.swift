@@ -34,19 +34,45 @@ public final class SparseMatrix: Sendable {
     public var valueCount: Int { Int(starts.pointer[outputCount]) }
     public var byteCount: Int { valueCount * 8 + (outputCount + 1) * 4 }
 
-    /// output[o] += scale · Σ values · input
+    /// Rows that `add` takes at most.
+    public static let rowCount = Int(GK_SPARSE_ROWS)
+
+    /// Floats that `add` needs for several rows.
+    public var scratchCount: Int { inputCount * Self.rowCount }
+
+    /// output[r, o] += scale · Σ values · input[r]
     ///
-    /// - Parameter input: **Shape** [inputCount]; `output` **shape** [outputCount].
+    /// A row has the same bits alone and among others.
+    ///
+    /// - Parameters:
+    ///   - input: **Shape** [rowCount, inputCount], rows `inputStride` floats apart.
+    ///   - output: **Shape** [rowCount, outputCount], rows `outputStride` floats apart.
+    ///   - rowCount: `Self.rowCount` at most.
+    ///   - scratch: `scratchCount` floats with any content.
     public func add(
-        _ input: UnsafePointer<Float>, scaledBy scale: Float,
-        to output: UnsafeMutablePointer<Float>
+        _ input: UnsafePointer<Float>, inputStride: Int, rowCount: Int, scaledBy scale: Float,
+        to output: UnsafeMutablePointer<Float>, outputStride: Int,
+        scratch: UnsafeMutablePointer<Float>
     ) {
+        precondition((1...Self.rowCount).contains(rowCount))
         var matrix = gk_sparse_matrix()
         matrix.starts = UnsafePointer(starts.pointer)
         matrix.columns = UnsafePointer(columns.pointer)
         matrix.values = UnsafePointer(values.pointer)
         matrix.outputs = outputCount
-        gk_sparse_add(&matrix, input, scale, output)
+        matrix.inputs = inputCount
+        withUnsafePointer(to: &matrix) { matrix in
+            var product = gk_sparse_product()
+            product.matrix = matrix
+            product.x = input
+            product.x_stride = inputStride
+            product.rows = rowCount
+            product.y = output
+            product.y_stride = outputStride
+            product.scale = scale
+            product.scratch = scratch
+            gk_sparse_add(&product)
+        }
     }
 
     /// Calls `body` with each value and its place, by output.

@@ -54,11 +54,12 @@ package final class RowMapJob: WorkerJob {
         inputStride: Int, output: UnsafeMutablePointer<Float>, outputStride: Int,
         state: (first: UnsafePointer<Float>, stride: Int)? = nil
     ) {
-        guard hasMap(view, places) else { return }
+        guard let groupRowCount = groupRowCount(view, places) else { return }
+        let taskRowCount =
+            rowCount <= Self.fewRowCount ? groupRowCount : max(Self.taskRowCount, groupRowCount)
         var first = 0
         while first < rowCount {
-            let count =
-                rowCount <= Self.fewRowCount ? 1 : min(Self.taskRowCount, rowCount - first)
+            let count = min(taskRowCount, rowCount - first)
             entries.append(
                 Entry(
                     view: view, places: places, input: input + first * inputStride,
@@ -69,11 +70,15 @@ package final class RowMapJob: WorkerJob {
         }
     }
 
-    private func hasMap(_ view: LinearView, _ places: Places) -> Bool {
+    /// Rows that the maps at `places` take together; nil where there are none.
+    private func groupRowCount(_ view: LinearView, _ places: Places) -> Int? {
+        var count: Int?
         for index in 0..<view.mapCount where places.contains(Places(view.maps![index].place)) {
-            return true
+            // Maps one after another take a row through all of them before the next.
+            if count != nil { return 1 }
+            count = view.maps![index].map._withUnsafeGuaranteedRef { $0.groupRowCount }
         }
-        return false
+        return count
     }
 
     /// Runs all maps and forgets them.
@@ -87,12 +92,12 @@ package final class RowMapJob: WorkerJob {
         entries.removeAll(keepingCapacity: true)
     }
 
-    /// The copy of an output, then what the largest map needs.
+    /// Copies of outputs, then what the largest map needs.
     private func scratchCount(_ view: LinearView) -> Int {
         var count = 0
         for index in 0..<view.mapCount {
             let needed = view.maps![index].map._withUnsafeGuaranteedRef {
-                $0.scratchCount + $0.inputCount
+                $0.scratchCount + $0.inputCount * $0.groupRowCount
             }
             count = max(count, needed)
         }
@@ -102,28 +107,59 @@ package final class RowMapJob: WorkerJob {
     package func perform(task: Int, worker: Int) {
         let entry = entries[task]
         let own = scratch.pointer + worker * workerCount
-        for row in 0..<entry.rowCount {
-            let output = entry.output + row * entry.outputStride
-            for index in 0..<entry.view.mapCount {
-                let view = entry.view.maps![index]
-                guard entry.places.contains(Places(view.place)) else { continue }
-                view.map._withUnsafeGuaranteedRef { map in
-                    var input = entry.input + row * entry.inputStride
-                    if entry.places.takesOutput {
-                        // Maps of one place all take what was there before the first of them.
-                        if index == firstIndex(entry) {
-                            own.update(from: output, count: map.inputCount)
-                        }
-                        input = UnsafePointer(own)
+        if entry.state == nil, let count = groupRowCount(entry.view, entry.places), count > 1 {
+            return addTogether(entry, by: count, own)
+        }
+        for row in 0..<entry.rowCount { add(entry, row: row, own) }
+    }
+
+    /// Rows under their only map.
+    private func addTogether(_ entry: Entry, by count: Int, _ own: UnsafeMutablePointer<Float>) {
+        let view = entry.view.maps![firstIndex(entry)]
+        view.map._withUnsafeGuaranteedRef { map in
+            for first in stride(from: 0, to: entry.rowCount, by: count) {
+                let rowCount = min(count, entry.rowCount - first)
+                let output = entry.output + first * entry.outputStride
+                var input = entry.input + first * entry.inputStride
+                var inputStride = entry.inputStride
+                if entry.places.takesOutput {
+                    inputStride = map.inputCount
+                    for row in 0..<rowCount {
+                        (own + row * inputStride).update(
+                            from: output + row * entry.outputStride, count: inputStride)
                     }
-                    let scratch = own + map.inputCount
-                    if let state = entry.state {
-                        map.add(
-                            input, state: state + row * entry.stateStride, scaledBy: view.scale,
-                            to: output, scratch: scratch)
-                    } else {
-                        map.add(input, scaledBy: view.scale, to: output, scratch: scratch)
+                    input = UnsafePointer(own)
+                }
+                map.add(
+                    RowGroup(
+                        input: input, inputStride: inputStride, output: output,
+                        outputStride: entry.outputStride, rowCount: rowCount),
+                    scaledBy: view.scale, scratch: own + map.inputCount * count)
+            }
+        }
+    }
+
+    private func add(_ entry: Entry, row: Int, _ own: UnsafeMutablePointer<Float>) {
+        let output = entry.output + row * entry.outputStride
+        for index in 0..<entry.view.mapCount {
+            let view = entry.view.maps![index]
+            guard entry.places.contains(Places(view.place)) else { continue }
+            view.map._withUnsafeGuaranteedRef { map in
+                var input = entry.input + row * entry.inputStride
+                if entry.places.takesOutput {
+                    // Maps of one place all take what was there before the first of them.
+                    if index == firstIndex(entry) {
+                        own.update(from: output, count: map.inputCount)
                     }
+                    input = UnsafePointer(own)
+                }
+                let scratch = own + map.inputCount
+                if let state = entry.state {
+                    map.add(
+                        input, state: state + row * entry.stateStride, scaledBy: view.scale,
+                        to: output, scratch: scratch)
+                } else {
+                    map.add(input, scaledBy: view.scale, to: output, scratch: scratch)
                 }
             }
         }

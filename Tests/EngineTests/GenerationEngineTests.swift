@@ -60,7 +60,7 @@ import Transformer
         for count in [2, 3, 8, 16] {
             let together = try await run(0..<count, EngineConfiguration())
             #expect(together.events == Array(alone[0..<count]), "batch of \(count)")
-            #expect(together.statistics.maximumPlanCount == min(count, 5))
+            #expect(together.statistics.maximumPlanCount == min(count, TinyBase.plans.count))
         }
         for chunk in [1, 7, 64] {
             let chunked = try await run(

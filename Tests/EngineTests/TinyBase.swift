@@ -16,7 +16,8 @@ enum TinyBase {
         do { return try make() } catch { preconditionFailure("no tiny base: \(error)") }
     }()
 
-    /// The base alone, three low-rank adapters of ranks 1, 4 and 8, and a prefix of 5 tokens.
+    /// The base alone, three low-rank adapters of ranks 1, 4 and 8, a prefix of 5 tokens, and
+    /// sparse maps of rows.
     static let plans: [AdapterPlan] = {
         do {
             let slots = model.slots
@@ -31,7 +32,10 @@ enum TinyBase {
                 }) + [
                     try AdapterPlan(
                         [SelectedOperators(name: "prefix", operators: prefix(5), weight: 1)],
-                        slots: slots)
+                        slots: slots),
+                    try AdapterPlan(
+                        [SelectedOperators(name: "sparse", operators: sparse(), weight: 1)],
+                        slots: slots),
                 ]
         } catch { preconditionFailure("no plans: \(error)") }
     }()
@@ -59,6 +63,25 @@ enum TinyBase {
         operators.prefix = PrefixKeyValues(
             values: values(count, scale: 1, &random), tokenCount: tokenCount, layerCount: 2,
             shape: shape)
+        return operators
+    }
+
+    /// Maps that rows take together, of inputs and of outputs.
+    private static func sparse() -> AdapterOperators {
+        var operators = AdapterOperators()
+        var random = RandomSource(seed: 5)
+        func map(_ inputCount: Int, _ outputCount: Int) -> SparseMap {
+            SparseMap(
+                inputCount: inputCount, outputCount: outputCount,
+                entries: values(200, scale: 0.5, &random).enumerated().map { index, value in
+                    (index * 7 % outputCount, index * 13 % inputCount, value)
+                })
+        }
+        for slot in [LinearSlot.layer(0, .query), .layer(1, .gate), .layer(1, .down)] {
+            let shape = model.slots.shape(of: slot)
+            operators.linear[slot] = [.update(map(shape.inputCount, shape.outputCount))]
+        }
+        operators.linear[.layer(1, .query)] = [.output(map(hiddenSize, hiddenSize))]
         return operators
     }
 

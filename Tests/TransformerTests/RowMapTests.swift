@@ -167,6 +167,27 @@ struct RowMapTests {
         expectEqual(ChainMap([a]), a.matrix(), "one map")
     }
 
+    /// Rows that share the reading of values have the bits that each has alone.
+    @Test(arguments: [1, 2, 7, 8, 9, 21])
+    func rowsOfASparseMapHaveTheSameBitsTogether(rowCount: Int) throws {
+        let (inputCount, outputCount) = (50, 23)
+        let numbers = values(400, seed: 20)
+        let entries = (0..<400).map { index in
+            (output: index * 7 % 19, input: index * 11 % inputCount, value: numbers[index])
+        }
+        let map = SparseMap(
+            inputCount: inputCount, outputCount: outputCount, entries: entries)
+        let transposed = SparseMap(
+            inputCount: outputCount, outputCount: inputCount,
+            entries: entries.map { ($0.input, $0.output, $0.value) })
+        let rows = values(rowCount * inputCount, seed: 21)
+        let together = try #require(transposed.product(from: rows))
+        for row in 0..<rowCount {
+            let alone = map.applied(to: Array(rows[row * inputCount..<(row + 1) * inputCount]))
+            #expect(together[row * outputCount..<(row + 1) * outputCount].elementsEqual(alone))
+        }
+    }
+
     private func multiply(
         _ left: [Float], _ right: [Float], inner: Int, columns: Int
     ) -> [Float] {

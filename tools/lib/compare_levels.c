@@ -186,15 +186,16 @@ static void fourier(generator *g, float *out) {
 
 static void sparse(generator *g, float *out) {
     static int32_t starts[MOST_OUTPUTS + 1], columns[MOST_OUTPUTS * 40];
-    gk_sparse_matrix m = {starts, columns, x, between(g, 1, MOST_OUTPUTS)};
-    size_t inputs = between(g, 1, 400), count = 0;
+    size_t inputs = between(g, 1, 400), rows = between(g, 1, GK_SPARSE_ROWS), count = 0;
+    gk_sparse_matrix m = {starts, columns, x, between(g, 1, MOST_OUTPUTS), inputs};
     for (size_t o = 0; o < m.outputs; o++) {
         for (size_t i = between(g, 0, 40); i > 0; i--) columns[count++] = (int32_t)between(g, 0, inputs - 1);
         starts[o + 1] = (int32_t)count;
     }
-    fill(g, x, count + inputs, 6);
-    fill(g, out, m.outputs, 6);
-    gk_sparse_add(&m, x + count, value(g, 2), out);
+    fill(g, x, count + rows * inputs, 6);
+    fill(g, out, rows * m.outputs, 6);
+    gk_sparse_product p = {&m, x + count, inputs, rows, out, m.outputs, value(g, 2), scratch};
+    gk_sparse_add(&p);
 }
 
 static void round_rows(generator *g, float *out) {

@@ -159,11 +159,24 @@ typedef struct {
     const int32_t *starts;  /* [outputs + 1] */
     const int32_t *columns; /* [starts[outputs]] */
     const float *values;    /* [starts[outputs]] */
-    size_t outputs;
+    size_t outputs, inputs;
 } gk_sparse_matrix;
 
-/* y[o] += scale * sum over i of values[i] * x[columns[i]] */
-void gk_sparse_add(const gk_sparse_matrix *matrix, const float *x, float scale, float *y);
+/* Rows that a product takes at most. */
+#define GK_SPARSE_ROWS 8
+
+/* y[r, o] += scale * sum over i of values[i] * x[r, columns[i]] */
+typedef struct {
+    const gk_sparse_matrix *matrix;
+    const float *x; /* [rows, inputs], rows x_stride floats apart */
+    size_t x_stride, rows;
+    float *y; /* [rows, outputs], rows y_stride floats apart */
+    size_t y_stride;
+    float scale;
+    float *scratch; /* [inputs, GK_SPARSE_ROWS]; of one row unused */
+} gk_sparse_product;
+
+void gk_sparse_add(const gk_sparse_product *product);
 
 /* ---- limits of the machine ---------------------------------------------------------------- */
 

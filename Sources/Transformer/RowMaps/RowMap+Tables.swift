@@ -14,10 +14,13 @@ extension RowMap {
         to result: UnsafeMutablePointer<Float>, pool: WorkerPool?
     ) {
         inTasks(of: rowCount, scratchCount: scratchCount, pool) { rows, scratch in
-            for row in rows {
+            for first in stride(from: rows.lowerBound, to: rows.upperBound, by: groupRowCount) {
                 add(
-                    table + row * inputCount, scaledBy: scale, to: result + row * outputCount,
-                    scratch: scratch)
+                    RowGroup(
+                        input: table + first * inputCount, inputStride: inputCount,
+                        output: result + first * outputCount, outputStride: outputCount,
+                        rowCount: min(groupRowCount, rows.upperBound - first)),
+                    scaledBy: scale, scratch: scratch)
             }
         }
     }

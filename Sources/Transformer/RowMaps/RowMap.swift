@@ -4,7 +4,8 @@ internal import Kernels
 ///
 /// Where it attaches, `LinearOperator` says. Maps that stand for a change of a row hold the
 /// difference to the identity, so that maps of several adapters add up. Its subclasses are all here:
-/// a row runs through `add` alone, so its bits can't depend on what shares the step.
+/// a row runs through `add` alone, or among others with the same bits, so that they can't depend on
+/// what shares the step.
 public class RowMap: @unchecked Sendable {
     public let inputCount: Int
     public let outputCount: Int
@@ -39,6 +40,18 @@ public class RowMap: @unchecked Sendable {
         _ input: UnsafePointer<Float>, scaledBy scale: Float,
         to output: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {}
+
+    /// Rows that cost less together; 1 where each is as well off alone.
+    var groupRowCount: Int { 1 }
+
+    /// The same for several rows, `groupRowCount` at most: each as it would be alone.
+    func add(_ rows: RowGroup, scaledBy scale: Float, scratch: UnsafeMutablePointer<Float>) {
+        for row in 0..<rows.rowCount {
+            add(
+                rows.input + row * rows.inputStride, scaledBy: scale,
+                to: rows.output + row * rows.outputStride, scratch: scratch)
+        }
+    }
 
     /// Mᵀ; nil where it has no form that is cheaper than a matrix.
     var transposed: RowMap? { nil }
@@ -76,6 +89,15 @@ public class RowMap: @unchecked Sendable {
             for k in 0..<inputCount { input[k] = table[k * width + column] }
         }
     }
+}
+
+/// Rows under one map, and where its outputs are added.
+struct RowGroup {
+    let input: UnsafePointer<Float>
+    let inputStride: Int
+    let output: UnsafeMutablePointer<Float>
+    let outputStride: Int
+    let rowCount: Int
 }
 
 extension AlignedBuffer<Float> {

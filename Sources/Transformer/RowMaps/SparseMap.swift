@@ -20,11 +20,25 @@ public final class SparseMap: RowMap, @unchecked Sendable {
     public override var productCount: Int { matrix.valueCount }
     public override var form: String { "sparse" }
 
+    override var scratchCount: Int { matrix.scratchCount }
+    override var groupRowCount: Int { SparseMatrix.rowCount }
+
     override func add(
         _ input: UnsafePointer<Float>, scaledBy scale: Float,
         to output: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {
-        matrix.add(input, scaledBy: scale, to: output)
+        add(
+            RowGroup(
+                input: input, inputStride: 0, output: output, outputStride: 0, rowCount: 1),
+            scaledBy: scale, scratch: scratch)
+    }
+
+    override func add(
+        _ rows: RowGroup, scaledBy scale: Float, scratch: UnsafeMutablePointer<Float>
+    ) {
+        matrix.add(
+            rows.input, inputStride: rows.inputStride, rowCount: rows.rowCount, scaledBy: scale,
+            to: rows.output, outputStride: rows.outputStride, scratch: scratch)
     }
 
     override var transposed: RowMap? {
