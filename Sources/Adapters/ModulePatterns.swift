@@ -53,6 +53,7 @@ struct TargetModules {
         case matcher(ModuleMatcher)
         /// Every linear layer but the head.
         case allLinear
+        case nothing
     }
 
     private let targets: Targets
@@ -63,6 +64,17 @@ struct TargetModules {
     /// Names of weights, or ends of them after a dot, whose modules are targeted as well.
     private let parameters: [String]
     let value: ModuleNames
+
+    /// Of a method that targets no module.
+    init() {
+        targets = .nothing
+        excluded = nil
+        saved = []
+        layers = nil
+        layerPatterns = []
+        parameters = []
+        value = .list([])
+    }
 
     /// - Throws: `AdapterError`: settings of another type, combinations that PEFT refuses, patterns
     ///   that can't be compiled.
@@ -141,6 +153,7 @@ struct TargetModules {
         for pattern in saved where try pattern.matches(module) { return false }
         switch targets {
         case .allLinear: return isLinearBelowHead
+        case .nothing: return false
         case .matcher(let matcher):
             // A module by its whole name is targeted whatever its layer.
             if case .list(let names) = value, names.contains(module) { return true }

@@ -9,6 +9,12 @@ struct PEFTAdapter: Sendable {
     /// What PEFT puts before the names of the base's modules.
     static let prefix = "base_model.model."
 
+    /// The same for this adapter: PEFT wraps nothing around the base beside a prefix.
+    var modulePrefix: String {
+        configuration["peft_type"] == .string("PREFIX_TUNING")
+            ? PromptModules.prefix : Self.prefix
+    }
+
     /// Writes a `.lora` where the path ends so, else a PEFT directory; either appears when complete.
     ///
     /// - Throws: `AdapterError.outputExists`, `.unwritable`.

@@ -45,7 +45,7 @@ enum AdapterHub {
                         + "in the base: save the adapter with with_head=False", file: head.path)
             }
             adapter.configuration["modules_to_save"] = .array([.string("lm_head")])
-            adapter.tensors.append(tensor.renamed(PEFTAdapter.prefix + tensor.name))
+            adapter.tensors.append(tensor.renamed(adapter.modulePrefix + tensor.name))
         }
         return adapter
     }

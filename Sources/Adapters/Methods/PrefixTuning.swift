@@ -6,6 +6,7 @@ internal import Transformer
 ///
 ///     prompt_embeddings [tokens, layers · 2 · kvHeads · headDimension]
 ///                     = [tokens, layer, key | value, kvHead, headDimension]
+///     base_model.<module>   modules_to_save
 ///
 /// With `prefix_projection` a small network made them in training; PEFT saves its result, not it.
 ///
@@ -29,23 +30,20 @@ enum PrefixTuning {
         let tokenCount = try tokenCount(&configuration, base: base)
         try checkShapeSettings(&configuration, base: base)
         let firstPosition = try firstPosition(&configuration, tokenCount: tokenCount)
-        let hasHead = try SavedHead.isNamed(&configuration)
+        var compiler = try PromptModules.compiler(
+            file, &configuration, method: "prefix tuning", names: [tensorName], in: context)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: trainingOnly, strict: context.options.strict)
-        var tensors = NamedTensors(file)
-        var operators = AdapterOperators()
-        if hasHead { operators.linear = try SavedHead.operators(&tensors, context) }
-        var values = try values(&tensors, tokenCount: tokenCount, base: base)
+        var values = try values(&compiler, tokenCount: tokenCount)
+        try compiler.compileSaved()
         if firstPosition < tokenCount {
             // Only distances between positions matter.
             base.turnKeys(of: &values, tokenCount: tokenCount, by: tokenCount - firstPosition)
         }
-        operators.prefix = PrefixKeyValues(
+        compiler.operators.prefix = PrefixKeyValues(
             values: values, tokenCount: tokenCount, layerCount: base.slots.layerCount,
             shape: base.attentionShape)
-        return CompiledAdapter(
-            operators: operators, parameterCount: tensors.parameterCount, warnings: warnings,
-            targets: TargetSummary.text(operators, slots: base.slots))
+        return compiler.result(warnings: warnings)
     }
 
     private static func tokenCount(
@@ -96,15 +94,14 @@ enum PrefixTuning {
     }
 
     private static func values(
-        _ tensors: inout NamedTensors, tokenCount: Int, base: BaseModel
+        _ compiler: inout TunerCompiler, tokenCount: Int
     ) throws(AdapterError) -> [Float] {
+        let base = compiler.base
         let width = base.slots.layerCount * 2 * base.configuration.keyValueWidth
-        let values = try tensors.take(
-            tensorName, shape: [tokenCount, width],
+        return try compiler.floats(
+            named: tensorName, shape: [tokenCount, width],
             reason: "'num_virtual_tokens' is \(tokenCount), and the base has "
                 + "\(base.slots.layerCount) layers of keys and values of width "
                 + "\(base.configuration.keyValueWidth)")
-        try tensors.checkNothingIsLeft()
-        return values
     }
 }

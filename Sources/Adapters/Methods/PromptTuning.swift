@@ -3,6 +3,7 @@ internal import Transformer
 /// Soft prompts: trained embeddings in front of the prompt's own.
 ///
 ///     prompt_embeddings    [tokens, hidden]
+///     base_model.<module>  modules_to_save
 ///
 /// P-tuning's LSTM or MLP and CPT's projection made them in training; PEFT saves their result.
 ///
@@ -24,22 +25,14 @@ enum PromptTuning {
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
         let shape = try PromptShape(&configuration, base: context.base)
+        var compiler = try PromptModules.compiler(
+            file, &configuration, method: "prompt tuning", names: [tensorName], in: context)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: trainingOnly, strict: context.options.strict)
-        var tensors = NamedTensors(file)
-        let rows = try tensors.take(tensorName, shape: shape.dimensions, reason: shape.reason)
-        try tensors.checkNothingIsLeft()
-        return compiled(rows, parameterCount: rows.count, warnings, context)
-    }
-
-    static func compiled(
-        _ rows: [Float], parameterCount: Int, _ warnings: [String], _ context: Methods.Context
-    ) -> CompiledAdapter {
-        var operators = AdapterOperators()
-        operators.embedding = [.softPrompt(rows)]
-        return CompiledAdapter(
-            operators: operators, parameterCount: parameterCount, warnings: warnings,
-            targets: TargetSummary.text(operators, slots: context.base.slots))
+        let rows = try compiler.floats(
+            named: tensorName, shape: shape.dimensions, reason: shape.reason)
+        try compiler.addSoftPrompt(rows)
+        return compiler.result(warnings: warnings)
     }
 }
 
@@ -63,9 +56,6 @@ struct PromptShape {
                 name, value: String(found), expected: "\(value), \(meaning)",
                 file: configuration.file)
         }
-        try UnknownSettings.refuse(
-            [("modules_to_save", "modules saved beside a soft prompt can't be served yet")],
-            in: &configuration)
     }
 
     var dimensions: [Int] { [tokenCount, hiddenSize] }

@@ -18,13 +18,14 @@ struct ResizedTables {
 
     /// Tokens of the tables in the file; nil where it has none.
     ///
+    /// - Parameter prefix: what stands before the names of modules.
     /// - Throws: `AdapterError.wrongShape` where they don't agree.
     static func tokenCount(
-        in file: AdapterFile, slots: SlotTable
+        in file: AdapterFile, slots: SlotTable, prefix: String = TunerTensors.prefix
     ) throws(AdapterError) -> Int? {
         let modules = [slots.name(of: .embedding), slots.name(of: .linear(.head))]
         let names = modules.flatMap { module in
-            (untrained + [.savedModule]).map { TunerTensors.prefix + module + $0.suffix }
+            (untrained + [.savedModule]).map { prefix + module + $0.suffix }
         }
         var count: Int?
         for tensor in file.tensors where names.contains(tensor.name) {
@@ -99,7 +100,7 @@ extension TunerCompiler {
         guard !saved.contains(slot) else { return nil }
         guard var rows else {
             throw .missingTensor(
-                TunerTensors.prefix + slots.name(of: slot) + TensorPart.weight.suffix,
+                tensors.prefix + slots.name(of: slot) + TensorPart.weight.suffix,
                 reason: "the vocabulary was resized to \(vocabularyCount) tokens and the base has "
                     + "\(slots.vocabularyCount): save the adapter with save_embedding_layers=True",
                 file: file)

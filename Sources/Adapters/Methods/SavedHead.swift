@@ -2,8 +2,8 @@ internal import Kernels
 internal import StrictJSON
 internal import Transformer
 
-/// A head that was saved along with a prefix or a bottleneck, which have no other whole weights: other
-/// libraries save it by default, trained or not.
+/// A head that was saved along with bottlenecks, which have no other whole weights: their library saves
+/// it by default, trained or not.
 enum SavedHead {
     private static let setting = "modules_to_save"
     private static let module = "lm_head"

@@ -49,8 +49,21 @@ struct TunerCompiler {
     ) throws(AdapterError) {
         let targeted = try targetedSlots()
         let saved = savedSlots()
-        try checkNames(targeted: targeted, saved: saved, supports)
+        try checkTargets(targeted: targeted, saved: saved, supports)
         try checkTables(targeted.subtracting(saved))
+        try addModules(targeted: targeted, saved: saved, addTarget)
+    }
+
+    /// Of a method that targets no module: those that were saved whole, and resized tables.
+    mutating func compileSaved() throws(AdapterError) {
+        try addModules(targeted: [], saved: savedSlots()) { (_, _) throws(AdapterError) in }
+    }
+
+    private mutating func addModules(
+        targeted: Set<Slot>, saved: Set<Slot>,
+        _ addTarget: (inout TunerCompiler, Slot) throws(AdapterError) -> Void
+    ) throws(AdapterError) {
+        try checkSaved()
         for slot in slots.all {
             if saved.contains(slot) {
                 try addSaved(slot)
@@ -79,7 +92,7 @@ struct TunerCompiler {
         return tied(targeted)
     }
 
-    private func savedSlots() -> Set<Slot> {
+    func savedSlots() -> Set<Slot> {
         tied(Set(slots.all.filter { settings.saved.contains(slots.name(of: $0)) }))
     }
 
@@ -91,8 +104,8 @@ struct TunerCompiler {
         return chosen.union(pair)
     }
 
-    /// Every name of the configuration should mean some module.
-    private mutating func checkNames(
+    /// Every target should be some module, of a kind that the method works on.
+    private mutating func checkTargets(
         targeted: Set<Slot>, saved: Set<Slot>, _ supports: (Slot) -> String?
     ) throws(AdapterError) {
         let setting = "target_modules"
@@ -115,6 +128,10 @@ struct TunerCompiler {
                 )
             }
         }
+    }
+
+    /// Every module to save must be there.
+    private func checkSaved() throws(AdapterError) {
         for name in settings.saved.names
         where !slots.all.contains(where: { SavedModules.name(name, covers: slots.name(of: $0)) }) {
             throw .noTargetMatched(

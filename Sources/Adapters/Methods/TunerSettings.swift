@@ -44,6 +44,16 @@ struct TunerSettings {
         saved = SavedModules(names: try configuration.texts("modules_to_save") ?? [])
     }
 
+    /// Of a method that targets no module, and may save some whole.
+    init(
+        withoutTargets configuration: inout AdapterConfiguration
+    ) throws(AdapterError) {
+        tiesEmbeddings = false
+        bias = .none
+        targets = TargetModules()
+        saved = SavedModules(names: try configuration.texts("modules_to_save") ?? [])
+    }
+
     private static func bias(_ configuration: inout AdapterConfiguration) throws(AdapterError)
         -> Bias
     {

@@ -47,6 +47,8 @@ struct TunerTensors {
     static let prefix = "base_model.model."
 
     let file: String
+    /// What stands before the names of modules.
+    let prefix: String
     private let slots: SlotTable
     /// Longer endings stand before shorter ones, which they may contain.
     private let known: [TensorPart]
@@ -58,12 +60,14 @@ struct TunerTensors {
     ///   - method: its name, for messages.
     ///   - parts: what the method's tensors of modules are called.
     ///   - shared: whole names of tensors that belong to no module.
+    ///   - prefix: what stands before the names of modules.
     /// - Throws: `AdapterError.unknownTensor` for names that mean nothing to method or base.
     init(
         _ file: AdapterFile, slots: SlotTable, method: String, parts: [TensorPart],
-        shared: Set<String> = []
+        shared: Set<String> = [], prefix: String = Self.prefix
     ) throws(AdapterError) {
         self.file = file.tensorFile
+        self.prefix = prefix
         self.slots = slots
         self.method = method
         known = (parts + TensorPart.common).sorted { $0.suffix.utf8.count > $1.suffix.utf8.count }
@@ -88,7 +92,7 @@ struct TunerTensors {
     ) throws(AdapterError) -> AdapterTensor {
         guard let tensor = take(part, at: slot) else {
             throw .missingTensor(
-                Self.prefix + slots.name(of: slot) + part.suffix, reason: reason, file: file)
+                prefix + slots.name(of: slot) + part.suffix, reason: reason, file: file)
         }
         return tensor
     }
@@ -129,10 +133,10 @@ struct TunerTensors {
     }
 
     private func place(of tensor: AdapterTensor) throws(AdapterError) -> (Slot, TensorPart) {
-        guard tensor.name.hasPrefix(Self.prefix) else {
-            throw unknown(tensor, "PEFT's names begin with '\(Self.prefix)'")
+        guard tensor.name.hasPrefix(prefix) else {
+            throw unknown(tensor, "PEFT's names begin with '\(prefix)'")
         }
-        let name = tensor.name.dropFirst(Self.prefix.count)
+        let name = tensor.name.dropFirst(prefix.count)
         guard let part = known.first(where: { name.utf8.ends(with: $0.suffix.utf8) }) else {
             throw unknown(tensor, foreignReason())
         }

@@ -46,6 +46,16 @@ struct AdapterFixture {
             tensors: [FloatTensor("prompt_embeddings", [tokenCount, 32], seed: 5)])
     }
 
+    /// A soft prompt of three tokens, with modules that were saved beside it.
+    static func prompt(saved: [String]) -> AdapterFixture {
+        AdapterFixture(
+            configuration: [
+                "peft_type": .string("PROMPT_TUNING"), "num_virtual_tokens": .integer(3),
+                "modules_to_save": .array(saved.map(JSONValue.string)),
+            ],
+            tensors: [FloatTensor("prompt_embeddings", [3, 16], seed: 5)])
+    }
+
     static let query = "model.layers.0.self_attn.q_proj"
 
     /// Inputs and outputs of a module of `TinyBase`.

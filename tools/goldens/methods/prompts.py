@@ -27,12 +27,14 @@ def prefix(name, tokens=3, **options):
     return config
 
 
-def context_aware(_):
-    from peft import CPTConfig
+def context_aware(**options):
+    def config(_):
+        from peft import CPTConfig
 
-    return CPTConfig(task_type="CAUSAL_LM", cpt_token_ids=[1, 79, 305, 5, 23], cpt_mask=[1, 1, 1, 1, 1],
-                     cpt_tokens_type_mask=[1, 1, 2, 3, 4], opt_projection_epsilon=4.0,
-                     opt_projection_format_epsilon=2.0)
+        return CPTConfig(task_type="CAUSAL_LM", cpt_token_ids=[1, 79, 305, 5, 23], cpt_mask=[1, 1, 1, 1, 1],
+                         cpt_tokens_type_mask=[1, 1, 2, 3, 4], opt_projection_epsilon=4.0,
+                         opt_projection_format_epsilon=2.0, **options)
+    return config
 
 
 def adaption(length, layers):
@@ -84,10 +86,24 @@ CASES = [
         note="task 0"),
     Case("multitask_prompt_tuning/qwen", QWEN, prompt("MultitaskPromptTuningConfig", 3),
          build=multitask, note="task 0"),
-    Case("cpt/llama", LLAMA, context_aware, wide),
-    Case("cpt/qwen", QWEN, context_aware, wide),
+    Case("cpt/llama", LLAMA, context_aware(), wide),
+    Case("cpt/qwen", QWEN, context_aware(), wide),
     Case("cartridge/frozen-first", LLAMA, prefix("CartridgeConfig", 4, num_frozen_tokens=1)),
     Case("cartridge/qwen", QWEN, prefix("CartridgeConfig", 3, num_frozen_tokens=0)),
+    Case("prompt_tuning/saved", QWEN, prompt(
+        "PromptTuningConfig", 4, modules_to_save=["lm_head", "norm", "layers.1.mlp.down_proj"])),
+    Case("p_tuning/saved-embedding", LLAMA, prompt(
+        "PromptEncoderConfig", encoder_hidden_size=16, modules_to_save=["embed_tokens", "q_proj"]), wide),
+    Case("prompt_tuning/resized", LLAMA, prompt("PromptTuningConfig", 4), vocabulary=519),
+    Case("prefix_tuning/saved", QWEN, prefix(
+        "PrefixTuningConfig", 4, modules_to_save=["embed_tokens", "v_proj"])),
+    Case("prefix_tuning/saved-tied", LLAMA, prefix(
+        "PrefixTuningConfig", 3, modules_to_save=["lm_head"])),
+    Case("multitask_prompt_tuning/saved", QWEN, prompt(
+        "MultitaskPromptTuningConfig", 3, modules_to_save=["lm_head"]), build=multitask, note="task 0"),
+    Case("cartridge/saved", LLAMA, prefix(
+        "CartridgeConfig", 3, num_frozen_tokens=1, modules_to_save=["input_layernorm"])),
+    Case("cpt/saved", QWEN, context_aware(modules_to_save=["gate_proj"]), wide),
     Case("adaption_prompt/two-layers", LLAMA, adaption(4, 2), gates),
     Case("adaption_prompt/all-layers", BIASED, adaption(6, 3), gates),
 ]
