@@ -152,7 +152,8 @@ public final class ProductBatch: WorkerJob {
         output: UnsafeMutablePointer<Float>, outputStride: Int, accumulating: Bool
     ) {
         let split = ProductSplit(
-            rowCount: rowCount, panelCount: matrix.panelCount,
+            rowCount: rowCount, rowByteCount: matrix.inputCount * (matrix.isBlocks ? 1 : 4),
+            panelCount: matrix.panelCount,
             panelByteCount: gk_panel_bytes(matrix.type, matrix.inputCount),
             isBlocks: matrix.isBlocks,
             threadCount: pool.threadCount)

@@ -9,8 +9,10 @@ struct ProductSplit {
     private let panelTaskCount: Int
     private let rowTaskCount: Int
 
-    /// Rows of a task: enough to pay for widening a panel, few enough to share out evenly.
+    /// Rows of a task: enough to pay for reading a panel, few enough to share out evenly.
     private static let taskRowCount = 120
+    /// Bytes of a task's rows: what stays in the second-level cache while panels pass.
+    private static let taskInputByteCount = 256 << 10
     /// Rows of a task of a product with few outputs.
     private static let narrowTaskRowCount = 30
     /// Enough tasks for a worker that starts late or is interrupted to hold nobody up for long.
@@ -22,13 +24,18 @@ struct ProductSplit {
     /// Panels that more rows are multiplied with at once, at most.
     private static let tilePanelCount = 2
 
-    /// - Parameter panelByteCount: what a panel takes of memory.
+    /// - Parameters:
+    ///   - rowByteCount: what a row takes of memory, as it is multiplied.
+    ///   - panelByteCount: the same of a panel.
     init(
-        rowCount: Int, panelCount: Int, panelByteCount: Int, isBlocks: Bool, threadCount: Int
+        rowCount: Int, rowByteCount: Int, panelCount: Int, panelByteCount: Int, isBlocks: Bool,
+        threadCount: Int
     ) {
         self.rowCount = rowCount
         self.panelCount = panelCount
-        rowTaskCount = max(1, (rowCount + Self.taskRowCount - 1) / Self.taskRowCount)
+        let taskRowCount = max(
+            Self.narrowTaskRowCount, min(Self.taskRowCount, Self.taskInputByteCount / rowByteCount))
+        rowTaskCount = max(1, (rowCount + taskRowCount - 1) / taskRowCount)
         // Products in integers take one panel after the other.
         unit = isBlocks || rowCount == 1 ? 1 : Self.tilePanelCount
         let unitCount = (panelCount + unit - 1) / unit
@@ -53,9 +60,9 @@ struct ProductSplit {
 
     var taskCount: Int { rowTaskCount * panelTaskCount }
 
-    /// Rows and panels of a task; tasks with the same panels follow each other.
+    /// Rows and panels of a task; tasks with the same rows follow each other.
     func part(_ task: Int) -> (rows: Range<Int>, panels: Range<Int>) {
-        let (panelTask, rowTask) = task.quotientAndRemainder(dividingBy: rowTaskCount)
+        let (rowTask, panelTask) = task.quotientAndRemainder(dividingBy: panelTaskCount)
         let rows = share(rowTask, of: rowTaskCount, count: rowCount)
         let units = share(
             panelTask, of: panelTaskCount, count: (panelCount + unit - 1) / unit)
