@@ -171,11 +171,15 @@ import Adapters
 
     @Test func tablesThatAreOneAreNotChangedApart() throws {
         let tied = try AdapterReading(TinyBase(isTied: true))
-        let pissa = AdapterFixture.lora(["lm_head"], ["init_lora_weights": .string("pissa")])
-        #expect(
-            tied.failure(pissa)
-                == "\(config): 'target_modules' names 'lm_head': training took a part out of it, and "
-                + "the base's embedding is the same table")
+        for ties in [false, true] {
+            let pissa = AdapterFixture.lora(
+                ["lm_head"],
+                ["init_lora_weights": .string("pissa"), "ensure_weight_tying": .bool(ties)])
+            #expect(
+                tied.failure(pissa)
+                    == "\(config): 'target_modules' names 'lm_head': training took a part out of it, "
+                    + "and the base's embedding is the same table")
+        }
         let tokens = AdapterFixture.lora(
             [AdapterFixture.query],
             [

@@ -119,6 +119,10 @@ struct LoRALayers {
                 reason: "KaSA works on linear layers, this is an embedding",
                 file: compiler.configurationFile)
         }
+        if settings.residualBase != nil, try compiler.targetedSlots().contains(.linear(.head)) {
+            // What was taken out of the head is missing here, too.
+            try ResidualBase.checkHead(compiler)
+        }
         guard !settings.hasBiasOfB else {
             throw .unsupportedTarget(
                 module: module, setting: "target_modules",

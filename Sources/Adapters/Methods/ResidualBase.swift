@@ -36,13 +36,7 @@ enum ResidualBase: Equatable {
         let shape = compiler.slots.shape(of: linear)
         let matrix = compiler.baseMatrix(linear)
         let module = compiler.slots.name(of: .linear(linear))
-        if linear == .head, compiler.base.configuration.tiesHeadToEmbedding {
-            throw .unsupportedTarget(
-                module: module, setting: "target_modules",
-                reason:
-                    "training took a part out of it, and the base's embedding is the same table",
-                file: compiler.configurationFile)
-        }
+        if linear == .head { try Self.checkHead(compiler) }
         let removed = try removed(
             from: matrix, shape, rank: rank, scaling: scaling, module: module, compiler)
         if let table = compiler.tensors.take(.baseWeight, at: .linear(linear)) {
@@ -52,6 +46,15 @@ enum ResidualBase: Equatable {
             compiler.lowRank(
                 a: removed.a, b: removed.b, rank: rank, shape, scaling: removed.scaling),
             at: linear)
+    }
+
+    /// - Throws: `AdapterError.unsupportedTarget` for the head of a base whose embedding it is.
+    static func checkHead(_ compiler: TunerCompiler) throws(AdapterError) {
+        guard compiler.base.configuration.tiesHeadToEmbedding else { return }
+        throw .unsupportedTarget(
+            module: compiler.slots.name(of: .linear(.head)), setting: "target_modules",
+            reason: "training took a part out of it, and the base's embedding is the same table",
+            file: compiler.configurationFile)
     }
 
     /// PEFT saves a targeted head's matrix along, after its part was taken out.
