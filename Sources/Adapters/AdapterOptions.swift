@@ -4,9 +4,12 @@ public struct AdapterOptions: Sendable, Equatable {
     public var strict: Bool
     /// Where given, only files inside this directory are read, symbolic links followed first.
     public var root: String?
+    /// The type that factors of low rank are kept in.
+    public var factorType: FactorType
 
-    public init(strict: Bool = false, root: String? = nil) {
+    public init(strict: Bool = false, root: String? = nil, factorType: FactorType = .file) {
         self.strict = strict
         self.root = root
+        self.factorType = factorType
     }
 }

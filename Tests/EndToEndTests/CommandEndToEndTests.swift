@@ -122,6 +122,26 @@ struct CommandEndToEndTests {
         #expect(report["merged"]?.boolValue == false)
     }
 
+    @Test func factorsInBF16TakeHalfOfTheMemoryAndAnswerAlmostAlike() throws {
+        func byteCount(_ type: String) throws -> Int {
+            let report = try GraftProcess.run([
+                "bench", "--json", "--base", base, "--adapter", law, "--prompt", "8", "--generate",
+                "4", "--repeat", "1", "--adapter-dtype", type,
+            ])
+            return try #require(try report.events()[0]["adapter_bytes"]?.intValue)
+        }
+        let (small, whole) = (try byteCount("bf16"), try byteCount("file"))
+        #expect(abs(Double(small) / Double(whole) - 0.5) < 0.01)
+        func logprobs(_ type: String) throws -> [Double] {
+            try promptLogprobs(
+                base, ["--adapter", law, "--adapter-dtype", type], adapter: #""law""#)
+        }
+        let (rounded, exact) = (try logprobs("bf16"), try logprobs("file"))
+        #expect(exact.count == 5)
+        #expect(rounded != exact)
+        for (first, second) in zip(rounded, exact) { #expect(abs(first - second) < 0.05) }
+    }
+
     @Test func benchMergesFirstWhereAsked() throws {
         let report = try GraftProcess.run([
             "bench", "--json", "--base", base, "--adapter", law, "--prompt", "8", "--generate", "4",

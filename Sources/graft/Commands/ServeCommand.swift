@@ -66,7 +66,8 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let session = try LocalSession(
             options: options, adapters: adapters,
-            adapterOptions: AdapterOptions(strict: registry.strictAdapters),
+            adapterOptions: AdapterOptions(
+                strict: registry.strictAdapters, factorType: registry.factors.type),
             registrySettings: registrySettings,
             onBadAdapter: registry.skipBadAdapters ? { logger.error("left out: \($0)") } : nil,
             configuration: EngineConfiguration(

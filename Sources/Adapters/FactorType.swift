@@ -1,0 +1,89 @@
+internal import Checkpoints
+internal import Kernels
+internal import Transformer
+
+/// In which type the factors of low-rank operators are kept in memory.
+public enum FactorType: String, Sendable, CaseIterable {
+    /// As the file has them.
+    case file
+    /// Rounded to bf16 where they are f32: half of the memory, and half of what a step reads.
+    case bf16
+}
+
+extension AdapterOperators {
+    /// The same with factors A and B of low-rank operators in another type; what modules share stays
+    /// shared. All else is kept as it is.
+    func keepingFactors(as type: FactorType, pool: WorkerPool) -> AdapterOperators {
+        guard type == .bf16 else { return self }
+        var narrowed = self
+        var rounding = FactorRounding(pool: pool)
+        for (slot, list) in linear { narrowed.linear[slot] = list.map { rounding.rounded($0) } }
+        narrowed.embedding = embedding.map { rounding.rounded($0) }
+        return narrowed
+    }
+}
+
+/// Rounds factors to bf16, each matrix once.
+private struct FactorRounding {
+    let pool: WorkerPool
+    private var rowMatrices: [ObjectIdentifier: RowMatrix] = [:]
+    private var packedMatrices: [ObjectIdentifier: PackedMatrix] = [:]
+
+    init(pool: WorkerPool) {
+        self.pool = pool
+    }
+
+    mutating func rounded(_ op: LinearOperator) -> LinearOperator {
+        guard case .lowRank(let lowRank) = op else { return op }
+        return .lowRank(
+            LowRankOperator(
+                a: rounded(lowRank.a), b: rounded(lowRank.b), scaling: lowRank.scaling,
+                factors: lowRank.factors))
+    }
+
+    mutating func rounded(_ op: EmbeddingOperator) -> EmbeddingOperator {
+        guard case .lowRank(let rows, let b, let scaling) = op else { return op }
+        return .lowRank(rows: rows, b: rounded(b), scaling: scaling)
+    }
+
+    private mutating func rounded(_ matrix: RowMatrix) -> RowMatrix {
+        guard matrix.type == .f32 else { return matrix }
+        if let known = rowMatrices[ObjectIdentifier(matrix)] { return known }
+        let result = Self.withBF16(matrix.outputCount, matrix.inputCount) {
+            matrix.unpack(into: $0)
+        } make: {
+            RowMatrix(copying: $0)
+        }
+        rowMatrices[ObjectIdentifier(matrix)] = result
+        return result
+    }
+
+    private mutating func rounded(_ matrix: PackedMatrix) -> PackedMatrix {
+        guard matrix.type == .f32 else { return matrix }
+        if let known = packedMatrices[ObjectIdentifier(matrix)] { return known }
+        let pool = pool
+        let result = Self.withBF16(matrix.outputCount, matrix.inputCount) {
+            matrix.unpack(into: $0, pool: pool)
+        } make: {
+            PackedMatrix(packing: $0, pool: pool)
+        }
+        packedMatrices[ObjectIdentifier(matrix)] = result
+        return result
+    }
+
+    /// Calls `make` with the matrix that `fill` writes, rounded.
+    private static func withBF16<Result>(
+        _ outputCount: Int, _ inputCount: Int, fill: (UnsafeMutablePointer<Float>) -> Void,
+        make: (WeightMatrix) -> Result
+    ) -> Result {
+        let floats = AlignedBuffer<Float>(count: max(1, outputCount * inputCount))
+        fill(floats.pointer)
+        let values = UnsafeBufferPointer(start: floats.pointer, count: outputCount * inputCount)
+        return NarrowFloats.bytes(values, as: .bf16).withUnsafeBytes {
+            make(
+                WeightMatrix(
+                    pointer: $0.baseAddress!, type: .bf16, outputCount: outputCount,
+                    inputCount: inputCount))
+        }
+    }
+}
