@@ -98,8 +98,8 @@ final class WorkerCrew: @unchecked Sendable {
     }
 
     private func work(on job: Job, as worker: Int) {
-        for turn in 0..<size {
-            let share = (worker + turn) % size
+        for offset in 0..<size {
+            let share = (worker + offset) % size
             let end = firstTask(of: share + 1, job.taskCount)
             // Told apart here and not for each task, which would count references.
             switch job.work {
@@ -113,6 +113,7 @@ final class WorkerCrew: @unchecked Sendable {
         }
     }
 
+    /// Where a worker's share begins.
     private func firstTask(of worker: Int, _ taskCount: Int) -> Int {
         worker * taskCount / size
     }
