@@ -3,10 +3,11 @@ internal import Kernels
 internal import Transformer
 
 /// In which type the factors of low-rank operators are kept in memory.
-public enum FactorType: String, Sendable, CaseIterable {
+public enum FactorType: Sendable {
     /// As the file has them.
     case file
-    /// Rounded to bf16 where they are f32: half of the memory, and half of what a step reads.
+    /// Rounded to bf16 where they are f32, and no value is too large for it: half of the memory, and
+    /// half of what a step reads.
     case bf16
 }
 
@@ -49,11 +50,12 @@ private struct FactorRounding {
     private mutating func rounded(_ matrix: RowMatrix) -> RowMatrix {
         guard matrix.type == .f32 else { return matrix }
         if let known = rowMatrices[ObjectIdentifier(matrix)] { return known }
-        let result = Self.withBF16(matrix.outputCount, matrix.inputCount) {
-            matrix.unpack(into: $0)
-        } make: {
-            RowMatrix(copying: $0)
-        }
+        let result =
+            Self.withBF16(matrix.outputCount, matrix.inputCount) {
+                matrix.unpack(into: $0)
+            } make: {
+                RowMatrix(copying: $0)
+            } ?? matrix
         rowMatrices[ObjectIdentifier(matrix)] = result
         return result
     }
@@ -62,23 +64,25 @@ private struct FactorRounding {
         guard matrix.type == .f32 else { return matrix }
         if let known = packedMatrices[ObjectIdentifier(matrix)] { return known }
         let pool = pool
-        let result = Self.withBF16(matrix.outputCount, matrix.inputCount) {
-            matrix.unpack(into: $0, pool: pool)
-        } make: {
-            PackedMatrix(packing: $0, pool: pool)
-        }
+        let result =
+            Self.withBF16(matrix.outputCount, matrix.inputCount) {
+                matrix.unpack(into: $0, pool: pool)
+            } make: {
+                PackedMatrix(packing: $0, pool: pool)
+            } ?? matrix
         packedMatrices[ObjectIdentifier(matrix)] = result
         return result
     }
 
-    /// Calls `make` with the matrix that `fill` writes, rounded.
+    /// Calls `make` with the matrix that `fill` writes, rounded; nil where a value becomes infinite.
     private static func withBF16<Result>(
         _ outputCount: Int, _ inputCount: Int, fill: (UnsafeMutablePointer<Float>) -> Void,
         make: (WeightMatrix) -> Result
-    ) -> Result {
+    ) -> Result? {
         let floats = AlignedBuffer<Float>(count: max(1, outputCount * inputCount))
         fill(floats.pointer)
         let values = UnsafeBufferPointer(start: floats.pointer, count: outputCount * inputCount)
+        guard NarrowFloats.firstOverflow(values, in: .bf16) == nil else { return nil }
         return NarrowFloats.bytes(values, as: .bf16).withUnsafeBytes {
             make(
                 WeightMatrix(

@@ -11,6 +11,8 @@ struct ProductSplit {
 
     /// Rows of a task: enough to pay for reading a panel, few enough to share out evenly.
     private static let taskRowCount = 120
+    /// Fewer don't pay for reading a panel, however wide they are.
+    private static let leastTaskRowCount = 30
     /// Bytes of a task's rows: what stays in the second-level cache while panels pass.
     private static let taskInputByteCount = 256 << 10
     /// Rows of a task of a product with few outputs.
@@ -34,7 +36,7 @@ struct ProductSplit {
         self.rowCount = rowCount
         self.panelCount = panelCount
         let taskRowCount = max(
-            Self.narrowTaskRowCount, min(Self.taskRowCount, Self.taskInputByteCount / rowByteCount))
+            Self.leastTaskRowCount, min(Self.taskRowCount, Self.taskInputByteCount / rowByteCount))
         rowTaskCount = max(1, (rowCount + taskRowCount - 1) / taskRowCount)
         // Products in integers take one panel after the other.
         unit = isBlocks || rowCount == 1 ? 1 : Self.tilePanelCount
@@ -44,7 +46,7 @@ struct ProductSplit {
         let group = isBlocks || rowCount > 1 ? 1 : Self.groupPanelCount
         let taskUnitCount = max(group, unitCount / wanted, worthwhile)
         let taskCount = (unitCount + taskUnitCount - 1) / taskUnitCount
-        // As many for each thread.
+        // As many for each thread: with one more, the other threads would wait for it.
         let even = (taskCount + threadCount - 1) / threadCount * threadCount
         panelTaskCount = taskCount > 1 ? min(even, unitCount) : 1
     }

@@ -35,10 +35,10 @@ public final class SparseMatrix: Sendable {
     public var byteCount: Int { valueCount * 8 + (outputCount + 1) * 4 }
 
     /// Rows that `add` takes at most.
-    public static let rowCount = Int(GK_SPARSE_ROWS)
+    public static let maximumRowCount = Int(GK_SPARSE_ROWS)
 
     /// Floats that `add` needs for several rows.
-    public var scratchCount: Int { inputCount * Self.rowCount }
+    public var scratchCount: Int { inputCount * Self.maximumRowCount }
 
     /// output[r, o] += scale · Σ values · input[r]
     ///
@@ -47,14 +47,14 @@ public final class SparseMatrix: Sendable {
     /// - Parameters:
     ///   - input: **Shape** [rowCount, inputCount], rows `inputStride` floats apart.
     ///   - output: **Shape** [rowCount, outputCount], rows `outputStride` floats apart.
-    ///   - rowCount: `Self.rowCount` at most.
+    ///   - rowCount: 1 to `maximumRowCount`.
     ///   - scratch: `scratchCount` floats with any content.
     public func add(
         _ input: UnsafePointer<Float>, inputStride: Int, rowCount: Int, scaledBy scale: Float,
         to output: UnsafeMutablePointer<Float>, outputStride: Int,
         scratch: UnsafeMutablePointer<Float>
     ) {
-        precondition((1...Self.rowCount).contains(rowCount))
+        precondition((1...Self.maximumRowCount).contains(rowCount))
         var matrix = gk_sparse_matrix()
         matrix.starts = UnsafePointer(starts.pointer)
         matrix.columns = UnsafePointer(columns.pointer)

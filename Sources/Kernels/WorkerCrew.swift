@@ -44,17 +44,18 @@ final class WorkerCrew: @unchecked Sendable {
     /// Rounds of waiting before a worker sleeps.
     private static let spinCount = 4000
 
+    /// - Parameter size: workers, the caller of `run` included; at least 1.
     init(size: Int) {
         self.size = size
-        nextTasks = .allocate(capacity: max(1, size) * shareStride)
-        for place in 0..<max(1, size) * shareStride {
+        nextTasks = .allocate(capacity: size * shareStride)
+        for place in 0..<size * shareStride {
             (nextTasks + place).initialize(to: Atomic(0))
         }
-        for worker in 1..<max(1, size) { start(worker) }
+        for worker in 1..<size { start(worker) }
     }
 
     deinit {
-        nextTasks.deinitialize(count: max(1, size) * shareStride)
+        nextTasks.deinitialize(count: size * shareStride)
         nextTasks.deallocate()
     }
 

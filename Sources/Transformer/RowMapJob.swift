@@ -14,7 +14,9 @@ package final class RowMapJob: WorkerJob {
         let outputStride: Int
         let state: UnsafePointer<Float>?
         let stateStride: Int
-        var rowCount: Int
+        let rowCount: Int
+        /// Rows that the maps take together; 1: one after the other.
+        let groupRowCount: Int
     }
 
     /// Which maps of a slot run.
@@ -54,7 +56,9 @@ package final class RowMapJob: WorkerJob {
         inputStride: Int, output: UnsafeMutablePointer<Float>, outputStride: Int,
         state: (first: UnsafePointer<Float>, stride: Int)? = nil
     ) {
-        guard let groupRowCount = groupRowCount(view, places) else { return }
+        guard var groupRowCount = groupRowCount(view, places) else { return }
+        // A state belongs to one row.
+        if state != nil { groupRowCount = 1 }
         let taskRowCount =
             rowCount <= Self.fewRowCount ? groupRowCount : max(Self.taskRowCount, groupRowCount)
         var first = 0
@@ -65,7 +69,8 @@ package final class RowMapJob: WorkerJob {
                     view: view, places: places, input: input + first * inputStride,
                     inputStride: inputStride, output: output + first * outputStride,
                     outputStride: outputStride, state: state.map { $0.first + first * $0.stride },
-                    stateStride: state?.stride ?? 0, rowCount: count))
+                    stateStride: state?.stride ?? 0, rowCount: count,
+                    groupRowCount: groupRowCount))
             first += count
         }
     }
@@ -107,14 +112,13 @@ package final class RowMapJob: WorkerJob {
     package func perform(task: Int, worker: Int) {
         let entry = entries[task]
         let own = scratch.pointer + worker * workerCount
-        if entry.state == nil, let count = groupRowCount(entry.view, entry.places), count > 1 {
-            return addTogether(entry, by: count, own)
-        }
+        if entry.groupRowCount > 1 { return addTogether(entry, own) }
         for row in 0..<entry.rowCount { add(entry, row: row, own) }
     }
 
     /// Rows under their only map.
-    private func addTogether(_ entry: Entry, by count: Int, _ own: UnsafeMutablePointer<Float>) {
+    private func addTogether(_ entry: Entry, _ own: UnsafeMutablePointer<Float>) {
+        let count = entry.groupRowCount
         let view = entry.view.maps![firstIndex(entry)]
         view.map._withUnsafeGuaranteedRef { map in
             for first in stride(from: 0, to: entry.rowCount, by: count) {

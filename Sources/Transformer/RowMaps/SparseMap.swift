@@ -21,7 +21,7 @@ public final class SparseMap: RowMap, @unchecked Sendable {
     public override var form: String { "sparse" }
 
     override var scratchCount: Int { matrix.scratchCount }
-    override var groupRowCount: Int { SparseMatrix.rowCount }
+    override var groupRowCount: Int { SparseMatrix.maximumRowCount }
 
     override func add(
         _ input: UnsafePointer<Float>, scaledBy scale: Float,
