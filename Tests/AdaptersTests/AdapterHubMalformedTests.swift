@@ -73,8 +73,8 @@ struct AdapterHubMalformedTests {
         ),
         (
             "leave_out", .array([.integer(1)]),
-            "unexpected tensor 'model.layers.1.output_adapters.adapter_down.0.bias': the method has no "
-                + "tensor of this name"
+            "unexpected tensor 'model.layers.1.output_adapters.adapter_down.0.bias': the "
+                + "configuration doesn't ask for it"
         ),
     ])
     func aSettingThatCannotBeServedIsNamed(name: String, value: JSONValue, reason: String) throws {
@@ -164,12 +164,21 @@ struct AdapterHubMalformedTests {
                 == "hub/model_head.safetensors: unexpected tensor 'heads.law.1.weight': of heads that "
                 + "AdapterHub saves along, only 'lm_head.weight' has a place in the base: save the "
                 + "adapter with with_head=False")
-        fixture.head = [FloatTensor("lm_head.weight", [31, 16])]
+        fixture.head = [FloatTensor("lm_head.weight", [32, 15])]
         #expect(
             try failure(fixture)
                 == Self.file
-                + "tensor 'base_model.model.lm_head.weight' has shape [31, 16], expected "
-                + "[32, 16]: the base's 'lm_head' has this shape")
+                + "tensor 'base_model.model.lm_head.weight' has shape [32, 15], expected "
+                + "[32, 16]: the base's 'lm_head' has this shape: the adapter was trained on another "
+                + "base")
+        // Rows behind the base's have no embedding in the file.
+        fixture.head = [FloatTensor("lm_head.weight", [33, 16])]
+        #expect(
+            try failure(fixture)
+                == Self.file
+                + "tensor 'base_model.model.model.embed_tokens.weight' is missing: the vocabulary was "
+                + "resized to 33 tokens and the base has 32: save the adapter with "
+                + "save_embedding_layers=True")
     }
 
     @Test func aNormThatIsSavedTwiceMustBeOne() throws {

@@ -1,6 +1,7 @@
 import Adapters
 import Checkpoints
 import Foundation
+import Kernels
 import StrictJSON
 import Testing
 import Transformer
@@ -73,6 +74,20 @@ struct AdapterHubTests {
                 Issue.record("the head is left out")
                 continue
             }
+        }
+    }
+
+    @Test func aHeadOfFewerTokensIsServed() throws {
+        for fixture in [AdapterHubFixture.bottleneck(), .lora(), .prefix()] {
+            var fixture = fixture
+            fixture.head = [FloatTensor("lm_head.weight", [31, 16])]
+            let operators = try read(fixture).operators
+            #expect(operators.vocabulary?.tokenCount == 31)
+            guard case .replacement(let head, _) = operators.linear[.head]?.first else {
+                Issue.record("the head is left out")
+                continue
+            }
+            #expect(head.outputCount == 31)
         }
     }
 

@@ -51,7 +51,7 @@ struct MethodGoldenTests {
 
     @Test func theManifestIsThere() {
         #expect(MethodCase.all.count >= 186)
-        #expect(MethodCase.all.filter { $0.id.hasPrefix("adapterhub/") }.count == 18)
+        #expect(MethodCase.all.filter { $0.id.hasPrefix("adapterhub/") }.count == 20)
     }
 
     @Test(arguments: MethodCase.all)

@@ -30,6 +30,7 @@ struct MethodMergeTests {
         "lora/replicated-qwen": "repeats layers",
         "adapterhub/prefix": "keys and values in front of every sequence",
         "adapterhub/prefix-flat": "keys and values in front of every sequence",
+        "adapterhub/prefix-with-head": "keys and values in front of every sequence",
     ]
 
     private static let bottlenecks = Set(

@@ -55,15 +55,17 @@ CASES = {
     "infused": ("tiny-llama-bias", "IA3Config", dict(alpha=2, output_lora=True)),
     "prefix": ("tiny-llama", "PrefixTuningConfig", dict(prefix_length=5, bottleneck_size=8)),
     "prefix-flat": ("tiny-llama-bias", "PrefixTuningConfig", dict(prefix_length=19, flat=True)),
+    "prefix-with-head": ("tiny-llama-bias", "PrefixTuningConfig", dict(prefix_length=4, bottleneck_size=8)),
+    "tied-head": ("tiny-llama", "SeqBnConfig", dict(reduction_factor=16)),
 }
 # name: (base, cases that are stacked)
 STACKS = {"lora-and-houlsby": ("tiny-llama", ["lora", "houlsby"])}
 # With scaled dot-product attention the library's prefixes lose their places in the causal mask.
-EAGER = {"prefix", "prefix-flat"}
+EAGER = {"prefix", "prefix-flat", "prefix-with-head"}
 # What Graft merges: whatever changes weights.
 MERGES = {"LoRAConfig", "IA3Config"}
 # Saved with the head, trained, and left in the form of torch.save.
-WITH_HEAD = {"with-head"}
+WITH_HEAD = {"with-head", "prefix-with-head", "tied-head"}
 
 
 def metadata():

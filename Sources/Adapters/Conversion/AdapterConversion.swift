@@ -91,6 +91,7 @@ public struct AdapterConversion {
     /// The configuration with what only the base says.
     private func completed() throws(AdapterError) -> JSONObject {
         var configuration = file.configuration.object
+        try completeTying(&configuration)
         if file.peftType == "PREFIX_TUNING" {
             try completePrefix(&configuration)
         } else if let base, let targets = configuration["target_modules"]?.arrayValue {
@@ -102,6 +103,26 @@ public struct AdapterConversion {
             }
         }
         return configuration
+    }
+
+    /// PEFT keeps embedding and head one matrix for LoRA alone.
+    private func completeTying(_ configuration: inout JSONObject) throws(AdapterError) {
+        let setting = TunerSettings.tyingSetting
+        guard file.peftType != "LORA", configuration[setting] == .bool(true) else { return }
+        guard let base else {
+            throw .unconvertible(
+                path: path,
+                reason: "whether the head that was saved along stands for the embedding too, only "
+                    + "the base says: give the base, or save the adapter with with_head=False")
+        }
+        guard !base.tiesHeadToEmbedding else {
+            throw .unconvertible(
+                path: path,
+                reason: "the head that was saved along stands for the base's embedding too, which "
+                    + "PEFT can say of LoRA alone: serve it as it is, pack it with graft pack, or "
+                    + "save it with with_head=False")
+        }
+        configuration[setting] = nil
     }
 
     /// PEFT builds a prefix's shape from the configuration.

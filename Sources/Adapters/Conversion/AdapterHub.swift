@@ -45,6 +45,8 @@ enum AdapterHub {
                         + "in the base: save the adapter with with_head=False", file: head.path)
             }
             adapter.configuration["modules_to_save"] = .array([.string("lm_head")])
+            // The library loads it into the base's own head, and with it into a tied embedding.
+            adapter.configuration[TunerSettings.tyingSetting] = .bool(true)
             adapter.tensors.append(tensor.renamed(adapter.modulePrefix + tensor.name))
         }
         return adapter

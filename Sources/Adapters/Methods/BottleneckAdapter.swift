@@ -24,26 +24,36 @@ enum BottleneckAdapter {
         let slots = context.base.slots
         try checkHiddenSize(&configuration, slots)
         let settings = try BottleneckSettings(&configuration)
-        let hasHead = try SavedHead.isNamed(&configuration)
+        var compiler = try compiler(file, &configuration, in: context)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: BottleneckSettings.trainingOnly,
             strict: context.options.strict)
-        var tensors = NamedTensors(file)
-        var operators = AdapterOperators()
-        if hasHead { operators.linear = try SavedHead.operators(&tensors, context) }
         for layer in 0..<slots.layerCount where !settings.leftOut.contains(layer) {
             let width = try settings.width(layer: layer, hiddenSize: slots.hiddenSize)
             for sublayer in settings.sublayers {
                 let slot = SublayerSlot(layer: layer, sublayer: sublayer)
                 let place = Place(slot, width: width, hiddenSize: slots.hiddenSize)
-                operators.bottlenecks[slot] = try place.bottleneck(
-                    settings, &tensors, file: file.tensorFile)
+                compiler.operators.bottlenecks[slot] = try place.bottleneck(settings, &compiler)
             }
         }
-        try tensors.checkNothingIsLeft()
-        return CompiledAdapter(
-            operators: operators, parameterCount: tensors.parameterCount, warnings: warnings,
-            targets: TargetSummary.text(operators, slots: slots))
+        try compiler.compileSaved()
+        return compiler.result(warnings: warnings)
+    }
+
+    /// Of the networks, and of a head that the library saves along by default, trained or not.
+    private static func compiler(
+        _ file: AdapterFile, _ configuration: inout AdapterConfiguration,
+        in context: Methods.Context
+    ) throws(AdapterError) -> TunerCompiler {
+        let slots = context.base.slots
+        let names = file.tensors.map(\.name).filter { !$0.hasPrefix(TunerTensors.prefix) }
+        return TunerCompiler(
+            settings: try TunerSettings(withoutTargets: &configuration),
+            tensors: try TunerTensors(
+                file, slots: slots, method: "a bottleneck", parts: [], shared: Set(names)),
+            context: context,
+            vocabularyCount: try ResizedTables.tokenCount(in: file, slots: slots),
+            configurationFile: configuration.file)
     }
 
     private static func checkHiddenSize(
@@ -72,67 +82,67 @@ enum BottleneckAdapter {
         }
 
         func bottleneck(
-            _ settings: BottleneckSettings, _ tensors: inout NamedTensors, file: String
+            _ settings: BottleneckSettings, _ compiler: inout TunerCompiler
         ) throws(AdapterError) -> Bottleneck {
             let down = "adapter_down.\(settings.hasNormBefore ? 1 : 0)"
             let network = Bottleneck.Network(
-                down: try take(down + ".weight", [width, hiddenSize], &tensors),
-                downBias: try take(down + ".bias", [width], &tensors),
+                down: try take(down + ".weight", [width, hiddenSize], &compiler),
+                downBias: try take(down + ".bias", [width], &compiler),
                 function: settings.function,
-                up: try take("adapter_up.weight", [hiddenSize, width], &tensors),
-                upBias: try take("adapter_up.bias", [hiddenSize], &tensors),
-                scaling: try scaling(settings.scaling, &tensors))
+                up: try take("adapter_up.weight", [hiddenSize, width], &compiler),
+                upBias: try take("adapter_up.bias", [hiddenSize], &compiler),
+                scaling: try scaling(settings.scaling, &compiler))
             return Bottleneck(
                 network: network, placement: settings.placement,
-                normBefore: try settings.hasNormBefore ? normBefore(&tensors, file: file) : nil,
-                normAfter: try settings.hasNormAfter ? norm("adapter_norm_after", &tensors) : nil)
+                normBefore: try settings.hasNormBefore ? normBefore(&compiler) : nil,
+                normAfter: try settings.hasNormAfter ? norm("adapter_norm_after", &compiler) : nil)
         }
 
         private func take(
-            _ name: String, _ shape: [Int], _ tensors: inout NamedTensors
+            _ name: String, _ shape: [Int], _ compiler: inout TunerCompiler
         ) throws(AdapterError) -> [Float] {
-            try tensors.take(
-                prefix + name, shape: shape,
+            try compiler.floats(
+                named: prefix + name, shape: shape,
                 reason: "the base's hidden size is \(hiddenSize), and 'reduction_factor' leaves "
                     + "\(width) features")
         }
 
         private func scaling(
-            _ scaling: BottleneckSettings.Scaling, _ tensors: inout NamedTensors
+            _ scaling: BottleneckSettings.Scaling, _ compiler: inout TunerCompiler
         ) throws(AdapterError) -> [Float] {
             switch scaling {
             case .fixed(let factor): return Array(repeating: factor, count: hiddenSize)
             case .learned:
-                let factor = try take("scaling", [1], &tensors)
+                let factor = try take("scaling", [1], &compiler)
                 return Array(repeating: factor[0], count: hiddenSize)
-            case .channel: return try take("scaling", [hiddenSize], &tensors)
+            case .channel: return try take("scaling", [hiddenSize], &compiler)
             }
         }
 
         private func norm(
-            _ name: String, _ tensors: inout NamedTensors
+            _ name: String, _ compiler: inout TunerCompiler
         ) throws(AdapterError) -> LayerNorm {
             LayerNorm(
-                gain: try take(name + ".weight", [hiddenSize], &tensors),
-                bias: try take(name + ".bias", [hiddenSize], &tensors))
+                gain: try take(name + ".weight", [hiddenSize], &compiler),
+                bias: try take(name + ".bias", [hiddenSize], &compiler))
         }
 
         /// Under either name, or both.
         private func normBefore(
-            _ tensors: inout NamedTensors, file: String
+            _ compiler: inout TunerCompiler
         ) throws(AdapterError) -> LayerNorm {
             let names = ["adapter_down.0", "adapter_norm_before"].filter {
-                tensors.has(prefix + $0 + ".weight")
+                compiler.tensors.hasShared(prefix + $0 + ".weight")
             }
             guard names.count == 2 else {
-                return try norm(names.first ?? "adapter_norm_before", &tensors)
+                return try norm(names.first ?? "adapter_norm_before", &compiler)
             }
-            let first = try norm(names[0], &tensors)
-            guard try norm(names[1], &tensors) == first else {
+            let first = try norm(names[0], &compiler)
+            guard try norm(names[1], &compiler) == first else {
                 throw .invalidValues(
                     tensor: prefix + names[1] + ".weight",
                     reason: "it is the norm '\(prefix)\(names[0])' again, and differs from it",
-                    file: file)
+                    file: compiler.file)
             }
             return first
         }

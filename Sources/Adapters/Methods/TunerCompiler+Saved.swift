@@ -7,8 +7,7 @@ extension TunerCompiler {
     /// A module of `modules_to_save` stands in place of the base's.
     mutating func addSaved(_ slot: Slot) throws(AdapterError) {
         let module = slots.name(of: slot)
-        let weight = try tensors.require(
-            .weight, at: slot, reason: "'modules_to_save' names '\(module)'")
+        let weight = try savedWeight(slot, module: module)
         try checkCopy(.savedModule, of: weight, at: slot)
         let reason =
             "the base's '\(module)' has this shape: the adapter was trained on another base"
@@ -19,19 +18,45 @@ extension TunerCompiler {
         case .embedding:
             let shape = LinearShape(outputCount: vocabularyCount, inputCount: slots.hiddenSize)
             try check(weight, shape: [shape.outputCount, shape.inputCount], reason: reason)
+            // Some libraries save a head along that nobody trained.
+            if isTied, base.weights.embedding.holds(try weight.floats(file: file)) { return }
             operators.embedding.append(
                 .replacement(try replacement(weight, shape, base: base.weights.embedding)))
         case .linear(let linear):
             let shape = shape(of: linear)
             try check(weight, shape: [shape.outputCount, shape.inputCount], reason: reason)
-            // Some libraries save a head along that nobody trained.
-            if linear == .head, base.matrix(at: .head).holds(try weight.floats(file: file)) {
-                return
-            }
-            let matrix = try replacement(weight, shape, base: base.matrix(at: linear))
+            let own = base.matrix(at: linear)
+            if linear == .head, own.holds(try weight.floats(file: file)) { return }
+            let matrix =
+                if linear == .head, let table = try tiedTable(weight) {
+                    table
+                } else {
+                    try replacement(weight, shape, base: own)
+                }
             operators.linear[linear, default: []].append(
                 .replacement(matrix, bias: try savedBias(linear, module: module)))
         }
+    }
+
+    /// Of a tied pair, a file may have one.
+    private mutating func savedWeight(
+        _ slot: Slot, module: String
+    ) throws(AdapterError) -> AdapterTensor {
+        if isTied, slot == .embedding, !tensors.has(.weight, at: slot),
+            let head = tensors.peek(.weight, at: .linear(.head))
+        {
+            return head
+        }
+        return try tensors.require(
+            .weight, at: slot, reason: "'modules_to_save' names '\(module)'")
+    }
+
+    /// The table that stands for the embedding and for this head; nil where they are two.
+    private func tiedTable(_ head: AdapterTensor) throws(AdapterError) -> PackedMatrix? {
+        guard isTied, case .replacement(let table)? = operators.embedding.last,
+            table.holds(try head.floats(file: file))
+        else { return nil }
+        return table
     }
 
     /// PEFT may save what was trained under two names.
@@ -171,6 +196,18 @@ extension TunerCompiler {
         case .bf16: abs(value) * 0x1p-7
         case .q8_0: largest / 100
         case .q4_0, .q4_1: largest / 6
+        }
+    }
+}
+
+extension PackedMatrix {
+    /// True when its values are exactly these. **Shape**: [outputCount, inputCount], row-major.
+    fileprivate func holds(_ values: [Float]) -> Bool {
+        guard values.count == outputCount * inputCount else { return false }
+        var row = [Float](repeating: 0, count: inputCount)
+        return (0..<outputCount).allSatisfy { output in
+            row.withUnsafeMutableBufferPointer { unpackRow(output, into: $0.baseAddress!) }
+            return row.elementsEqual(values[output * inputCount..<(output + 1) * inputCount])
         }
     }
 }

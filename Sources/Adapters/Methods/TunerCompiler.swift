@@ -98,11 +98,11 @@ struct TunerCompiler {
 
     private func tied(_ chosen: Set<Slot>) -> Set<Slot> {
         let pair: Set<Slot> = [.embedding, .linear(.head)]
-        guard settings.tiesEmbeddings, base.configuration.tiesHeadToEmbedding,
-            !chosen.isDisjoint(with: pair)
-        else { return chosen }
-        return chosen.union(pair)
+        return isTied && !chosen.isDisjoint(with: pair) ? chosen.union(pair) : chosen
     }
+
+    /// True where embedding and head are one matrix, and stay one.
+    var isTied: Bool { settings.tiesEmbeddings && base.configuration.tiesHeadToEmbedding }
 
     /// Every target should be some module, of a kind that the method works on.
     private mutating func checkTargets(

@@ -29,6 +29,10 @@ struct TunerSettings {
         }
     }
 
+    /// Whether what is said of one of a tied pair, embedding and head, is said of both. PEFT has it
+    /// for LoRA alone, Graft wherever another library's adapter needs it.
+    static let tyingSetting = "ensure_weight_tying"
+
     let targets: TargetModules
     let saved: SavedModules
     let bias: Bias
@@ -38,7 +42,7 @@ struct TunerSettings {
     init(
         _ configuration: inout AdapterConfiguration, standardTargets: [String]? = nil
     ) throws(AdapterError) {
-        tiesEmbeddings = try configuration.flag("ensure_weight_tying")
+        tiesEmbeddings = try configuration.flag(Self.tyingSetting)
         bias = try Self.bias(&configuration)
         targets = try TargetModules(&configuration, standard: standardTargets)
         saved = SavedModules(names: try configuration.texts("modules_to_save") ?? [])
@@ -48,7 +52,7 @@ struct TunerSettings {
     init(
         withoutTargets configuration: inout AdapterConfiguration
     ) throws(AdapterError) {
-        tiesEmbeddings = false
+        tiesEmbeddings = try configuration.flag(Self.tyingSetting)
         bias = .none
         targets = TargetModules()
         saved = SavedModules(names: try configuration.texts("modules_to_save") ?? [])

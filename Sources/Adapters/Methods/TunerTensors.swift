@@ -102,6 +102,8 @@ struct TunerTensors {
         shared.removeValue(forKey: name)
     }
 
+    func hasShared(_ name: String) -> Bool { shared[name] != nil }
+
     /// - Throws: `AdapterError.missingTensor`.
     mutating func requireShared(_ name: String, reason: String) throws(AdapterError)
         -> AdapterTensor

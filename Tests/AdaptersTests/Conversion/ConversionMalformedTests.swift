@@ -185,4 +185,32 @@ import Transformer
             failure(reading.directory.path + "/base").contains(
                 "a directory without adapter_config.json, not an adapter"))
     }
+
+    /// AdapterHub's models load a head into the base, where it may be the embedding too.
+    @Test func aHeadThatMayStandForTheEmbeddingNeedsTheBase() throws {
+        let scale: JSONObject = [
+            "composition_mode": .string("scale"), "r": .integer(1), "alpha": .integer(1),
+        ]
+        var infused = AdapterHubFixture.lora(scale)
+        let name = "model.layers.0.self_attn.q_proj.loras.law.lora_B"
+        infused.tensors = [FloatTensor(name, [16, 1], seed: 1)]
+        infused.head = [FloatTensor("lm_head.weight", [32, 16])]
+        let path = try infused.write(to: directory)
+        #expect(
+            failure(path)
+                == "hub: can't be converted: whether the head that was saved along stands for the "
+                + "embedding too, only the base says: give the base, or save the adapter with "
+                + "with_head=False")
+        #expect(
+            failure(path, base: ReferenceFiles.model("tiny-llama"))
+                == "hub: can't be converted: the head that was saved along stands for the base's "
+                + "embedding too, which PEFT can say of LoRA alone: serve it as it is, pack it with graft "
+                + "pack, or save it with with_head=False")
+        _ = try AdapterConversion(from: path, basePath: ReferenceFiles.model("tiny-mistral"))
+            .write(as: .peft, to: directory.path + "/untied")
+        let configuration = try String(
+            contentsOfFile: directory.path + "/untied/adapter_config.json", encoding: .utf8)
+        #expect(configuration.contains("lm_head"))
+        #expect(!configuration.contains("ensure_weight_tying"))
+    }
 }
