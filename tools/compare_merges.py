@@ -34,7 +34,7 @@ PROMPTS = ["A contract is", "The capital of France is", "Once upon a time, in a 
 # PEFT merges these into other models than it attaches.
 PEFT_MERGES_OTHERWISE = {"methods/lora/dora-embedding-tied"}
 # What Graft refuses to serve, since the file leaves it open.
-UNDETERMINED = {"psoft", "methods/frod/drawn-again"}
+UNDETERMINED = {"methods/frod/drawn-again"}
 
 
 def graft_merge(graft, base, adapter, out, *options):

@@ -120,7 +120,7 @@ import Transformer
         (ProductFixture.frod, "save_projection", "false", "save_projection set"),
         (.waveft, "wavelet_family", "\"coif4\"", "are no wavelet's"),
         (.peanut, "act_fn", "\"prelu\"", "supported are gelu, gelu_10, "),
-        (.miss, "peft_type", "\"PSOFT\"", "merge it with PEFT where it was trained"),
+        (.psoft, "psoft_svd", "\"lowrank\"", "merge it with PEFT where it was trained"),
     ])
     func unsupportedSettingsAreRefusedWithTheReason(
         method: ProductFixture, name: String, value: String, reason: String

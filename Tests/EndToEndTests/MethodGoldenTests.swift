@@ -9,11 +9,7 @@ struct MethodGoldenTests {
 
     /// Methods, and forms of LoRA, that PEFT saves and that are refused, with a word of the reason.
     private static let refused: [String: String] = [
-        "methods/frod/drawn-again": "save_projection",
-        "methods/psoft/llama": "singular vectors",
-        "methods/psoft/not-orthogonal": "singular vectors",
-        "methods/psoft/pissa-scaled": "singular vectors",
-        "methods/psoft/series": "singular vectors",
+        "methods/frod/drawn-again": "save_projection"
     ]
 
     /// True for cases that no reader takes yet, whatever its method.

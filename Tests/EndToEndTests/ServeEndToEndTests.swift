@@ -222,13 +222,13 @@ struct ServeEndToEndTests {
             [
                 #"{"op":"load_adapter","name":"broken","path":"\#(broken)","id":1}"#,
                 #"{"id":2,"tokens":[1,5],"adapter":"law","max_tokens":3}"#,
-                #"{"op":"load_adapter","name":"psoft","path":"\#(Checkout.path("Tests/Goldens/methods/psoft/llama"))","id":3}"#,
+                #"{"op":"load_adapter","name":"frod","path":"\#(Checkout.path("Tests/Goldens/methods/frod/drawn-again"))","id":3}"#,
                 "not json",
             ])
         #expect(events.of(1).first?["code"]?.stringValue == "adapter_invalid")
         #expect(events.of(1).first?["message"]?.stringValue?.contains(broken) == true)
         #expect(events.done(2)?.tokens.count == 3)
-        #expect(events.of(3).first?["message"]?.stringValue?.contains("PSOFT") == true)
+        #expect(events.of(3).first?["message"]?.stringValue?.contains("save_projection") == true)
         #expect(events.contains { $0["code"]?.stringValue == "bad_json" })
     }
 }

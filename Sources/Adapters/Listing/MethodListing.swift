@@ -12,7 +12,5 @@ public struct MethodListing: Sendable, Equatable {
         (Methods.supported.map { MethodListing(peftType: $0, refusal: nil) }
         + Methods.unsupported.map {
             MethodListing(peftType: $0, refusal: "no reader of it in this version")
-        }
-        + Methods.undetermined.map { MethodListing(peftType: $0, refusal: $1) })
-        .sorted { $0.peftType < $1.peftType }
+        }).sorted { $0.peftType < $1.peftType }
 }

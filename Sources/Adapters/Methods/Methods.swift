@@ -59,6 +59,7 @@ enum Methods {
         "POLY": Poly.read,
         "PREFIX_TUNING": PrefixTuning.read,
         "PROMPT_TUNING": PromptTuning.read,
+        "PSOFT": PSOFT.read,
         "PVERA": PVeRA.read,
         "P_TUNING": PromptTuning.read,
         "RANDLORA": RandLoRA.read,
@@ -82,21 +83,10 @@ enum Methods {
         "BONE"
     ]
 
-    /// Methods whose files lack what their effect depends on.
-    static let undetermined: [String: String] = [
-        "PSOFT": "its file doesn't hold the singular vectors of the base that its rotations are "
-            + "between, and their signs differ from one library of linear algebra to the next; "
-            + "merge it with PEFT where it was trained"
-    ]
-
     /// - Throws: `AdapterError.missingSetting` without a `peft_type`, `.unsupportedMethod` and
     ///   `.unknownMethod` where no reader has it.
     static func reader(of peftType: String, file: String) throws(AdapterError) -> Reader {
         if let reader = readers[peftType] { return reader }
-        if let reason = undetermined[peftType] {
-            throw .unsupportedSetting(
-                "peft_type", value: "\"\(peftType)\"", reason: reason, file: file)
-        }
         throw unsupported.contains(peftType)
             ? .unsupportedMethod(peftType, supported: supported, file: file)
             : .unknownMethod(peftType, supported: supported, file: file)

@@ -5,7 +5,7 @@ import StrictJSON
 /// which is [16, 16].
 enum ProductFixture: String, CaseIterable, Sendable {
     case miss, missMini, missBat, delora, gralora, c3a, waveft, waveftDirect, glora, gloraVectors
-    case osf, deft, para, peanut, supertuning, frod, tinylora, unilora, uniloraSaved
+    case osf, deft, para, peanut, psoft, supertuning, frod, tinylora, unilora, uniloraSaved
 
     private static let module = "base_model.model." + AdapterFixture.query
 
@@ -64,6 +64,7 @@ enum ProductFixture: String, CaseIterable, Sendable {
         case .deft: #"{"peft_type": "DEFT", "r": 2, "decomposition_method": "qr", "alpha": 4}"#
         case .para: #"{"peft_type": "DEFT", "r": 2, "para": true}"#
         case .peanut: #"{"peft_type": "PEANUT", "r": 2, "depth": 1, "act_fn": "tanh"}"#
+        case .psoft: #"{"peft_type": "PSOFT", "r": 3}"#
         case .supertuning: #"{"peft_type": "SUPERTUNING", "sparsity": 0.9, "r": 2}"#
         case .frod: #"{"peft_type": "FROD", "sparse_rate": 0.02}"#
         case .tinylora: #"{"peft_type": "TINYLORA", "r": 2, "u": 4}"#
@@ -110,6 +111,11 @@ enum ProductFixture: String, CaseIterable, Sendable {
                 Part("peanut_A.weight", [2, 16]), Part("peanut_B.weight", [16, 2]),
                 Part("peanut_encoders.0.weight", [2, 2]),
                 Part("peanut_decoders.0.weight", [2, 2]),
+            ]
+        case .psoft:
+            [
+                Part("psoft_R.weight", [3]), Part("psoft_R.vector_a", [3]),
+                Part("psoft_R.vector_b", [3]),
             ]
         case .supertuning:
             [
