@@ -151,14 +151,15 @@ struct AdapterFile: Sendable {
     /// - Parameters:
     ///   - file: where it lies, for messages.
     ///   - configurationFile: where its settings lie; nil: in the same file.
+    ///   - tokenizerFiles: what lies beside it.
     init(
         _ adapter: PEFTAdapter, file: String, configurationFile: String? = nil,
-        extent: Extent = .whole
+        tokenizerFiles: TokenizerFileSet? = nil, extent: Extent = .whole
     ) throws(AdapterError) {
         try self.init(
             configurationText: Array(JSONValue.object(adapter.configuration).serialized().utf8),
             configurationFile: configurationFile ?? file, tensorFile: file,
-            tensors: adapter.tensors, extent: extent)
+            tensors: adapter.tensors, tokenizerFiles: tokenizerFiles, extent: extent)
     }
 
     private init(

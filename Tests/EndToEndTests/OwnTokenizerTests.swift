@@ -167,6 +167,33 @@ struct OwnTokenizerTests {
         #expect(try tokenizer(adapter) == nil)
     }
 
+    /// In directories of other libraries as well.
+    @Test func anAdapterOfAnotherLibraryHasItsOwn() throws {
+        let directory = try TemporaryDirectory()
+        let loralib = directory.file("loralib")
+        _ = try AdapterConversion(from: Self.folder + "/template").write(
+            as: .loralib, to: loralib)
+        #expect(try tokenizer(loralib) == nil)
+        let template = Self.folder + "/template/chat_template.jinja"
+        try FileManager.default.copyItem(
+            atPath: template, toPath: loralib + "/chat_template.jinja")
+        let own = try #require(try tokenizer(loralib)?.tokenizer.requireChatTemplate())
+        let expected = try tokenizer(Self.folder + "/template")?.tokenizer.requireChatTemplate()
+        #expect(own == expected)
+
+        let hub = directory.file("hub")
+        try FileManager.default.copyItem(
+            atPath: Checkout.path("Tests/Goldens/adapterhub/houlsby"), toPath: hub)
+        let base = try GoldenTests.base("tiny-llama")
+        let registry = AdapterRegistry(base: base, pool: Self.pool)
+        try registry.load(name: "without", path: hub)
+        #expect(try registry.lease([SelectionEntry(name: "without")]).tokenizer == nil)
+        try FileManager.default.copyItem(atPath: template, toPath: hub + "/chat_template.jinja")
+        try registry.load(name: "with", path: hub)
+        let lease = try registry.lease([SelectionEntry(name: "with")])
+        #expect(try lease.tokenizer?.tokenizer.requireChatTemplate() == expected)
+    }
+
     @Test func packingKeepsTheTokenizer() throws {
         let directory = try TemporaryDirectory()
         let packed = directory.file("added.lora")

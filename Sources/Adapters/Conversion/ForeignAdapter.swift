@@ -39,7 +39,9 @@ enum ForeignAdapter {
             head: try head.map { (path) throws(AdapterError) in
                 try ForeignTensors(reading: path, reader)
             })
-        return try AdapterFile(adapter, file: file, configurationFile: configurationFile)
+        return try AdapterFile(
+            adapter, file: file, configurationFile: configurationFile,
+            tokenizerFiles: try AdapterFile.tokenizerFiles(in: directory, reader))
     }
 
     /// The adapter of a directory without `adapter_config.json`; nil where it isn't one of these.
@@ -51,7 +53,9 @@ enum ForeignAdapter {
         if let file = try reader.first(
             of: [Loralib.tensorName, PrefixEncoder.tensorName], in: directory)
         {
-            return try open(SafetensorsContent(reading: file, reader), reader)
+            return try open(
+                SafetensorsContent(reading: file, reader), reader,
+                tokenizerFiles: try AdapterFile.tokenizerFiles(in: directory, reader))
         }
         for (name, found) in AdapterHub.compositions
         where try reader.kind(of: directory + name) != .missing {
@@ -64,12 +68,14 @@ enum ForeignAdapter {
     ///
     /// - Throws: as above.
     static func open(
-        _ content: SafetensorsContent, _ reader: FileReader
+        _ content: SafetensorsContent, _ reader: FileReader,
+        tokenizerFiles: TokenizerFileSet? = nil
     ) throws(AdapterError) -> AdapterFile? {
         let tensors = ForeignTensors(
             path: content.path, tensors: content.tensors, metadata: content.metadata)
         guard let adapter = try adapter(tensors, overrides: [:], reader) else { return nil }
-        return try AdapterFile(adapter, file: content.path)
+        return try AdapterFile(
+            adapter, file: content.path, tokenizerFiles: tokenizerFiles)
     }
 
     /// - Parameter overrides: settings that go before those of the files.
