@@ -31,7 +31,8 @@ extension GGUFVocabulary {
             let endOfTurnTokens = Self.list(object["end_of_turn"], \.intValue)
         else { return nil }
         self.init(
-            model: model, preTokenizer: object["pre"]?.stringValue, pieces: pieces, scores: scores,
+            model: model, preTokenizer: object["pre"]?.stringValue,
+            pieces: ByteStrings(pieces), scores: scores,
             types: types, merges: merges, beginningToken: object["bos"]?.intValue,
             endToken: object["eos"]?.intValue, unknownToken: object["unknown"]?.intValue,
             paddingToken: object["padding"]?.intValue, endOfTurnTokens: endOfTurnTokens,
@@ -39,7 +40,7 @@ extension GGUFVocabulary {
             addsSpacePrefix: object["add_space_prefix"]?.boolValue)
     }
 
-    private static func json(piece: [UInt8]) -> JSONValue {
+    private static func json(piece: ArraySlice<UInt8>) -> JSONValue {
         if let text = String(validating: piece, as: UTF8.self) { return .string(text) }
         return .array(piece.map { .integer(Int64($0)) })
     }

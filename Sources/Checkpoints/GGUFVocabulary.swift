@@ -7,7 +7,7 @@ public struct GGUFVocabulary: Sendable, Equatable {
     /// `tokenizer.ggml.pre`: name of the pre-tokenizer of byte-level BPE.
     public var preTokenizer: String?
     /// The text of each token, as stored; its place is its id.
-    public var pieces: [[UInt8]]
+    public var pieces: ByteStrings
     /// Score of each token; empty where the file has none.
     public var scores: [Float]
     /// Type of each token (1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte); empty where the
@@ -27,7 +27,7 @@ public struct GGUFVocabulary: Sendable, Equatable {
 
     /// A vocabulary; whatever a file may lack can be left out.
     public init(
-        model: String, preTokenizer: String? = nil, pieces: [[UInt8]], scores: [Float] = [],
+        model: String, preTokenizer: String? = nil, pieces: ByteStrings, scores: [Float] = [],
         types: [Int32] = [], merges: [String] = [], beginningToken: Int? = nil,
         endToken: Int? = nil, unknownToken: Int? = nil, paddingToken: Int? = nil,
         endOfTurnTokens: [Int] = [], addsBeginning: Bool? = nil, addsEnd: Bool? = nil,

@@ -16,11 +16,15 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
     /// small matrices each.
     private static var mappingThreshold: Int { 1 << 20 }
 
-    public init(count: Int) {
+    /// - Parameter isSparse: true where little of it is touched as a rule; large pages, which large
+    ///   buffers otherwise lie in, would take more memory than that.
+    public init(count: Int, isSparse: Bool = false) {
         precondition(count >= 0)
         let byteCount = max(64, count * MemoryLayout<Element>.stride)
         mappedByteCount = byteCount >= Self.mappingThreshold ? byteCount : 0
-        let memory = mappedByteCount > 0 ? Self.map(byteCount) : Self.allocate(byteCount)
+        let memory =
+            mappedByteCount > 0
+            ? Self.map(byteCount, inLargePages: !isSparse) : Self.allocate(byteCount)
         guard let memory else { preconditionFailure("out of memory: \(byteCount) bytes") }
         pointer = memory.bindMemory(to: Element.self, capacity: max(1, count))
         self.count = count
@@ -30,12 +34,14 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
         if mappedByteCount > 0 { munmap(pointer, mappedByteCount) } else { free(pointer) }
     }
 
-    private static func map(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+    private static func map(
+        _ byteCount: Int, inLargePages: Bool
+    ) -> UnsafeMutableRawPointer? {
         let memory = mmap(
             nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
             0)
         guard let memory, memory != MAP_FAILED else { return nil }
-        if byteCount >= 1 << 21 { madvise(memory, byteCount, MADV_HUGEPAGE) }
+        if inLargePages, byteCount >= 1 << 21 { madvise(memory, byteCount, MADV_HUGEPAGE) }
         return memory
     }
 

@@ -58,7 +58,7 @@ final class StepBuffers {
         final = buffer(logitsRowCount, configuration.hiddenSize)
         logitCounts = AlignedBuffer(count: max(1, logitsRowCount))
         logitStorage = AlignedBuffer(
-            count: max(1, logitsRowCount * configuration.vocabularyCount))
+            count: max(1, logitsRowCount * configuration.vocabularyCount), isSparse: true)
         logits = RowBuffer(
             pointer: logitStorage.pointer, width: configuration.vocabularyCount)
         self.storages = storages
@@ -67,7 +67,8 @@ final class StepBuffers {
     /// Makes room for vocabularies that are larger than all before; earlier contents are lost.
     func reserveLogits(width: Int) {
         guard width > logits.width else { return }
-        logitStorage = AlignedBuffer(count: max(1, logitCounts.count * width))
+        logitStorage = AlignedBuffer(
+            count: max(1, logitCounts.count * width), isSparse: true)
         logits = RowBuffer(pointer: logitStorage.pointer, width: width)
     }
 

@@ -74,7 +74,7 @@ import Testing
             vocabulary
                 == GGUFVocabulary(
                     model: "llama", preTokenizer: "default",
-                    pieces: ["<unk>", "<s>", "</s>", "▁a"].map { [UInt8]($0.utf8) },
+                    pieces: ByteStrings(["<unk>", "<s>", "</s>", "▁a"].map { [UInt8]($0.utf8) }),
                     scores: [0, 0, 0, -1], types: [2, 3, 3, 1], merges: ["a b"], beginningToken: 1,
                     endToken: 2, endOfTurnTokens: [3], addsBeginning: true))
     }

@@ -13,12 +13,13 @@ import Tokenization
         let model = try #require(file["model"]?.objectValue)
         let original = try Fixtures.tokenizer("\(name).json")
         let plainCount = try #require(model["vocab"]?.objectValue).count
-        var vocabulary = GGUFVocabulary(model: "gpt2", preTokenizer: preTokenizer, pieces: [])
+        var vocabulary = GGUFVocabulary(
+            model: "gpt2", preTokenizer: preTokenizer, pieces: ByteStrings())
         var pieces = [[UInt8]](repeating: [], count: plainCount)
         for (spelling, id) in try #require(model["vocab"]?.objectValue) {
             pieces[try #require(id.intValue)] = Array(spelling.utf8)
         }
-        vocabulary.pieces = pieces
+        vocabulary.pieces = ByteStrings(pieces)
         vocabulary.types = (0..<plainCount).map { original.isSpecial($0) ? 3 : 1 }
         vocabulary.merges = try #require(model["merges"]?.arrayValue).map { merge in
             merge.stringValue ?? merge.arrayValue?.compactMap(\.stringValue).joined(separator: " ")
@@ -37,7 +38,7 @@ import Tokenization
     @Test func sentencePiecesAreHandedToTheLibrary() throws {
         let pieces = ["<unk>", "<s>", "</s>", "▁", "a", "b", "▁a", "ab", "▁ab", "<sep>"]
         let vocabulary = GGUFVocabulary(
-            model: "llama", pieces: pieces.map { Array($0.utf8) },
+            model: "llama", pieces: ByteStrings(pieces.map { Array($0.utf8) }),
             scores: [0, 0, 0, -4, -5, -6, -1, -2, -3, 0], types: [2, 3, 3, 1, 1, 1, 1, 1, 1, 4],
             beginningToken: 1, endToken: 2, unknownToken: 0, endOfTurnTokens: [9])
         let tokenizer = try load(vocabulary)

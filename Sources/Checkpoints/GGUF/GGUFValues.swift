@@ -92,14 +92,15 @@ struct GGUFValues: Sendable {
     }
 
     /// The elements of an array of strings, as bytes; nil where absent.
-    func byteStrings(_ key: String) throws(CheckpointError) -> [[UInt8]]? {
+    func byteStrings(_ key: String) throws(CheckpointError) -> ByteStrings? {
         guard let array = try array(key, of: .string) else { return nil }
         defer { withExtendedLifetime(file) {} }
         var reader = GGUFReader(file.bytes, path: path)
         try reader.skip(array.range.lowerBound, key)
-        var strings: [[UInt8]] = []
+        var strings = ByteStrings()
         strings.reserveCapacity(array.count)
-        for _ in 0..<array.count { strings.append([UInt8](file.bytes[try reader.string(key)])) }
+        for _ in 0..<array.count { strings.append(file.bytes[try reader.string(key)]) }
+        strings.shrink()
         return strings
     }
 

@@ -39,6 +39,9 @@ struct BytePairVocabulary {
         spellings[id] = spelling
     }
 
+    /// Gives back room that nothing was put in, once all tokens are there.
+    mutating func shrink() { tokens.shrink() }
+
     /// The merge table of pairs in order of rank.
     /// - Throws: `invalidMerge` where a part or the result is not in the vocabulary.
     func mergeTable(_ pairs: [MergePair]) throws(TokenizationError) -> MergeTable {

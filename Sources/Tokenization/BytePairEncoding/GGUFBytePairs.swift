@@ -46,6 +46,7 @@ enum GGUFBytePairs {
             }
             try vocabulary.add(spelling, id: id)
         }
+        vocabulary.shrink()
         return vocabulary
     }
 

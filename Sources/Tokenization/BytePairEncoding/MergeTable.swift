@@ -8,40 +8,46 @@ struct MergeTable: Sendable {
         var token: Int32
     }
 
-    private static let free = UInt64.max
-    /// Open addressing: left token in the high half, right token in the low half.
-    private var keys: [UInt64]
-    private var merges: [Merge]
+    /// Left token in the high half, right token in the low half; in the order in which they came.
+    private var keys: [UInt64] = []
+    private var merges: [Merge] = []
+    /// Open addressing with linear probing: places in `keys`, -1 where free. The size is a power of two.
+    private var slots: [Int32]
 
     /// A table for `capacity` merges.
     init(capacity: Int) {
         var slotCount = 16
         while slotCount < 2 * capacity { slotCount *= 2 }
-        keys = [UInt64](repeating: Self.free, count: slotCount)
-        merges = [Merge](repeating: Merge(rank: 0, token: 0), count: slotCount)
+        slots = [Int32](repeating: -1, count: slotCount)
+        keys.reserveCapacity(capacity)
+        merges.reserveCapacity(capacity)
     }
 
     /// Adds a merge, replacing one of the same pair. At most `capacity` pairs may be added.
     mutating func insert(_ left: Int32, _ right: Int32, _ merge: Merge) {
         let key = Self.key(left, right)
         let slot = slot(for: key)
-        keys[slot] = key
-        merges[slot] = merge
+        guard slots[slot] < 0 else {
+            merges[Int(slots[slot])] = merge
+            return
+        }
+        slots[slot] = Int32(keys.count)
+        keys.append(key)
+        merges.append(merge)
     }
 
     /// What `left` and `right` become; nil when they stay apart.
     @inline(__always)
     func merge(_ left: Int32, _ right: Int32) -> Merge? {
-        let key = Self.key(left, right)
-        let slot = slot(for: key)
-        return keys[slot] == key ? merges[slot] : nil
+        let place = slots[slot(for: Self.key(left, right))]
+        return place < 0 ? nil : merges[Int(place)]
     }
 
     @inline(__always)
     private func slot(for key: UInt64) -> Int {
-        let mask = keys.count - 1
+        let mask = slots.count - 1
         var slot = Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 32) & mask
-        while keys[slot] != key && keys[slot] != Self.free { slot = (slot + 1) & mask }
+        while slots[slot] >= 0 && keys[Int(slots[slot])] != key { slot = (slot + 1) & mask }
         return slot
     }
 

@@ -1,20 +1,20 @@
-/// The bytes that each token stands for, in one block.
+import Checkpoints
+
+/// The bytes that each token stands for.
 struct TokenBytes: Sendable {
-    private var arena: [UInt8] = []
-    private var offsets: [Int] = [0]
+    private var strings = ByteStrings()
 
     /// The number of tokens.
-    var count: Int { offsets.count - 1 }
+    var count: Int { strings.count }
 
     /// Appends the next id's bytes.
-    mutating func append(_ bytes: some Collection<UInt8>) {
-        arena.append(contentsOf: bytes)
-        offsets.append(arena.count)
-    }
+    mutating func append(_ bytes: some Collection<UInt8>) { strings.append(bytes) }
+
+    /// Gives back room that nothing was put in.
+    mutating func shrink() { strings.shrink() }
 
     /// The bytes of a token; none for ids outside the table.
     subscript(token: Int) -> [UInt8] {
-        guard token >= 0 && token < count else { return [] }
-        return Array(arena[offsets[token]..<offsets[token + 1]])
+        strings.indices.contains(token) ? Array(strings[token]) : []
     }
 }

@@ -1,10 +1,10 @@
+import Checkpoints
+
 /// Token ids by spelling: a hash table over bytes.
 ///
 /// Swift's `String` compares by canonical equivalence, under which different tokens of a vocabulary can be equal.
 struct TokenTable: Sendable {
-    private var arena: [UInt8] = []
-    /// Where each entry's spelling begins in `arena`, and one end more.
-    private var offsets: [Int] = [0]
+    private var spellings = ByteStrings()
     private var ids: [Int32] = []
     /// Open addressing with linear probing: entry numbers, -1 where free. The size is a power of two.
     private var slots: [Int32]
@@ -15,7 +15,7 @@ struct TokenTable: Sendable {
         while slotCount < 2 * capacity { slotCount *= 2 }
         slots = [Int32](repeating: -1, count: slotCount)
         ids.reserveCapacity(capacity)
-        offsets.reserveCapacity(capacity + 1)
+        spellings.reserveCapacity(capacity)
     }
 
     /// Adds a spelling; returns the id that it already has, if any, and then changes nothing.
@@ -24,8 +24,7 @@ struct TokenTable: Sendable {
         let slot = slot(for: spelling)
         if slots[slot] >= 0 { return ids[Int(slots[slot])] }
         slots[slot] = Int32(ids.count)
-        arena.append(contentsOf: spelling)
-        offsets.append(arena.count)
+        spellings.append(spelling)
         ids.append(id)
         return nil
     }
@@ -35,6 +34,9 @@ struct TokenTable: Sendable {
         var spelling = spelling
         return spelling.withUTF8 { insert($0, id: id) }
     }
+
+    /// Gives back room that nothing was put in.
+    mutating func shrink() { spellings.shrink() }
 
     /// The id of a spelling.
     func id(of spelling: UnsafeBufferPointer<UInt8>) -> Int32? {
@@ -59,22 +61,15 @@ struct TokenTable: Sendable {
     }
 
     private func isEntry(_ entry: Int, spelled spelling: UnsafeBufferPointer<UInt8>) -> Bool {
-        let start = offsets[entry]
-        guard offsets[entry + 1] - start == spelling.count else { return false }
-        for index in 0..<spelling.count where arena[start + index] != spelling[index] {
-            return false
-        }
-        return true
+        spellings.withBytes(at: entry) { $0.elementsEqual(spelling) }
     }
 
     private mutating func grow() {
         let old = slots
         slots = [Int32](repeating: -1, count: 2 * old.count)
-        arena.withUnsafeBufferPointer { arena in
-            for entry in old where entry >= 0 {
-                let range = offsets[Int(entry)]..<offsets[Int(entry) + 1]
-                slots[slot(for: UnsafeBufferPointer(rebasing: arena[range]))] = entry
-            }
+        for entry in old where entry >= 0 {
+            let free = spellings.withBytes(at: Int(entry)) { slot(for: $0) }
+            slots[free] = entry
         }
     }
 

@@ -27,6 +27,7 @@ struct TokenizerJSON {
         let merges = try vocabulary.mergeTable(try mergePairs(model["merges"]))
         var added = try addedTokens()
         for token in added { try vocabulary.add(token.spelling, id: token.id) }
+        vocabulary.shrink()
         addNamedTokens(assets.tokenizerConfig, in: vocabulary, to: &added)
         let normalizer = try normalizer(root["normalizer"], depth: 0)
         let encoder = BytePairEncoder(
@@ -192,6 +193,7 @@ extension BytePairVocabulary {
         for spelling in spellings {
             bytes.append(spelling.map(ByteAlphabet.bytes(spelledBy:)) ?? [])
         }
+        bytes.shrink()
         return bytes
     }
 

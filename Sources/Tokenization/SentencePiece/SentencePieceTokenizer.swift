@@ -10,13 +10,19 @@ struct SentencePieceTokenizer: Tokenizer {
     private let library: SentencePieceLibrary
     /// Encodes what follows a special token: without the space that goes in front of a text.
     private let continuing: SentencePieceLibrary
-    private let pieces: [SentencePieceProto.Piece]
+    private let pieces: [Piece]
     private let tokenBytes: TokenBytes
     private let leadingSpace: LeadingSpace
     private let addedTokens: AddedTokenSet
     private let surroundings: TextSurroundings
     private let conventions: TokenizerConventions
     private let idsBySpelling: TokenTable
+
+    /// What of a piece matters beside its bytes.
+    private struct Piece {
+        let isControl: Bool
+        let beginsWithSpace: Bool
+    }
 
     /// Which spaces at the beginning of a text are not part of it.
     private enum LeadingSpace {
@@ -48,7 +54,11 @@ struct SentencePieceTokenizer: Tokenizer {
             proto.addsDummyPrefix && !isLegacy
             ? try SentencePieceLibrary(modelBytes + SentencePieceWriter.dummyPrefixOverride(false))
             : library
-        pieces = proto.pieces
+        pieces = proto.pieces.map {
+            Piece(
+                isControl: $0.type == .control,
+                beginsWithSpace: $0.bytes.starts(with: Self.spaceMark))
+        }
         leadingSpace =
             if proto.removesExtraWhitespace { .allDropped } else if proto.addsDummyPrefix {
                 .oneDropped
@@ -81,7 +91,7 @@ struct SentencePieceTokenizer: Tokenizer {
     }
 
     func isSpecial(_ token: Int) -> Bool {
-        if pieces.indices.contains(token) { return pieces[token].type == .control }
+        if pieces.indices.contains(token) { return pieces[token].isControl }
         return addedTokens.isSpecial(token)
     }
 
@@ -93,9 +103,7 @@ struct SentencePieceTokenizer: Tokenizer {
         guard !isSpecial(token) else { return [] }
         var bytes = tokenBytes[token]
         guard position == .beginning, leadingSpace != .kept, !bytes.isEmpty else { return bytes }
-        let isPlain =
-            pieces.indices.contains(token) && pieces[token].bytes.starts(with: Self.spaceMark)
-        if isPlain { bytes.removeFirst() }
+        if pieces.indices.contains(token), pieces[token].beginsWithSpace { bytes.removeFirst() }
         if leadingSpace == .oneDropped || !bytes.isEmpty { position = .continuation }
         return bytes
     }
@@ -207,6 +215,8 @@ private struct SentencePieceVocabulary {
         }
         for piece in proto.pieces { bytes.append(Self.bytes(of: piece, proto)) }
         for spelling in beyond { bytes.append(spelling) }
+        bytes.shrink()
+        ids.shrink()
     }
 
     func spelling(of id: Int) -> [UInt8] { spellings.indices.contains(id) ? spellings[id] : [] }

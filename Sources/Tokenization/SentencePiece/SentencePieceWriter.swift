@@ -89,7 +89,8 @@ enum SentencePieceWriter {
         }
     }
 
-    private static func append(field: Int, bytes: [UInt8], to output: inout [UInt8]) {
+    private static func append(field: Int, bytes: some Collection<UInt8>, to output: inout [UInt8])
+    {
         append(varint: UInt64(field) << 3 | 2, to: &output)
         append(varint: UInt64(bytes.count), to: &output)
         output += bytes

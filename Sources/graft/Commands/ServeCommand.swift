@@ -59,6 +59,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = makeLogger()
+        LoadingHeap.begin()
         let adapters = try registry.adapters()
         var registrySettings = registry.settings
         registrySettings.onMergeFailure = { entry, error in
@@ -82,6 +83,7 @@ struct ServeCommand: AsyncParsableCommand {
             context: ServerContext(
                 generator: session.engine, adapters: session.registry, tokenizer: session.tokenizer,
                 logger: logger))
+        LoadingHeap.end()
         let signals = ShutdownSignals(service: service)
         let server = Server(service: service, endpoints: try endpoints(), logger: logger)
         logger.info(

@@ -1,0 +1,31 @@
+import Glibc
+
+/// The C library's allocator while a server loads. What loading needs for a moment lies between what it
+/// leaves, and would stay with the process.
+///
+/// **Source**: mallopt(3) and malloc_trim(3), which the C library's module doesn't list; nothing happens
+/// where it has none.
+enum LoadingHeap {
+    private static let mappingThreshold: Int32 = -3
+
+    /// From here on larger blocks are mapped by themselves, and go back to the system when freed.
+    static func begin() { setMappingThreshold(128 << 10) }
+
+    /// Gives freed pages back. Larger blocks come from the heap again, which is faster.
+    static func end() {
+        setMappingThreshold(32 << 20)
+        typealias Trim = @convention(c) (Int) -> Int32
+        if let trim: Trim = function("malloc_trim") { _ = trim(0) }
+    }
+
+    private static func setMappingThreshold(_ byteCount: Int32) {
+        typealias SetOption = @convention(c) (Int32, Int32) -> Int32
+        if let setOption: SetOption = function("mallopt") {
+            _ = setOption(mappingThreshold, byteCount)
+        }
+    }
+
+    private static func function<Function>(_ name: String) -> Function? {
+        dlsym(nil, name).map { unsafeBitCast($0, to: Function.self) }
+    }
+}
