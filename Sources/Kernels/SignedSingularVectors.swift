@@ -158,21 +158,18 @@ private struct Steps {
         right = Self.lengthened(
             Self.transposed(innerRight, rowCount: shorter, columnCount: shorter), from: shorter,
             to: columnCount, count: count)
-        for part in ["Q", "P"] {
-            let isLeft = part == "Q"
-            let done = Self.call { work, workCount, info in
-                if isLeft {
-                    sormbr_(
-                        "Q", "L", "N", &rows, &vectors, &columns, matrix, &rows, rowReflections,
-                        &left, &rows, work, workCount, info, 1, 1, 1)
-                } else {
-                    sormbr_(
-                        "P", "L", "N", &columns, &vectors, &rows, matrix, &rows,
-                        columnReflections, &right, &columns, work, workCount, info, 1, 1, 1)
-                }
-            }
-            guard done else { return nil }
-        }
+        guard
+            Self.call({ work, workCount, info in
+                sormbr_(
+                    "Q", "L", "N", &rows, &vectors, &columns, matrix, &rows, rowReflections, &left,
+                    &rows, work, workCount, info, 1, 1, 1)
+            }),
+            Self.call({ work, workCount, info in
+                sormbr_(
+                    "P", "L", "N", &columns, &vectors, &rows, matrix, &rows, columnReflections,
+                    &right, &columns, work, workCount, info, 1, 1, 1)
+            })
+        else { return nil }
     }
 
     /// Calls a routine for the size of its workspace, then with one.
