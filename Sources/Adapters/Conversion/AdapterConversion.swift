@@ -83,7 +83,8 @@ public struct AdapterConversion {
                 path: path,
                 reason: "PEFT has no bottlenecks: serve it as it is, or pack it with graft pack")
         }
-        let adapter = PEFTAdapter(configuration: try completed(), tensors: file.tensors)
+        var adapter = PEFTAdapter(configuration: try completed(), tensors: file.tensors)
+        try completeTying(&adapter)
         try adapter.write(to: output)
         return Report(tensorCount: adapter.tensors.count, notes: [])
     }
@@ -91,7 +92,6 @@ public struct AdapterConversion {
     /// The configuration with what only the base says.
     private func completed() throws(AdapterError) -> JSONObject {
         var configuration = file.configuration.object
-        try completeTying(&configuration)
         if file.peftType == "PREFIX_TUNING" {
             try completePrefix(&configuration)
         } else if let base, let targets = configuration["target_modules"]?.arrayValue {
@@ -105,24 +105,34 @@ public struct AdapterConversion {
         return configuration
     }
 
-    /// PEFT keeps embedding and head one matrix for LoRA alone.
-    private func completeTying(_ configuration: inout JSONObject) throws(AdapterError) {
+    /// A head that stands for a tied embedding as well. PEFT wants it under both names, and keeps the two
+    /// one matrix for LoRA alone.
+    private func completeTying(_ adapter: inout PEFTAdapter) throws(AdapterError) {
         let setting = TunerSettings.tyingSetting
-        guard file.peftType != "LORA", configuration[setting] == .bool(true) else { return }
+        let name = adapter.modulePrefix + AdapterHub.headWeight
+        guard adapter.configuration[setting] == .bool(true),
+            let head = adapter.tensors.first(where: { $0.name == name })
+        else { return }
+        let embedding = adapter.modulePrefix + "model.embed_tokens.weight"
+        guard !adapter.tensors.contains(where: { $0.name == embedding }) else { return }
         guard let base else {
             throw .unconvertible(
                 path: path,
                 reason: "whether the head that was saved along stands for the embedding too, only "
                     + "the base says: give the base, or save the adapter with with_head=False")
         }
-        guard !base.tiesHeadToEmbedding else {
+        guard base.tiesHeadToEmbedding else {
+            adapter.configuration[setting] = nil
+            return
+        }
+        guard file.peftType == "LORA" else {
             throw .unconvertible(
                 path: path,
                 reason: "the head that was saved along stands for the base's embedding too, which "
                     + "PEFT can say of LoRA alone: serve it as it is, pack it with graft pack, or "
                     + "save it with with_head=False")
         }
-        configuration[setting] = nil
+        adapter.tensors.append(head.renamed(embedding))
     }
 
     /// PEFT builds a prefix's shape from the configuration.

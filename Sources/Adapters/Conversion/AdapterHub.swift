@@ -18,7 +18,7 @@ enum AdapterHub {
         ("adapter_fusion_config.json", "a fusion of several adapters of AdapterHub"),
         ("adapter_setup.json", "a composition of several adapters of AdapterHub"),
     ]
-    private static let headWeight = "lm_head.weight"
+    static let headWeight = "lm_head.weight"
 
     /// True for the library's configuration, which keeps the method's settings in `config`.
     static func describes(_ configuration: AdapterConfiguration) -> Bool {

@@ -213,4 +213,25 @@ import Transformer
         #expect(configuration.contains("lm_head"))
         #expect(!configuration.contains("ensure_weight_tying"))
     }
+
+    /// PEFT, which loads a tied head under both names, and fails where one is missing.
+    @Test func aLoRAsHeadStandsForATiedEmbeddingUnderBothNames() throws {
+        var fixture = AdapterHubFixture.lora()
+        fixture.head = [FloatTensor("lm_head.weight", [32, 16], seed: 5)]
+        let path = try fixture.write(to: directory)
+        #expect(
+            failure(path).hasSuffix(
+                "only the base says: give the base, or save the adapter with with_head=False"))
+        func names(_ base: String) throws -> [String] {
+            let out = directory.path + "/" + base
+            _ = try AdapterConversion(from: path, basePath: ReferenceFiles.model(base))
+                .write(as: .peft, to: out)
+            return try StoredTensors(path: out + "/adapter_model.safetensors").names
+                .filter { !$0.contains("lora_") }
+        }
+        let head = "base_model.model.lm_head.weight"
+        #expect(
+            try names("tiny-llama") == [head, "base_model.model.model.embed_tokens.weight"])
+        #expect(try names("tiny-mistral") == [head])
+    }
 }
