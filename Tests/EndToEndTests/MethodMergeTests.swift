@@ -84,7 +84,7 @@ struct MethodMergeTests {
         // Of a narrow type, each weight of the result is rounded.
         guard try GoldenTests.base(golden.base).weightType != .f32 else { return }
         _ = try writer(golden).write(to: directory.file("own"))
-        try expectAgreement(golden, directory.file("own"), tolerance: 1)
+        try expectAgreement(golden, directory.file("own"), tolerance: max(1, golden.tolerance))
     }
 
     @Test(arguments: MethodCase.all.filter { reason($0) == nil })

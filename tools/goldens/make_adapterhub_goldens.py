@@ -60,6 +60,8 @@ CASES = {
 }
 # name: (base, cases that are stacked)
 STACKS = {"lora-and-houlsby": ("tiny-llama", ["lora", "houlsby"])}
+# Bases of another type than f32.
+NARROW = {"tiny-qwen2", "tiny-llama-bf16"}
 # With scaled dot-product attention the library's prefixes lose their places in the causal mask.
 EAGER = {"prefix", "prefix-flat", "prefix-with-head"}
 # What Graft merges: whatever changes weights.
@@ -80,14 +82,15 @@ def check_versions():
                  "use the environment of tools/python/adapterhub-requirements.txt")
 
 
-def load_base(name, attention="sdpa"):
-    """The base in f32. This transformers reads rotary settings from other keys than its successor wrote."""
+def load_base(name, attention="sdpa", dtype=torch.float32):
+    """The base, in f32 unless told. This transformers reads rotary settings from other keys than its
+    successor wrote."""
     config = transformers.AutoConfig.from_pretrained(MODELS / name)
     rope = dict(getattr(config, "rope_parameters", None) or {})
     config.rope_theta = rope.pop("rope_theta", 10000.0)
     config.rope_scaling = rope if rope.get("rope_type", "default") != "default" else None
     return transformers.AutoModelForCausalLM.from_pretrained(
-        MODELS / name, config=config, dtype=torch.float32, attn_implementation=attention).eval()
+        MODELS / name, config=config, dtype=dtype, attn_implementation=attention).eval()
 
 
 @torch.no_grad()
@@ -122,11 +125,19 @@ def greedy(model, prompt):
     return {"tokens": tokens[len(prompt):], "margins": margins}
 
 
-def attach(name, folder, attention):
-    model = load_base(name, attention)
+def attach(name, folder, attention, dtype=torch.float32):
+    model = load_base(name, attention, dtype)
     adapters.init(model)
     model.load_adapter(str(folder), set_active=True, use_safetensors=True)
-    return model.eval()
+    return model.to(dtype).eval()
+
+
+def own_type_distance(name, folder, attention, reference):
+    """How far the library's run in the base's own element type is from f32 arithmetic: what a processor
+    that multiplies in that type may differ by."""
+    dtype = transformers.AutoConfig.from_pretrained(MODELS / name).dtype
+    own = logits_of(attach(name, folder, attention, dtype), PROMPT)
+    return float((own.log_softmax(-1) - reference.log_softmax(-1)).abs().max())
 
 
 def save(model, folder):
@@ -174,7 +185,10 @@ def make(name, base, kind, options):
     if off > 1e-5 or effect < 0.1:
         sys.exit(f"make_adapterhub_goldens: {name}: {off} off after loading, effect {effect}")
     print(f"{name}: effect {effect:.2f}", flush=True)
-    return case(name, kind, base, [name], model, effect)
+    entry = case(name, kind, base, [name], model, effect)
+    if base in NARROW:
+        entry["reference_distance"] = own_type_distance(base, folder, attention, logits)
+    return entry
 
 
 def case(name, kind, base, parts, model, effect):

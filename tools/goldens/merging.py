@@ -7,7 +7,8 @@ expected.safetensors holds
     <type>/<tensor of the GGUF>      a matrix of models/gguf/tiny-llama-<type>.gguf with the adapter `law`
                                      merged into it by PEFT, in blocks again by gguf-py
     <mix>.logits                     logits of the prompt with the changes that PEFT's merges of several
-                                     methods make, each times its weight, added up; manifest.json names them
+                                     methods make, each times its weight, added up; manifest.json names them,
+                                     with the distance of a run in the base's own type, where that isn't f32
 Needs the environment of tools/python/requirements.txt.
 """
 
@@ -113,7 +114,9 @@ def load(base):
 
 @torch.no_grad()
 def mixed(base, weights):
+    """The logits in f32, and how far those are that the base's own type gives."""
     from goldens.methods.loading import attach
+    from transformers import AutoConfig
 
     model = load(base)
     own = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -121,7 +124,10 @@ def mixed(base, weights):
         merged = attach(load(base), ROOT / "Tests/Goldens/methods" / case).merge_and_unload()
         for name, tensor in merged.state_dict().items():
             model.state_dict()[name] += weight * (tensor - own[name])
-    return model(input_ids=torch.tensor([PROMPT])).logits[0].float()
+    logits = model(input_ids=torch.tensor([PROMPT])).logits[0].float()
+    rounded = model.to(AutoConfig.from_pretrained(ROOT / "models" / base).dtype)(
+        input_ids=torch.tensor([PROMPT])).logits[0].float()
+    return logits, float((rounded.log_softmax(-1) - logits.log_softmax(-1)).abs().max())
 
 
 def main():
@@ -132,13 +138,16 @@ def main():
     for name in TYPES:
         tensors[name] = blocks(values, name)
         tensors |= requantized(name)
+    distances = {}
     for name, (base, weights) in MIXES.items():
-        tensors[f"{name}.logits"] = mixed(base, weights).contiguous()
+        logits, distances[name] = mixed(base, weights)
+        tensors[f"{name}.logits"] = logits.contiguous()
     versions = {package: importlib.metadata.version(package)
                 for package in ("gguf", "numpy", "peft", "torch", "transformers")}
     facts = {"generator": "tools/goldens/merging.py", "seed": str(SEED), **versions}
     save_file(dict(sorted(tensors.items())), OUT / "expected.safetensors", facts)
-    mixes = [{"name": name, "base": base, "adapters": weights, "prompt": PROMPT}
+    mixes = [{"name": name, "base": base, "adapters": weights, "prompt": PROMPT,
+              "reference_distance": distances[name]}
              for name, (base, weights) in MIXES.items()]
     (OUT / "manifest.json").write_text(
         json.dumps({"metadata": facts, "mixes": mixes}, indent=1) + "\n", encoding="utf-8")

@@ -84,6 +84,8 @@ CASES = [
     Case("adamss/biased", BIASED, peft(
         "AdamssConfig", r=12, num_subspaces=4, subspace_rank=3, use_dynamic_rank=True, random_seed=3,
         target_modules=["k_proj", "down_proj"])),
+    Case("adamss/qwen", QWEN, peft(
+        "AdamssConfig", r=10, num_subspaces=2, subspace_rank=2, target_modules=["q_proj", "o_proj"])),
     Case("osf/llama", LLAMA, peft("OSFConfig", effective_rank=8, target_modules=["q_proj", "v_proj"])),
     Case("osf/qwen", QWEN, peft("OSFConfig", effective_rank=0.5, target_modules=["k_proj", "down_proj"],
                                 rank_pattern={"down_proj": 60})),

@@ -106,4 +106,5 @@ CASES = [
     Case("cpt/saved", QWEN, context_aware(modules_to_save=["gate_proj"]), wide),
     Case("adaption_prompt/two-layers", LLAMA, adaption(4, 2), gates),
     Case("adaption_prompt/all-layers", BIASED, adaption(6, 3), gates),
+    Case("adaption_prompt/bf16", BF16, adaption(5, 2), gates),
 ]
