@@ -68,10 +68,10 @@ public enum AdapterReader {
         let recipe = file.recipe
         if let facts = recipes.facts(recipe, path: path, hash: file.contentHash) { return facts }
         let facts: AdapterFacts
-        if file.peftType == "LORA", LoRA.holdsFactorsOnly(file) {
-            let compiled = try LoRA.read(
-                file,
-                in: Methods.Context(base: base, options: options, pool: pool, readsValues: false))
+        if Methods.needNoValues(of: file) {
+            let read = try Methods.reader(of: file.peftType, file: file.configuration.file)
+            let compiled = try read(
+                file, Methods.Context(base: base, options: options, pool: pool, readsValues: false))
             facts = AdapterFacts(
                 hash: file.contentHash, peftType: file.peftType,
                 parameterCount: compiled.parameterCount, rank: compiled.checkedRank,

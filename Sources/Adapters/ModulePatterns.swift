@@ -49,6 +49,11 @@ struct ModuleMatcher {
 ///
 /// **Source**: PEFT 0.21, `check_target_module_exists`.
 struct TargetModules {
+    /// What PEFT writes for no module at all, where biases or saved modules are everything.
+    ///
+    /// **Source**: PEFT 0.21, `DUMMY_TARGET_MODULES`.
+    static let nothing = "dummy-target-modules"
+
     private enum Targets {
         case matcher(ModuleMatcher)
         /// Every linear layer but the head.
@@ -90,9 +95,11 @@ struct TargetModules {
         }
         value = names
         targets =
-            names == .expression("all-linear")
-            ? .allLinear
-            : .matcher(try ModuleMatcher(names, setting: "target_modules", file: file))
+            switch names {
+            case .expression("all-linear"): .allLinear
+            case .expression(Self.nothing): .nothing
+            default: .matcher(try ModuleMatcher(names, setting: "target_modules", file: file))
+            }
         let exclusions = try configuration.names("exclude_modules")
         if let exclusions, !exclusions.isEmpty {
             excluded = try ModuleMatcher(exclusions, setting: "exclude_modules", file: file)
@@ -143,6 +150,11 @@ struct TargetModules {
                     shown: name, file: file))
         }
         return patterns
+    }
+
+    /// True where the configuration says that no module is meant.
+    var meanNothing: Bool {
+        if case .nothing = targets { true } else { false }
     }
 
     /// - Parameter isLinearBelowHead: what `all-linear` stands for.

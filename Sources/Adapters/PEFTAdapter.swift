@@ -11,7 +11,7 @@ struct PEFTAdapter: Sendable {
 
     /// The same for this adapter: PEFT wraps nothing around the base beside a prefix.
     var modulePrefix: String {
-        configuration["peft_type"] == .string("PREFIX_TUNING")
+        configuration["peft_type"] == .string(PrefixTuning.peftType)
             ? PromptModules.prefix : Self.prefix
     }
 
@@ -68,7 +68,7 @@ extension PEFTAdapter {
             "lora_alpha": alpha.asJSON,
             "lora_dropout": .number(0),
             "modules_to_save": .null,
-            "peft_type": .string("LORA"),
+            "peft_type": .string(LoRA.peftType),
             "r": .integer(Int64(rank)),
             "target_modules": .array(targets.map(JSONValue.string)),
             "task_type": .string("CAUSAL_LM"),

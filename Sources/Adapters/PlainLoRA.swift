@@ -49,7 +49,7 @@ struct PlainLoRA {
     /// - Throws: `AdapterError`: values that aren't finite, factors that don't fit the configuration,
     ///   and everything about an adapter but low-rank factors.
     init(_ file: AdapterFile, for purpose: Purpose) throws(AdapterError) {
-        guard file.peftType == "LORA" else {
+        guard file.peftType == LoRA.peftType else {
             throw purpose.refusal("its method is \(file.peftType), only LoRA has factors")
         }
         var settings = file.configuration

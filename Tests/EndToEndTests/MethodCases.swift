@@ -6,8 +6,9 @@ import StrictJSON
 import Testing
 import Transformer
 
-/// One case of the manifests in Tests/Goldens/methods and Tests/Goldens/adapterhub: an adapter of one of
-/// PEFT's or AdapterHub's methods on a small base, and what that library computes with it.
+/// One case of the manifests in Tests/Goldens/methods, Tests/Goldens/adapterhub and Tests/Goldens/formats:
+/// an adapter of one of PEFT's or AdapterHub's methods, or in another library's format, on a small base,
+/// and what the library or its formula computes with it.
 struct MethodCase: Sendable, CustomTestStringConvertible {
     let id: String
     let base: String
@@ -75,8 +76,9 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
             path: Checkout.path("Tests/Goldens/\(id)/expected.safetensors"))
     }
 
-    static let all: [MethodCase] =
-        ((try? load("methods")) ?? []) + ((try? load("adapterhub")) ?? [])
+    static let all: [MethodCase] = ["methods", "adapterhub", "formats"].flatMap {
+        (try? load($0)) ?? []
+    }
 
     private static func load(_ folder: String) throws -> [MethodCase] {
         let path = Checkout.path("Tests/Goldens/\(folder)/manifest.json")

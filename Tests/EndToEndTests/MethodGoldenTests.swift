@@ -48,6 +48,7 @@ struct MethodGoldenTests {
     @Test func theManifestIsThere() {
         #expect(MethodCase.all.count >= 186)
         #expect(MethodCase.all.filter { $0.id.hasPrefix("adapterhub/") }.count == 20)
+        #expect(MethodCase.all.filter { $0.id.hasPrefix("formats/") }.count == 9)
     }
 
     @Test(arguments: MethodCase.all)

@@ -31,6 +31,7 @@ struct MethodMergeTests {
         "adapterhub/prefix": "keys and values in front of every sequence",
         "adapterhub/prefix-flat": "keys and values in front of every sequence",
         "adapterhub/prefix-with-head": "keys and values in front of every sequence",
+        "ptuning_v2": "keys and values in front of every sequence",
     ]
 
     private static let bottlenecks = Set(
@@ -41,7 +42,7 @@ struct MethodMergeTests {
     private static let changesWeights: Set<String> = ["adapterhub/lora", "adapterhub/infused"]
 
     private static func reason(_ golden: MethodCase) -> String? {
-        let name = golden.id.trimmingPrefix("methods/")
+        let name = golden.id.trimmingPrefix("methods/").trimmingPrefix("formats/")
         return beyondWeights[String(name)]
             ?? beyondWeights[String(name.prefix { $0 != "/" })]
             ?? (bottlenecks.contains(golden.id) ? "is a bottleneck" : nil)

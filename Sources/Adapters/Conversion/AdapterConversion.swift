@@ -92,7 +92,7 @@ public struct AdapterConversion {
     /// The configuration with what only the base says.
     private func completed() throws(AdapterError) -> JSONObject {
         var configuration = file.configuration.object
-        if file.peftType == "PREFIX_TUNING" {
+        if file.peftType == PrefixTuning.peftType {
             try completePrefix(&configuration)
         } else if let base, let targets = configuration["target_modules"]?.arrayValue {
             let names = targets.compactMap(\.stringValue)
@@ -125,7 +125,7 @@ public struct AdapterConversion {
             adapter.configuration[setting] = nil
             return
         }
-        guard file.peftType == "LORA" else {
+        guard file.peftType == LoRA.peftType else {
             throw .unconvertible(
                 path: path,
                 reason: "the head that was saved along stands for the base's embedding too, which "

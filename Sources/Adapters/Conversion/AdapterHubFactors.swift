@@ -37,7 +37,7 @@ enum AdapterHubFactors {
         return PEFTAdapter(
             configuration: [
                 "base_model_name_or_path": .null, "feedforward_modules": .array([]),
-                "inference_mode": .bool(true), "peft_type": .string("IA3"),
+                "inference_mode": .bool(true), "peft_type": .string(IA3.peftType),
                 "target_modules": .array(modules.sorted().map(JSONValue.string)),
                 "task_type": .string("CAUSAL_LM"),
             ], tensors: tensors)

@@ -51,7 +51,7 @@ enum AdapterHubPrefix {
             configuration: [
                 "base_model_name_or_path": .null, "inference_mode": .bool(true),
                 "num_virtual_tokens": .integer(Int64(tokenCount)),
-                "peft_type": .string("PREFIX_TUNING"), "prefix_projection": .bool(false),
+                "peft_type": .string(PrefixTuning.peftType), "prefix_projection": .bool(false),
                 PrefixTuning.positionSetting: .integer(0), "task_type": .string("CAUSAL_LM"),
             ],
             tensors: [

@@ -27,7 +27,7 @@ struct AdapterHubWriter {
     ///   the library's settings can't name.
     func write(to output: String) throws(AdapterError) -> AdapterConversion.Report {
         let name = Self.name(for: output)
-        let part = try conversion.file.peftType == "IA3" ? factors(name) : lowRank(name)
+        let part = try conversion.file.peftType == IA3.peftType ? factors(name) : lowRank(name)
         var method = part.settings
         for (setting, value) in try places(part.modules) { method[setting] = value }
         for (setting, value) in Self.constants { method[setting] = value }

@@ -61,6 +61,7 @@ struct LoRABuilder {
         }
         configuration["rank_pattern"] = .object(ranks)
         configuration["alpha_pattern"] = .object(alphas)
+        if modules.isEmpty { configuration["target_modules"] = .string(TargetModules.nothing) }
         configuration["bias"] = .string(bias)
         if !saved.isEmpty {
             configuration["modules_to_save"] = .array(saved.sorted().map(JSONValue.string))

@@ -12,6 +12,9 @@ internal import StrictJSON
 ///     lora_A   [groups · rank, inputs]
 ///     lora_B   [groups · outputs / projections, rank]
 ///
+/// Biases alone are a state dict of this kind as well: BitFit (arXiv 2106.10199), which trains nothing
+/// else.
+///
 /// **Source**: loralib 0.1.2, `layers.py`.
 enum Loralib {
     static let configurationName = "lora_config.json"
@@ -23,8 +26,18 @@ enum Loralib {
         "embed_tokens", "wte", "wpe", "word_embeddings", "tok_embeddings",
     ]
 
+    static let suffixBias = ".bias"
+
     static func holds(_ file: ForeignTensors) -> Bool {
+        holdsFactors(file) || holdsBiasesAlone(file)
+    }
+
+    private static func holdsFactors(_ file: ForeignTensors) -> Bool {
         file.tensors.contains { $0.name.hasSuffix(suffixA) || $0.name.hasSuffix(suffixB) }
+    }
+
+    private static func holdsBiasesAlone(_ file: ForeignTensors) -> Bool {
+        !file.tensors.isEmpty && file.tensors.allSatisfy { $0.name.hasSuffix(suffixBias) }
     }
 
     /// - Throws: `AdapterError` for a missing alpha, tensors without a place, groups that nothing
@@ -33,7 +46,7 @@ enum Loralib {
         _ file: ForeignTensors, _ configuration: AdapterConfiguration
     ) throws(AdapterError) -> PEFTAdapter {
         var configuration = configuration
-        let settings = try Settings(&configuration)
+        let settings = try Settings(&configuration, hasFactors: holdsFactors(file))
         let tensors = try Tensors(file, settings)
         var builder = LoRABuilder()
         builder.bias = settings.bias
@@ -41,11 +54,11 @@ enum Loralib {
             try add(module, pair, settings, path: file.path, to: &builder)
         }
         for bias in tensors.biases {
-            let module = String(bias.name.dropLast(".bias".count))
+            let module = String(bias.name.dropLast(suffixBias.count))
             let isTargeted = tensors.pairs[module] != nil
             builder.append(
                 bias.renamed(
-                    PEFTAdapter.prefix + module + (isTargeted ? ".base_layer.bias" : ".bias")))
+                    PEFTAdapter.prefix + module + (isTargeted ? ".base_layer" : "") + suffixBias))
         }
         return builder.adapter()
     }
@@ -97,13 +110,20 @@ extension Loralib {
         /// The projections of a merged module by its last name, for bases that have them apart.
         let projections: [String: [String]]
 
-        init(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
+        /// - Parameter hasFactors: false where biases are all that was trained, which need no settings.
+        init(
+            _ configuration: inout AdapterConfiguration, hasFactors: Bool
+        ) throws(AdapterError) {
             rank = try configuration.optionalCount("r", limit: PlainLoRA.Settings.rankLimit)
-            guard let alpha = configuration.value("lora_alpha") else {
+            let alpha = configuration.value("lora_alpha")
+            guard alpha != nil || !hasFactors else {
                 throw .missingSetting("lora_alpha", file: configuration.file)
             }
-            self.alpha = try configuration.number(alpha, name: "lora_alpha")
-            bias = try configuration.text("bias") ?? "none"
+            self.alpha =
+                try alpha.map { (value) throws(AdapterError) in
+                    try configuration.number(value, name: "lora_alpha")
+                } ?? 1
+            bias = try configuration.text("bias") ?? (hasFactors ? "none" : "all")
             guard ["none", "all", "lora_only"].contains(bias) else {
                 throw configuration.invalid(
                     "bias", .string(bias), expected: "\"none\", \"all\", \"lora_only\"")
@@ -160,12 +180,12 @@ extension Loralib {
                     pairs[String(name.dropLast(suffixA.count)), default: Pair()].a = tensor
                 } else if name.hasSuffix(suffixB) {
                     pairs[String(name.dropLast(suffixB.count)), default: Pair()].b = tensor
-                } else if name.hasSuffix(".bias"), settings.bias != "none" {
+                } else if name.hasSuffix(suffixBias), settings.bias != "none" {
                     biases.append(tensor.renamed(name))
                 } else {
                     throw .unknownTensor(
                         tensor.name,
-                        reason: name.hasSuffix(".bias")
+                        reason: name.hasSuffix(suffixBias)
                             ? "'bias' is \"none\""
                             : "a state dict of loralib has tensors that end in \(suffixA), "
                                 + "\(suffixB) and .bias: save it with loralib's lora_state_dict",

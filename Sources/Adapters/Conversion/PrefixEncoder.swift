@@ -145,7 +145,7 @@ extension PrefixEncoder {
             "base_model_name_or_path": .null, "inference_mode": .bool(true),
             "num_virtual_tokens": .integer(Int64(tokenCount)),
             "num_transformer_submodules": .integer(1),
-            "peft_type": .string("PREFIX_TUNING"), "prefix_projection": .bool(false),
+            "peft_type": .string(PrefixTuning.peftType), "prefix_projection": .bool(false),
             "task_type": .string("CAUSAL_LM"),
         ]
         let limit = 1 << 24

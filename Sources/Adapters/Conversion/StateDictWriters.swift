@@ -1,18 +1,64 @@
 internal import Checkpoints
 internal import StrictJSON
 
-/// Writes a LoRA as loralib's state dict; the layout is in `Loralib`.
+/// Writes a LoRA with its biases as loralib's state dict; the layout is in `Loralib`.
 struct LoralibWriter {
-    private let lora: PlainLoRA
+    /// Nil where biases are all that there is.
+    private let lora: PlainLoRA?
+    /// Under the base's own names.
+    private let biases: [AdapterTensor]
+    private let bias: JSONValue
     private let path: String
 
-    /// - Throws: `AdapterError.unconvertible` for more than low-rank factors.
+    /// - Throws: `AdapterError.unconvertible` for more than low-rank factors and biases.
     init(_ conversion: AdapterConversion) throws(AdapterError) {
         path = conversion.path
-        lora = try PlainLoRA(conversion.file, for: .converting(path))
+        let file = conversion.file
+        var adapter = PEFTAdapter(
+            configuration: file.configuration.object, tensors: file.tensors)
+        bias = adapter.configuration["bias"] ?? .string("none")
+        guard file.peftType == LoRA.peftType, ["all", "lora_only"].contains(bias.stringValue) else {
+            biases = []
+            lora = try PlainLoRA(file, for: .converting(path))
+            return
+        }
+        adapter.configuration["bias"] = .string("none")
+        biases = adapter.tensors.compactMap(Self.bias)
+        adapter.tensors.removeAll { Self.bias($0) != nil }
+        lora =
+            adapter.tensors.isEmpty
+            ? nil
+            : try PlainLoRA(
+                AdapterFile(adapter, file: file.tensorFile), for: .converting(path))
+    }
+
+    /// A trained bias of the base, under its own name; nil for other tensors.
+    private static func bias(_ tensor: AdapterTensor) -> AdapterTensor? {
+        guard tensor.name.hasPrefix(PEFTAdapter.prefix), tensor.name.hasSuffix(Loralib.suffixBias),
+            !tensor.name.hasSuffix(".lora_B.bias")
+        else { return nil }
+        var module = tensor.name.dropFirst(PEFTAdapter.prefix.count)
+            .dropLast(Loralib.suffixBias.count)
+        if module.hasSuffix(".base_layer") { module = module.dropLast(".base_layer".count) }
+        return tensor.renamed(module + Loralib.suffixBias)
     }
 
     func write(to output: String) throws(AdapterError) -> AdapterConversion.Report {
+        var tensors = biases
+        for tensor in tensors { try tensor.checkFinite(file: path) }
+        var settings: JSONObject = ["format": .string("loralib"), "bias": bias]
+        if let lora { try add(lora, to: &tensors, &settings) }
+        try StateDictDirectory(
+            tensorName: Loralib.tensorName, tensors: tensors,
+            settingsName: Loralib.configurationName, settings: settings
+        ).write(to: output)
+        return AdapterConversion.Report(
+            tensorCount: tensors.count, notes: lora?.warnings ?? [])
+    }
+
+    private func add(
+        _ lora: PlainLoRA, to tensors: inout [AdapterTensor], _ settings: inout JSONObject
+    ) throws(AdapterError) {
         let ranks = Set(lora.factors.values.map(\.rank))
         guard let rank = ranks.first, ranks.count == 1 else {
             throw .unconvertible(
@@ -21,7 +67,6 @@ struct LoralibWriter {
                     + ranks.sorted().map(String.init).joined(separator: ", "))
         }
         let alpha = lora.commonAlpha
-        var tensors: [AdapterTensor] = []
         for (module, factors) in lora.factors {
             tensors.append(
                 try AdapterTensor(
@@ -32,15 +77,8 @@ struct LoralibWriter {
                     name: module + Loralib.suffixB, shape: [factors.outputCount, rank],
                     values: factors.b(withAlpha: alpha)))
         }
-        let settings: JSONObject = [
-            "format": .string("loralib"), "r": .integer(Int64(rank)), "lora_alpha": alpha.asJSON,
-            "bias": .string("none"),
-        ]
-        try StateDictDirectory(
-            tensorName: Loralib.tensorName, tensors: tensors,
-            settingsName: Loralib.configurationName, settings: settings
-        ).write(to: output)
-        return AdapterConversion.Report(tensorCount: tensors.count, notes: lora.warnings)
+        settings["r"] = .integer(Int64(rank))
+        settings["lora_alpha"] = alpha.asJSON
     }
 }
 
@@ -50,7 +88,7 @@ struct PrefixEncoderWriter {
 
     /// - Throws: `AdapterError.unconvertible` for other methods.
     init(_ conversion: AdapterConversion) throws(AdapterError) {
-        guard conversion.file.peftType == "PREFIX_TUNING" else {
+        guard conversion.file.peftType == PrefixTuning.peftType else {
             throw .unconvertible(
                 path: conversion.path,
                 reason:

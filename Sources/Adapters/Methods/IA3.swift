@@ -8,6 +8,7 @@ internal import Transformer
 ///
 /// **Source**: arXiv 2205.05638; PEFT 0.21.
 enum IA3: LinearTuner {
+    static let peftType = "IA3"
     private static let factors = TensorPart(".ia3_l")
 
     static let name = "(IA)³"

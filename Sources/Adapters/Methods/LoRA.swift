@@ -14,6 +14,7 @@ internal import Transformer
 ///
 /// **Source**: LoRA, arXiv 2106.09685; PEFT 0.21.
 enum LoRA {
+    static let peftType = "LORA"
     private static let parts: [TensorPart] =
         [
             .factorA, .factorB, .biasOfB, .embeddingA, .embeddingB, .magnitude, .diagonal,

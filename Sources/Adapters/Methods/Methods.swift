@@ -45,19 +45,19 @@ enum Methods {
         "GRALORA": GraLoRA.read,
         "HIRA": HiRA.read,
         "HRA": HRA.read,
-        "IA3": IA3.read,
+        IA3.peftType: IA3.read,
         "LILY": Lily.read,
         "LN_TUNING": LNTuning.read,
         "LOHA": LoHa.read,
         "LOKR": LoKr.read,
-        "LORA": LoRA.read,
+        LoRA.peftType: LoRA.read,
         "MISS": MiSS.read,
         "MULTITASK_PROMPT_TUNING": MultitaskPromptTuning.read,
         "OFT": OFT.read,
         "OSF": OSF.read,
         "PEANUT": PEANuT.read,
         "POLY": Poly.read,
-        "PREFIX_TUNING": PrefixTuning.read,
+        PrefixTuning.peftType: PrefixTuning.read,
         "PROMPT_TUNING": PromptTuning.read,
         "PSOFT": PSOFT.read,
         "PVERA": PVeRA.read,
@@ -82,6 +82,11 @@ enum Methods {
     static let unsupported: Set<String> = [
         "BONE"
     ]
+
+    /// True where a header tells everything about an adapter but that its values are finite.
+    static func needNoValues(of file: AdapterFile) -> Bool {
+        file.peftType == LoRA.peftType && LoRA.holdsFactorsOnly(file)
+    }
 
     /// - Throws: `AdapterError.missingSetting` without a `peft_type`, `.unsupportedMethod` and
     ///   `.unknownMethod` where no reader has it.

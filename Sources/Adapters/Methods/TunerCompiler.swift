@@ -115,7 +115,7 @@ struct TunerCompiler {
                 module: slots.name(of: slot), setting: setting, reason: reason,
                 file: configurationFile)
         }
-        guard !targeted.isEmpty else {
+        guard !targeted.isEmpty || settings.targets.meanNothing else {
             throw .noTargetMatched(
                 setting: setting, value: settings.targets.value.text,
                 modules: TargetSummary.moduleNames(slots), file: configurationFile)

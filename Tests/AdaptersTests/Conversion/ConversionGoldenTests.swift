@@ -116,6 +116,31 @@ import Transformer
         #expect(adapter.rank == 2)
     }
 
+    /// Biases beside factors and biases alone go to PEFT's form and back without a change.
+    @Test(arguments: ["loralib/biases", "loralib/target-biases", "bitfit/biased"])
+    func trainedBiasesComeBack(source: String) throws {
+        let path = ReferenceFiles.path("formats/" + source)
+        let back = try convert(try convert(path, out: "peft"), to: .loralib, out: "back")
+        let ours = try StoredTensors(path: back + "/lora.safetensors")
+        let theirs = try StoredTensors(path: path + "/lora.safetensors")
+        #expect(Set(ours.names) == Set(theirs.names))
+        #expect(theirs.names.contains { $0.hasSuffix(".bias") })
+        for name in theirs.names { #expect(ours.values[name] == theirs.values[name], "\(name)") }
+    }
+
+    /// PEFT saves biases alone beside targets that mean nothing.
+    @Test func biasesAloneAreWrittenAsPEFTSavesThem() throws {
+        let out = try convert(ReferenceFiles.path("formats/bitfit/biased"))
+        let text = try String(contentsOfFile: out + "/adapter_config.json", encoding: .utf8)
+        let settings = try #require(try JSONValue(parsing: text).objectValue)
+        #expect(settings["target_modules"] == .string("dummy-target-modules"))
+        #expect(settings["bias"] == .string("all"))
+        let ours = try StoredTensors(path: out + "/adapter_model.safetensors")
+        let peft = try StoredTensors(
+            path: ReferenceFiles.path("methods/lora/biases-alone/adapter_model.safetensors"))
+        #expect(Set(ours.names) == Set(peft.names))
+    }
+
     @Test func mergedProjectionsStayTogetherOrComeApart() throws {
         let delta = try expected("merged")
         let layer = "model.layers.0.self_attn."

@@ -1,5 +1,5 @@
-"""Files that are not PEFT's: loralib's state dicts (arXiv 2106.09685) and P-Tuning v2's prefix encoders
-(arXiv 2110.07602). Their own libraries have no such bases, so that the reference is their formula."""
+"""Files that are not PEFT's: loralib's state dicts (arXiv 2106.09685), BitFit's biases (arXiv 2106.10199) and
+P-Tuning v2's prefix encoders (arXiv 2110.07602). Their own libraries have no such bases, so that the reference is their formula."""
 
 import json
 
@@ -43,6 +43,14 @@ def loralib(targets, rank=4, alpha=8, bias="none", embedding=False):
     return build
 
 
+def biases_alone(case, base):
+    """BitFit: every bias of the base, trained, and nothing else."""
+    tensors = {name: parameter.data + spread(parameter)
+               for name, parameter in base.named_parameters() if name.endswith("bias")}
+    write(case.folder, "lora.safetensors", tensors, "lora_config.json", {"format": "loralib"})
+    return attach(base, case.folder)
+
+
 def prefix_encoder(projection, key=""):
     """`prefix_encoder.embedding.weight`, and with a projection `trans.0` and `trans.2`."""
     def build(case, base):
@@ -76,6 +84,8 @@ CASES = [
     Case("loralib/biases", BIASED, build=loralib(["k_proj", "down_proj"], 3, 2, "all"), save=saved, group="formats"),
     Case("loralib/target-biases", QWEN, build=loralib(["q_proj", "v_proj"], 2, 4, "lora_only"), save=saved, group="formats"),
     Case("loralib/embedding", MISTRAL, build=loralib(["o_proj"], 4, 4, embedding=True), save=saved, group="formats"),
+    Case("bitfit/biased", BIASED, build=biases_alone, save=saved, group="formats"),
+    Case("bitfit/qwen", QWEN, build=biases_alone, save=saved, group="formats"),
     Case("ptuning_v2/plain", LLAMA, build=prefix_encoder(False), save=saved, group="formats"),
     Case("ptuning_v2/projection", LLAMA, build=prefix_encoder(True), save=saved, group="formats"),
     Case("ptuning_v2/projection-qwen", QWEN, build=prefix_encoder(True, "transformer."), save=saved, group="formats"),

@@ -72,7 +72,7 @@ def attach_arrow(model, folder):
 
 
 def merge_loralib(model, folder):
-    """W + B·A·alpha/r, transposed for the embedding; trained biases replace the base's."""
+    """W + B·A·alpha/r, transposed for the embedding; trained biases, also alone, replace the base's."""
     from safetensors.torch import load_file
 
     settings = json.loads((folder / "lora_config.json").read_text(encoding="utf-8"))

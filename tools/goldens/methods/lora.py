@@ -36,6 +36,7 @@ CASES = [
         target_modules=["model.layers.0.self_attn.q_proj", "v_proj"], layers_to_transform=[1])),
     Case("lora/saved-with-biases", BIASED, lora(
         target_modules=["q_proj"], modules_to_save=["v_proj"], bias="all")),
+    Case("lora/biases-alone", BIASED, lora(r=1, target_modules="dummy-target-modules", bias="all")),
     Case("lora/dora", LLAMA, lora(use_dora=True, target_modules=[*MIXED, "v_proj"]), magnitudes_apart),
     Case("lora/dora-biases", BIASED, lora(use_dora=True, bias="lora_only", use_rslora=True), magnitudes_apart),
     Case("lora/dora-embedding", MISTRAL, lora(use_dora=True, target_modules=["embed_tokens", "q_proj"]),

@@ -36,6 +36,27 @@ def save_converted(model, folder):
     shutil.rmtree(model.initial.parent)
 
 
+def least_values(case, base):
+    """MiLoRA (arXiv 2406.09044): factors begin as the parts of the least singular values, which are taken
+    out of the base. PEFT has no setting for it; its trainers set factors and base as here."""
+    from peft import get_peft_model
+
+    model = get_peft_model(base, case.config(base.config))
+    for module in model.modules():
+        if not hasattr(module, "base_layer") or "default" not in getattr(module, "lora_A", ()):
+            continue
+        weight, rank, scaling = module.base_layer.weight.data, module.r["default"], module.scaling["default"]
+        left, values, right = torch.linalg.svd(weight, full_matrices=False)
+        root = (values[-rank:] / scaling).sqrt()
+        a, b = root[:, None] * right[-rank:], left[:, -rank:] * root
+        module.lora_A["default"].weight.data, module.lora_B["default"].weight.data = a, b
+        module.base_layer.weight.data = weight - scaling * b @ a
+    model.initial = Path(tempfile.mkdtemp()) / "initial"
+    model.save_pretrained(model.initial)
+    randomize(model, nudge)
+    return model
+
+
 def corda(case, base):
     from peft import LoraConfig, get_peft_model
     from peft.tuners.lora.config import CordaConfig
@@ -111,6 +132,7 @@ CASES = [
     Case("lora/olora-wide", MISTRAL, lora(init_lora_weights="olora", lora_alpha=2), nudge),
     Case("lora/olora-converted", QWEN, lora(init_lora_weights="olora"), build=converted, save=save_converted),
     Case("lora/corda-converted", LLAMA, build=corda, save=save_converted),
+    Case("lora/milora-converted", LLAMA, lora(), build=least_values, save=save_converted),
     Case("lora/eva", LLAMA, build=explained_variance),
     Case("lora/orthogonal", QWEN, lora(init_lora_weights="orthogonal"), nudge),
     Case("lora/mica", LLAMA, lora(init_lora_weights="mica")),
