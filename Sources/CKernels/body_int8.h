@@ -18,7 +18,7 @@
  *   add_dots(kind, sums, weights, x)   x: four of the row's levels in a word
  *   finish_sums(kind, sums, row_sum, offset)    as 16 integers
  */
-INLINE level_kind kind_of(gk_type type) { return type == GK_Q8_0 ? SIGNED_BYTES : NIBBLES; }
+#include "body_int8_row.h"
 
 /* A panel's blocks for the tiles: 8 quarters of levels each, scales and minima where they lie; and
  * what is multiplied next, to be fetched bit by bit, `ahead_stride` bytes with each block. */
@@ -50,22 +50,6 @@ INLINE block_run take_blocks(gk_type type, const uint8_t *panel, size_t first, s
     run.level_stride = 512;
     return run;
 }
-
-/* What a tile reads of its rows; rows are `inputs` bytes and `inputs` / 32 heads apart. */
-typedef struct {
-    const int8_t *levels;
-    const gk_row_block *heads;
-    size_t level_stride, head_stride;
-} row_run;
-
-/* Word `index` of a row's levels: four inputs. */
-#if !defined(GK_WORDS_IN_LANES)
-INLINE int32_t word_at(const int8_t *levels, int index) {
-    int32_t word;
-    memcpy(&word, levels + 4 * index, 4);
-    return word;
-}
-#endif
 
 #define INT_BEGIN(i)                                                                              \
     lanes_f a##i = accumulate ? LOAD(y + i * y_stride) : SPLAT(0.0f);
@@ -107,14 +91,17 @@ INLINE int32_t word_at(const int8_t *levels, int index) {
         }                                                                                         \
         ROWS_##R(INT_PUT)                                                                         \
     }                                                                                             \
-    ALONE void GK(q8_0_tile_##R)(row_run x, block_run w, float *y, size_t s, int accumulate) {    \
-        GK(int_tile_##R)(GK_Q8_0, x, w, y, s, accumulate);                                        \
+    ALONE void GK(q8_0_tile_##R)(const row_run *x, const block_run *w, float *y, size_t s,        \
+                                int accumulate) {                                                 \
+        GK(int_tile_##R)(GK_Q8_0, *x, *w, y, s, accumulate);                                        \
     }                                                                                             \
-    ALONE void GK(q4_0_tile_##R)(row_run x, block_run w, float *y, size_t s, int accumulate) {    \
-        GK(int_tile_##R)(GK_Q4_0, x, w, y, s, accumulate);                                        \
+    ALONE void GK(q4_0_tile_##R)(const row_run *x, const block_run *w, float *y, size_t s,        \
+                                int accumulate) {                                                 \
+        GK(int_tile_##R)(GK_Q4_0, *x, *w, y, s, accumulate);                                        \
     }                                                                                             \
-    ALONE void GK(q4_1_tile_##R)(row_run x, block_run w, float *y, size_t s, int accumulate) {    \
-        GK(int_tile_##R)(GK_Q4_1, x, w, y, s, accumulate);                                        \
+    ALONE void GK(q4_1_tile_##R)(const row_run *x, const block_run *w, float *y, size_t s,        \
+                                int accumulate) {                                                 \
+        GK(int_tile_##R)(GK_Q4_1, *x, *w, y, s, accumulate);                                        \
     }
 
 DEFINE_INT_TILE(2)
@@ -122,78 +109,14 @@ DEFINE_INT_TILE(3)
 #if INT_TILE == 3
 #define INT_TILE_ROWS(M) ROWS_3(M)
 #define INT_TILES(type) {0, GK(type##_tile_2), GK(type##_tile_3)}
-#elif INT_TILE == 4
+#else
 DEFINE_INT_TILE(4)
 #define INT_TILE_ROWS(M) ROWS_4(M)
 #define INT_TILES(type) {0, GK(type##_tile_2), GK(type##_tile_3), GK(type##_tile_4)}
-#else
-DEFINE_INT_TILE(4)
-#define INT_TILE_ROWS(M) ROWS_12(M)
-DEFINE_INT_TILE(5)
-DEFINE_INT_TILE(6)
-DEFINE_INT_TILE(7)
-DEFINE_INT_TILE(8)
-DEFINE_INT_TILE(9)
-DEFINE_INT_TILE(10)
-DEFINE_INT_TILE(11)
-DEFINE_INT_TILE(12)
-#define INT_TILES(type)                                                                           \
-    {0, GK(type##_tile_2),  GK(type##_tile_3),  GK(type##_tile_4),                \
-     GK(type##_tile_5), GK(type##_tile_6),  GK(type##_tile_7),  GK(type##_tile_8),                \
-     GK(type##_tile_9), GK(type##_tile_10), GK(type##_tile_11), GK(type##_tile_12)}
 #endif
 
-/* One row by one panel, in one pass over the packed bytes: when weights come from memory, it must not
- * wait while levels are unpacked and multiplied. */
-INLINE void int_row(gk_type type, row_run x, const uint8_t *panel, size_t blocks, float *y,
-                    int accumulate) {
-    level_kind kind = kind_of(type);
-    const int32_t offset = type == GK_Q4_0 ? 8 : 0;
-    const size_t stride = block_group_bytes(type), header = type == GK_Q4_1 ? 64 : 32;
-    lanes_f sum = accumulate ? LOAD(y) : SPLAT(0.0f);
-    for (size_t b = 0; b < blocks; b++, panel += stride) {
-        for (size_t line = 0; line < stride; line += 64) __builtin_prefetch(panel + AHEAD + line);
-        const gk_row_block *head = x.heads + b;
-        const int8_t *levels = x.levels + b * 32;
-        dot_sums sums = start_sums(kind, head->sum, offset);
-        _Pragma("clang loop unroll(full)")
-        for (int quarter = 0; quarter < 4; quarter++) {
-            const uint8_t *bytes = panel + header + quarter * 64;
-            weight_bytes low, high;
-            if (type == GK_Q8_0) {
-                low = take_weights(kind, bytes);
-                high = take_weights(kind, bytes + 256);
-            } else {
-                take_nibbles(bytes, &low, &high);
-            }
-            sums = add_dots(kind, sums, low, word_at(levels, quarter));
-            sums = add_dots(kind, sums, high, word_at(levels, 4 + quarter));
-        }
-        lanes_i dots = finish_sums(kind, sums, head->sum, offset);
-        lanes_f scale = widen_half((const uint16_t *)panel) * SPLAT(head->scale);
-        sum = FMA(__builtin_convertvector(dots, lanes_f), scale, sum);
-        if (type == GK_Q4_1)
-            sum = FMA(widen_half((const uint16_t *)panel + GK_PANEL),
-                      SPLAT(head->scale * (float)head->sum), sum);
-    }
-    STORE(y, sum);
-}
-
-ALONE void GK(q8_0_row)(row_run x, const uint8_t *panel, size_t blocks, float *y, int accumulate) {
-    int_row(GK_Q8_0, x, panel, blocks, y, accumulate);
-}
-ALONE void GK(q4_0_row)(row_run x, const uint8_t *panel, size_t blocks, float *y, int accumulate) {
-    int_row(GK_Q4_0, x, panel, blocks, y, accumulate);
-}
-ALONE void GK(q4_1_row)(row_run x, const uint8_t *panel, size_t blocks, float *y, int accumulate) {
-    int_row(GK_Q4_1, x, panel, blocks, y, accumulate);
-}
-
-typedef void (*int_row_function)(row_run, const uint8_t *, size_t, float *, int);
-
-static const int_row_function GK(int_rows)[3] = {GK(q8_0_row), GK(q4_0_row), GK(q4_1_row)};
-
-typedef void (*int_tile_function)(row_run, block_run, float *, size_t, int);
+/* Read through pointers: a copy on the stack, written by parts and read whole, waits for all before it. */
+typedef void (*int_tile_function)(const row_run *, const block_run *, float *, size_t, int);
 
 static const int_tile_function GK(int_tiles)[3][INT_TILE] = {
     INT_TILES(q8_0), INT_TILES(q4_0), INT_TILES(q4_1),
@@ -212,7 +135,7 @@ INLINE void int_rows_by_panel(const gk_product *q, const uint8_t *panel, size_t 
     size_t blocks = q->inputs / 32, tiles = (rows + INT_TILE - 1) / INT_TILE;
     if (rows == 1) {
         row_run x = {q->x_levels + first * q->inputs, q->x_blocks + first * blocks, 0, 0};
-        GK(int_rows)[q->type - GK_Q8_0](x, panel, blocks, y, accumulate);
+        GK(int_rows)[q->type - GK_Q8_0](&x, panel, blocks, y, accumulate);
         return;
     }
     for (size_t b = 0, count; b < blocks; b += count) {
@@ -223,7 +146,7 @@ INLINE void int_rows_by_panel(const gk_product *q, const uint8_t *panel, size_t 
             taken = int_tile_rows(rows - r);
             row_run x = {q->x_levels + (first + r) * q->inputs + b * 32,
                          q->x_blocks + (first + r) * blocks + b, q->inputs, blocks};
-            GK(int_tiles)[q->type - GK_Q8_0][taken - 1](x, w, y + r * y_stride, y_stride,
+            GK(int_tiles)[q->type - GK_Q8_0][taken - 1](&x, &w, y + r * y_stride, y_stride,
                                                         accumulate || b > 0);
             w.ahead += count * w.ahead_stride;
         }

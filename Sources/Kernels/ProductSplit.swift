@@ -38,8 +38,7 @@ struct ProductSplit {
         let taskRowCount = max(
             Self.leastTaskRowCount, min(Self.taskRowCount, Self.taskInputByteCount / rowByteCount))
         rowTaskCount = max(1, (rowCount + taskRowCount - 1) / taskRowCount)
-        // Products in integers take one panel after the other.
-        unit = isBlocks || rowCount == 1 ? 1 : Self.tilePanelCount
+        unit = rowCount == 1 ? 1 : Self.tilePanelCount
         let unitCount = (panelCount + unit - 1) / unit
         let wanted = threadCount == 1 ? 1 : threadCount * Self.tasksPerThread
         let worthwhile = Self.taskByteCount / (unit * panelByteCount * max(1, rowCount / 4))
