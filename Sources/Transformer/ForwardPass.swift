@@ -23,6 +23,9 @@ public final class ForwardPass {
     private let companions = CompanionPasses()
     /// What the rows at hand go through: the base, or the base with layers repeated.
     private(set) var model: BaseModel
+    /// True from the last layer's attention on where only the rows that get logits went on: these then
+    /// stand first in the buffers.
+    private var isNarrowed = false
 
     /// - Parameters:
     ///   - maximumRowCount: rows of all slices together in one step, at most.
@@ -76,7 +79,7 @@ public final class ForwardPass {
             while end < slices.count, (slices[end].plan.repeatedBase ?? base) === model { end += 1 }
             let part = end - first == slices.count ? slices : Array(slices[first..<end])
             let states = companions.run(part, beside: self)
-            runLayers(part, states)
+            runLayers(part, states, narrowing: true)
             precondition(logitsRowCount + rows.logitsRows.count <= maximumLogitsRowCount)
             addLogits(from: logitsRowCount, states)
             logitsRowCount += rows.logitsRows.count
@@ -90,8 +93,13 @@ public final class ForwardPass {
     /// Runs all layers over slices that go through the same ones, and leaves their last hidden rows in
     /// the buffers.
     ///
-    /// - Parameter states: of rows whose plans have companions; nil where none has.
-    func runLayers(_ slices: [StepSlice], _ states: CompanionPasses.States?) {
+    /// - Parameters:
+    ///   - states: of rows whose plans have companions; nil where none has.
+    ///   - narrowing: true where nobody needs the last hidden rows but those that get logits. Of all
+    ///     others the last layer then computes keys and values only.
+    func runLayers(
+        _ slices: [StepSlice], _ states: CompanionPasses.States?, narrowing: Bool = false
+    ) {
         model = slices.first?.plan.repeatedBase ?? base
         rows.prepare(slices, states)
         precondition(
@@ -101,12 +109,34 @@ public final class ForwardPass {
         rotary.reserve(positionCount: rows.largestPosition + 1)
         attention.prepare(slices, buffers: buffers)
         embed(slices, rows)
-        for layer in 0..<model.configuration.layerCount {
+        isNarrowed = false
+        let layerCount = model.configuration.layerCount
+        let narrows =
+            narrowing && states == nil && rows.logitsRows.count < rows.count
+            && !rows.plans.contains(where: \.isCall)
+        for layer in 0..<layerCount {
             injectStates(layer)
-            attend(layer)
-            feedForward(layer)
+            attend(layer, narrowing: narrows && layer == layerCount - 1)
+            if activeRowCount > 0 { feedForward(layer) }
             updateStates(layer)
         }
+    }
+
+    /// The plans of the rows that are still computed.
+    private var activePlans: [PlanRange] { isNarrowed ? rows.logitsPlans : rows.plans }
+    private var activeRowCount: Int { isNarrowed ? rows.logitsRows.count : rows.count }
+
+    /// Moves the rows that get logits to the front; all later ones only needed their keys and values.
+    private func narrow() {
+        for (index, row) in rows.logitsRows.enumerated() where index != row {
+            move(row, to: index, of: buffers.hidden)
+            move(row, to: index, of: buffers.queries)
+        }
+        isNarrowed = true
+    }
+
+    private func move(_ row: Int, to place: Int, of buffer: RowBuffer) {
+        buffer.row(place).update(from: buffer.row(row), count: buffer.width)
     }
 
     private func slot(_ layer: Int, _ role: LinearRole) -> Int {
@@ -114,7 +144,7 @@ public final class ForwardPass {
     }
 
     /// h += W_o · attention(norm(h))
-    private func attend(_ layer: Int) {
+    private func attend(_ layer: Int, narrowing: Bool) {
         let b = buffers
         normalize(.layer(layer, .attention), rows.plans, from: b.hidden, to: b.normed)
         linear.begin(input: b.normed)
@@ -124,19 +154,21 @@ public final class ForwardPass {
         linear.run(rows.plans)
         rotate(rows)
         attention.store(layer: layer, pages: pageView, buffers: b, pool: pool)
-        attention.run(layer: layer, pages: pageView, pool: pool)
-        addGatedPrefixes(layer, rows.plans)
+        if narrowing { narrow() }
+        guard activeRowCount > 0 else { return }
+        attention.run(layer: layer, pages: pageView, pool: pool, logitsRowsOnly: isNarrowed)
+        addGatedPrefixes(layer, activePlans)
         linear.begin(input: b.attended)
         linear.add(slot: slot(layer, .attentionOutput), to: b.projected)
-        linear.run(rows.plans)
+        linear.run(activePlans)
         addProjected(SublayerSlot(layer: layer, sublayer: .attention))
     }
 
     /// h += what the sublayer made, as the plans' bottlenecks change it
     private func addProjected(_ slot: SublayerSlot) {
-        bottlenecks.run(model.slots.index(of: slot), rows.plans)
+        bottlenecks.run(model.slots.index(of: slot), activePlans)
         let (hidden, projected) = (buffers.hidden, buffers.projected)
-        forEachRowBlock(of: rows.count) { block in
+        forEachRowBlock(of: activeRowCount) { block in
             Vectors.add(
                 projected.row(block.lowerBound), to: hidden.row(block.lowerBound),
                 count: block.count * hidden.width)
@@ -146,15 +178,15 @@ public final class ForwardPass {
     /// h += W_down · (silu(W_gate · n) ⊙ W_up · n), n = norm(h)
     private func feedForward(_ layer: Int) {
         let b = buffers
-        normalize(.layer(layer, .feedForward), rows.plans, from: b.hidden, to: b.normed)
+        normalize(.layer(layer, .feedForward), activePlans, from: b.hidden, to: b.normed)
         linear.begin(input: b.normed)
         linear.add(slot: slot(layer, .gate), to: b.gate)
         linear.add(slot: slot(layer, .up), to: b.up)
-        linear.run(rows.plans)
-        gating.run(gate: b.gate, up: b.up, rowCount: rows.count, pool: pool)
+        linear.run(activePlans)
+        gating.run(gate: b.gate, up: b.up, rowCount: activeRowCount, pool: pool)
         linear.begin(input: b.gate)
         linear.add(slot: slot(layer, .down), to: b.projected)
-        linear.run(rows.plans)
+        linear.run(activePlans)
         addProjected(SublayerSlot(layer: layer, sublayer: .feedForward))
     }
 
@@ -168,7 +200,8 @@ public final class ForwardPass {
             }
         }
         for (index, row) in rows.logitsRows.enumerated() {
-            b.normed.row(index).update(from: b.hidden.row(row), count: b.hidden.width)
+            b.normed.row(index).update(
+                from: b.hidden.row(isNarrowed ? index : row), count: b.hidden.width)
         }
         states?.gather(rows.logitsRows)
         normalize(.final, rows.logitsPlans, from: b.normed, to: b.final)

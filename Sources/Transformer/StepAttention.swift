@@ -18,6 +18,8 @@ final class StepAttention {
     /// Where each row's key and value go.
     private var places: [KeyValueStoring.Place] = []
     private var slices: [AttentionSlice] = []
+    /// The same for the rows that get logits alone, which then stand first in the buffers.
+    private var logitsSlices: [AttentionSlice] = []
     private var pagePointers: UnsafeMutablePointer<UnsafePointer<Float>>
     private var pointerCapacity = 256
 
@@ -51,7 +53,20 @@ final class StepAttention {
         }
         reservePointers(pointer)
         slices.removeAll(keepingCapacity: true)
-        for sequence in sequences { slices.append(slice(of: sequence, buffers: buffers)) }
+        logitsSlices.removeAll(keepingCapacity: true)
+        var logitsRow = 0
+        for (index, sequence) in sequences.enumerated() {
+            slices.append(
+                slice(
+                    of: sequence, skipping: 0, at: sequence.rows.lowerBound, buffers: buffers))
+            let count = stepSlices[index].logitsRowCount
+            guard count > 0 else { continue }
+            logitsSlices.append(
+                slice(
+                    of: sequence, skipping: sequence.rows.count - count, at: logitsRow,
+                    buffers: buffers))
+            logitsRow += count
+        }
     }
 
     /// Writes the rows' keys and values into their sequences' pages.
@@ -62,7 +77,11 @@ final class StepAttention {
     }
 
     /// Attends from every row to its sequence's prefix and to its own tokens up to itself.
-    func run(layer: Int, pages: KeyValuePageView, pool: WorkerPool) {
+    ///
+    /// - Parameter logitsRowsOnly: of the rows that get logits alone, which stand first in the buffers.
+    func run(
+        layer: Int, pages: KeyValuePageView, pool: WorkerPool, logitsRowsOnly: Bool = false
+    ) {
         for sequence in sequences {
             var pointer = pagePointers + sequence.firstPointer
             if let prefix = sequence.prefix {
@@ -76,20 +95,25 @@ final class StepAttention {
                 pointer += 1
             }
         }
-        slices.withUnsafeBufferPointer {
+        (logitsRowsOnly ? logitsSlices : slices).withUnsafeBufferPointer {
             Attention.run(slices: $0, shape: shape, scratch: scratch, pool: pool)
         }
     }
 
-    private func slice(of sequence: Sequence, buffers: StepBuffers) -> AttentionSlice {
+    /// - Parameters:
+    ///   - count: rows of the sequence that don't attend.
+    ///   - row: where the others are in the buffers.
+    private func slice(
+        of sequence: Sequence, skipping count: Int, at row: Int, buffers: StepBuffers
+    ) -> AttentionSlice {
         let prefixPageCount = sequence.prefix?.pageCount ?? 0
         let pointers = UnsafePointer(pagePointers + sequence.firstPointer)
         return AttentionSlice(
-            queries: buffers.queries.row(sequence.rows.lowerBound),
+            queries: buffers.queries.row(row),
             queryStride: buffers.queries.width,
-            output: buffers.attended.row(sequence.rows.lowerBound),
-            outputStride: buffers.attended.width, rowCount: sequence.rows.count,
-            firstRowVisibleCount: sequence.cachedTokenCount + 1,
+            output: buffers.attended.row(row),
+            outputStride: buffers.attended.width, rowCount: sequence.rows.count - count,
+            firstRowVisibleCount: sequence.cachedTokenCount + count + 1,
             prefixPages: prefixPageCount > 0 ? pointers : nil,
             prefixTokenCount: sequence.prefix?.tokenCount ?? 0, pages: pointers + prefixPageCount)
     }

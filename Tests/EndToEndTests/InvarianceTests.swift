@@ -112,6 +112,49 @@ struct InvarianceTests {
         }
     }
 
+    /// Requests of one step that want logits of different rows, or of none, while one has all of them.
+    @Test(arguments: bases)
+    func logitsOfSomeRowsAreThoseOfAll(name: String) throws {
+        let base = try GoldenTests.base(name)
+        let plans = try plans(base, name)
+        let width = vocabularyCount(base)
+        for firstLogits in [[0, 39, 39, 30], [40, 36, 40, 39], [39, 40, 40, 40]] {
+            let requests = firstLogits.indices.map {
+                Request(plan: plans[$0 % plans.count], tokens: tokens(40, seed: $0))
+            }
+            let expected = requests.map { logits([$0], base: base, chunk: 512, threads: 1) }
+            let pagesEach = KeyValuePagePool.pageCount(forTokens: 40)
+            let pool = KeyValuePagePool(
+                pageCount: pagesEach * requests.count, layerCount: base.configuration.layerCount,
+                shape: base.attentionShape)
+            let pass = ForwardPass(
+                base: base, pages: pool, pool: WorkerPool(threadCount: 2), maximumRowCount: 160,
+                maximumLogitsRowCount: 160)
+            let order = requests.indices.sorted {
+                ObjectIdentifier(requests[$0].plan) < ObjectIdentifier(requests[$1].plan)
+            }
+            let found = pass.step(
+                order.map { index in
+                    StepSlice(
+                        plan: requests[index].plan, tokens: requests[index].tokens,
+                        cachedTokenCount: 0,
+                        pages: (0..<pagesEach).compactMap { _ in pool.allocate() },
+                        firstLogitsRow: firstLogits[index])
+                })
+            var row = 0
+            for index in order {
+                for position in firstLogits[index]..<40 {
+                    #expect(
+                        Array(found.row(row))
+                            == Array(expected[index][position * width..<(position + 1) * width]),
+                        "\(name), request \(index), row \(position)")
+                    row += 1
+                }
+            }
+            #expect(row == found.rowCount)
+        }
+    }
+
     @Test(arguments: bases)
     func theComparisonSeesASmallDifference(name: String) throws {
         // A row more in front, or one token other than asked for: what a request would see of a

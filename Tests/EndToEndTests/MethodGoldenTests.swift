@@ -62,6 +62,21 @@ struct MethodGoldenTests {
         }
     }
 
+    /// Rows without logits leave the last layer early; those that have some are the same bit for bit.
+    @Test(arguments: MethodCase.all)
+    func rowsThatGetLogitsAreTheSameWithoutTheOthers(golden: MethodCase) throws {
+        guard try isServed(golden) else { return }
+        let runner = try runner(golden, try operators(golden))
+        for prompt in golden.prompts {
+            let all = runner.logits(prompt)
+            for count in [1, min(3, prompt.count)] {
+                let last = runner.lastLogits(count, of: prompt)
+                #expect(last == all.suffix(last.count), "\(golden.id), last \(count)")
+                #expect(last.count == count * runner.plan.vocabularyCount)
+            }
+        }
+    }
+
     @Test(arguments: MethodCase.all)
     func aLiveMergeAgreesWithPEFT(golden: MethodCase) throws {
         guard try isServed(golden) else { return }

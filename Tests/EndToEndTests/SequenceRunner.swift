@@ -47,6 +47,16 @@ struct SequenceRunner {
             result[(plan.softPromptTokenCount * plan.vocabularyCount)...])
     }
 
+    /// Logits of the prompt's last tokens alone, flat: of the others only keys and values are needed.
+    func lastLogits(_ count: Int, of prompt: [Int32]) -> [Float] {
+        let (pass, pages) = pass()
+        let tokens = plan.softPromptTokens + prompt
+        let slices = slices(
+            tokens, of: tokens, from: 0, pages, firstLogitsRow: tokens.count - count)
+        let logits = pass.step(slices)
+        return (0..<logits.rowCount).flatMap { Array(logits.row($0)) }
+    }
+
     /// Log-probabilities of every prompt token, flat.
     func logprobs(_ tokens: [Int32]) -> [Float] {
         Self.logprobs(logits(tokens), vocabularyCount: plan.vocabularyCount)
