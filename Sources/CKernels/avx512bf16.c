@@ -77,8 +77,8 @@ static void one_row(size_t pairs, const uint32_t *x, const panel_group *g, size_
                          size_t offset, size_t y_stride, int accumulate, size_t ahead_step) {     \
         ROWS_##R(BEGIN)                                                                           \
         for (size_t p = 0; p < pairs; p++) {                                                      \
-            __builtin_prefetch(g->ahead + p * ahead_step, 0, 2);                                  \
-            __builtin_prefetch(g->ahead + p * ahead_step + 64, 0, 2);                             \
+            __builtin_prefetch(g->ahead + p * ahead_step);                                        \
+            __builtin_prefetch(g->ahead + p * ahead_step + 64);                                   \
             __m512i wa = _mm512_loadu_si512(g->panels[0] + p * GK_PANEL);                         \
             __m512i wb = _mm512_loadu_si512(g->panels[1] + p * GK_PANEL);                         \
             ROWS_##R(ADVANCE)                                                                     \

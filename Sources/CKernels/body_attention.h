@@ -86,6 +86,7 @@ static void GK(fill_table)(gk_table *table) {
     table->fourier_stage = GK(fourier_stage);
     table->fourier_turn = GK(fourier_turn);
     table->sparse_add = GK(sparse_add);
+    table->round_rows_bf16 = GK(round_rows_bf16);
     table->round_rows_int8 = GK(round_rows_int8);
     table->attention = GK(attention);
     table->rms_norm = GK(rms_norm);

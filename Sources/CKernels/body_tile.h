@@ -106,33 +106,58 @@ DEFINE_TWIN(1)
 DEFINE_TWIN(2)
 DEFINE_TWIN(3)
 #if TILE == 12
-DEFINE_TWIN(4)
-DEFINE_TWIN(5)
-DEFINE_TWIN(6)
+/* With 32 registers of 16 lanes a whole tile of rows goes by two panels: each factor is loaded once for
+ * both. */
+#define TWIN_ROWS 6
+#define ADVANCE_BOTH(i)                                                                           \
+    {                                                                                             \
+        lanes_f factor = SPLAT(x[i * x_stride + p]);                                              \
+        a##i = FMA(factor, w, a##i);                                                              \
+        b##i = FMA(factor, w2, b##i);                                                             \
+    }
+#define DEFINE_TALL_TWIN(R)                                                                       \
+    static void GK(twin_##R)(size_t k, const float *x, size_t x_stride, const panel_twins *t,     \
+                             size_t panel_stride, float *y, float *y2, size_t y_stride,           \
+                             int accumulate) {                                                    \
+        const float *panel = t->first, *panel2 = t->second, *next = t->next, *next2 = t->next2;   \
+        ROWS_##R(DECLARE_TWO)                                                                     \
+        for (size_t p = 0; p < k; p++) {                                                          \
+            __builtin_prefetch(next + p * panel_stride);                                          \
+            __builtin_prefetch(next2 + p * panel_stride);                                         \
+            lanes_f w = LOAD(panel + p * panel_stride), w2 = LOAD(panel2 + p * panel_stride);     \
+            ROWS_##R(ADVANCE_BOTH)                                                                \
+        }                                                                                         \
+        ROWS_##R(PUT_TWO)                                                                         \
+    }
+DEFINE_TALL_TWIN(4)
+DEFINE_TALL_TWIN(5)
+DEFINE_TALL_TWIN(6)
+#else
+#define TWIN_ROWS 3
 #endif
 
 typedef void (*twin_function)(size_t, const float *, size_t, const panel_twins *, size_t, float *,
                               float *, size_t, int);
 
-static const twin_function GK(twins)[TILE / 2 + 1] = {
+static const twin_function GK(twins)[TWIN_ROWS + 1] = {
     0,           GK(twin_1), GK(twin_2), GK(twin_3),
-#if TILE == 12
+#if TWIN_ROWS == 6
     GK(twin_4),  GK(twin_5), GK(twin_6),
 #endif
 };
 
-/* Any number of rows times two panels; y2 is where the second one's sums go. A whole tile of rows has
- * chains enough with one panel. */
+/* Any number of rows times two panels; y2 is where the second one's sums go. Where registers hold few
+ * rows by two panels, a whole tile of rows has chains enough with one. */
 INLINE void twin_product(size_t rows, size_t k, const float *x, size_t x_stride,
                          const panel_twins *t, size_t panel_stride, float *y, float *y2,
                          size_t y_stride, int accumulate) {
-    if (rows < TILE) {
-        size_t first = rows <= TILE / 2 ? rows : (rows + 1) / 2;
-        GK(twins)[first](k, x, x_stride, t, panel_stride, y, y2, y_stride, accumulate);
-        if (first < rows)
-            GK(twins)[rows - first](k, x + first * x_stride, x_stride, t, panel_stride,
-                                    y + first * y_stride, y2 + first * y_stride, y_stride,
-                                    accumulate);
+    if (TWIN_ROWS == 6 || rows < TILE) {
+        for (size_t r = 0, count; r < rows; r += count) {
+            size_t left = rows - r, tiles = (left + TWIN_ROWS - 1) / TWIN_ROWS;
+            count = (left + tiles - 1) / tiles;
+            GK(twins)[count](k, x + r * x_stride, x_stride, t, panel_stride, y + r * y_stride,
+                             y2 + r * y_stride, y_stride, accumulate);
+        }
         return;
     }
     for (size_t p = 0; p < k; p++) {

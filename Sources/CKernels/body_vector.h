@@ -176,6 +176,31 @@ static float GK(log_sum_exp)(const float *x, size_t count) {
     return maximum + logf(sum_of_lanes(sum));
 }
 
+/* To nearest even; what is not a number stays so. */
+INLINE lanes_u round_to_bf16(lanes_u bits) {
+    lanes_u rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    lanes_i is_nan = (bits & 0x7fffffffu) > (lanes_u)(0x7f800000u);
+    return ((lanes_u)is_nan & (bits >> 16 | 0x40)) | (~(lanes_u)is_nan & rounded);
+}
+
+/* Two inputs a word are the rounded inputs one after another. */
+static void GK(round_rows_bf16)(const float *x, size_t x_stride, size_t rows, size_t inputs,
+                                uint32_t *pairs) {
+    typedef uint16_t halves __attribute__((ext_vector_type(16), aligned(1)));
+    size_t whole = inputs / LANES * LANES, pair_count = (inputs + 1) / 2;
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = x + r * x_stride;
+        uint8_t *target = (uint8_t *)(pairs + r * pair_count);
+        for (size_t k = 0; k < whole; k += LANES)
+            *(halves *)(target + 2 * k) =
+                __builtin_convertvector(round_to_bf16((lanes_u)LOAD(row + k)), halves);
+        if (whole == inputs) continue;
+        halves rest = __builtin_convertvector(
+            round_to_bf16((lanes_u)load_part(row + whole, inputs - whole, 0)), halves);
+        memcpy(target + 2 * whole, &rest, (2 * pair_count - whole) * 2);
+    }
+}
+
 /* Levels are rounded by adding 1.5 * 2^23, which leaves them in the low bits; the largest magnitude
  * is found among bit patterns, where whatever is not finite comes out on top. */
 static void GK(round_rows_int8)(const float *x, size_t x_stride, size_t rows, size_t inputs,

@@ -97,6 +97,11 @@ void gk_multiply(const gk_product *p) {
     else table.multiply(p);
 }
 
+void gk_round_rows_bf16(const float *x, size_t x_stride, size_t rows, size_t inputs,
+                        uint32_t *pairs) {
+    table.round_rows_bf16(x, x_stride, rows, inputs, pairs);
+}
+
 void gk_round_rows_int8(const float *x, size_t x_stride, size_t rows, size_t inputs,
                         int8_t *levels, gk_row_block *blocks) {
     table.round_rows_int8(x, x_stride, rows, inputs, levels, blocks);

@@ -12,6 +12,7 @@ typedef struct {
     void (*fourier_stage)(const gk_fourier_stage *);
     void (*fourier_turn)(const gk_fourier_turn *);
     void (*sparse_add)(const gk_sparse_product *);
+    void (*round_rows_bf16)(const float *, size_t, size_t, size_t, uint32_t *);
     void (*round_rows_int8)(const float *, size_t, size_t, size_t, int8_t *, gk_row_block *);
     void (*attention)(const gk_attention_tile *);
     void (*rms_norm)(const float *, const float *, float, size_t, float *);

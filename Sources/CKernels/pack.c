@@ -172,25 +172,6 @@ void gk_widen(gk_type type, const void *values, size_t count, float *out) {
     }
 }
 
-static uint32_t round_bf16(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    if ((bits & 0x7fffffffu) > 0x7f800000u) return (bits >> 16) | 0x40;
-    return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-}
-
-void gk_round_rows_bf16(const float *x, size_t x_stride, size_t rows, size_t inputs,
-                        uint32_t *pairs) {
-    size_t pair_count = (inputs + 1) / 2;
-    for (size_t r = 0; r < rows; r++) {
-        const float *row = x + r * x_stride;
-        uint32_t *target = pairs + r * pair_count;
-        for (size_t p = 0; p < inputs / 2; p++)
-            target[p] = round_bf16(row[2 * p]) | round_bf16(row[2 * p + 1]) << 16;
-        if (inputs & 1) target[pair_count - 1] = round_bf16(row[inputs - 1]);
-    }
-}
-
 size_t gk_page_head_floats(size_t head_dimension) {
     size_t padded = (head_dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
     return (head_dimension + padded) * GK_PAGE;
