@@ -227,6 +227,9 @@ public final class ProductBatch: WorkerJob {
 extension ProductBatch {
     /// Rows of a task that rounds.
     fileprivate static var roundedRowCount: Int { 4 }
+    /// Values up to which the calling thread rounds them itself, in some two microseconds: handing rows to
+    /// another core takes one. Rounding to blocks takes twice as long as to bf16.
+    private var roundedAloneCount: Int { needsBlocks ? 8192 : 16384 }
 
     /// Words of a row rounded to bf16.
     private var pairCount: Int { ((input?.width ?? 0) + 1) / 2 }
@@ -234,6 +237,9 @@ extension ProductBatch {
     private func roundInput() {
         guard let input, needsPairs || needsBlocks else { return }
         reserve(rowCount: input.rowCount)
+        guard input.rowCount * input.width > roundedAloneCount else {
+            return round(0..<input.rowCount, of: input)
+        }
         let taskRowCount = Self.roundedRowCount
         pool.run(taskCount: (input.rowCount + taskRowCount - 1) / taskRowCount, self)
     }
