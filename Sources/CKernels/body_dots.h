@@ -28,16 +28,20 @@ INLINE lanes_f take_stored_part(gk_type type, const uint8_t *w, size_t k, size_t
 #define DOT_ROW(r) lanes_f v##r = LOAD(x + r * q->x_stride + k);
 #define DOT_ROW_PART(r) lanes_f v##r = load_part(x + r * q->x_stride + k, left, 0);
 #define DOT_WEIGHTS(o) lanes_f w##o = take_stored(type, w + o * stride, k);
+/* One row reads each weight once: those of the next tile are fetched meanwhile. */
+#define DOT_WEIGHTS_AHEAD(o)                                                                      \
+    DOT_WEIGHTS(o)                                                                                \
+    __builtin_prefetch(w + (o + 4) * stride + k * (type == GK_F32 ? 4 : 2));
 #define DOT_WEIGHTS_PART(o) lanes_f w##o = take_stored_part(type, w + o * stride, k, left);
 
-#define DEFINE_DOT_TILE(name, TILE_OF, ROWS_OF, OUTPUTS_OF)                                       \
+#define DEFINE_DOT_TILE(name, TILE_OF, ROWS_OF, OUTPUTS_OF, TAKE)                                       \
     INLINE void name(gk_type type, const gk_dot_product *q, const float *x, const uint8_t *w,     \
                      float *y) {                                                                  \
         size_t stride = q->inputs * (type == GK_F32 ? 4 : 2), k = 0;                              \
         TILE_OF(DOT_ZERO)                                                                         \
         for (; k + LANES <= q->inputs; k += LANES) {                                              \
             ROWS_OF(DOT_ROW)                                                                      \
-            OUTPUTS_OF(DOT_WEIGHTS)                                                               \
+            OUTPUTS_OF(TAKE)                                                                      \
             TILE_OF(DOT_ADD)                                                                      \
         }                                                                                         \
         if (k < q->inputs) {                                                                      \
@@ -60,10 +64,10 @@ INLINE lanes_f take_stored_part(gk_type type, const uint8_t *w, size_t k, size_t
 #define DOT_N_1(M) M(0, 0) M(1, 0) M(2, 0)
 #define DOT_N_2(M) M(0, 0) M(0, 1) M(1, 0) M(1, 1) M(2, 0) M(2, 1)
 #endif
-DEFINE_DOT_TILE(dots_1_1, DOT_1_1, ROWS_1, ROWS_1)
-DEFINE_DOT_TILE(dots_1_4, DOT_1_4, ROWS_1, ROWS_4)
-DEFINE_DOT_TILE(dots_n_1, DOT_N_1, DOT_ROWS_OF, ROWS_1)
-DEFINE_DOT_TILE(dots_n_2, DOT_N_2, DOT_ROWS_OF, ROWS_2)
+DEFINE_DOT_TILE(dots_1_1, DOT_1_1, ROWS_1, ROWS_1, DOT_WEIGHTS)
+DEFINE_DOT_TILE(dots_1_4, DOT_1_4, ROWS_1, ROWS_4, DOT_WEIGHTS_AHEAD)
+DEFINE_DOT_TILE(dots_n_1, DOT_N_1, DOT_ROWS_OF, ROWS_1, DOT_WEIGHTS)
+DEFINE_DOT_TILE(dots_n_2, DOT_N_2, DOT_ROWS_OF, ROWS_2, DOT_WEIGHTS)
 
 INLINE void dots_of_type(gk_type type, const gk_dot_product *q) {
     size_t row_bytes = q->inputs * (type == GK_F32 ? 4 : 2), row = 0;

@@ -9,10 +9,20 @@
     const uint8_t *p##i = panels[i];
 #define GIVE(i) sums[i] = a##i;
 
-#define ADD_F32(i) a##i = FMA(v, LOAD((const float *)p##i + k * GK_PANEL), a##i);
+#define ADD_F32(i)                                                                                \
+    __builtin_prefetch(p##i + ahead + k * 4 * GK_PANEL);                                          \
+    a##i = FMA(v, LOAD((const float *)p##i + k * GK_PANEL), a##i);
+
+/* Short panels, as low-rank factors have, end before any hardware looks ahead: the next group is fetched
+ * meanwhile. */
+INLINE size_t bytes_ahead(gk_type type, size_t inputs) {
+    size_t group = GK_GROUP * GK_PANEL * inputs * (type == GK_F32 ? 4 : 2);
+    return group < 2 * AHEAD ? group : 2 * AHEAD;
+}
 
 ALONE void GK(row_f32)(size_t inputs, const float *x, const uint8_t *const *panels,
                        lanes_f *sums) {
+    const size_t ahead = bytes_ahead(GK_F32, inputs);
     GROUP(TAKE)
     for (size_t k = 0; k < inputs; k++) {
         lanes_f v = SPLAT(x[k]);
@@ -21,10 +31,13 @@ ALONE void GK(row_f32)(size_t inputs, const float *x, const uint8_t *const *pane
     GROUP(GIVE)
 }
 
-#define ADD_F16(i) a##i = FMA(v, widen_half((const uint16_t *)p##i + k * GK_PANEL), a##i);
+#define ADD_F16(i)                                                                                \
+    __builtin_prefetch(p##i + ahead + k * 2 * GK_PANEL);                                          \
+    a##i = FMA(v, widen_half((const uint16_t *)p##i + k * GK_PANEL), a##i);
 
 ALONE void GK(row_f16)(size_t inputs, const float *x, const uint8_t *const *panels,
                        lanes_f *sums) {
+    const size_t ahead = bytes_ahead(GK_F16, inputs);
     GROUP(TAKE)
     for (size_t k = 0; k < inputs; k++) {
         lanes_f v = SPLAT(x[k]);
@@ -35,6 +48,7 @@ ALONE void GK(row_f16)(size_t inputs, const float *x, const uint8_t *const *pane
 
 #define ADD_PAIR(i)                                                                               \
     {                                                                                             \
+        __builtin_prefetch(p##i + ahead + k * 2 * GK_PANEL);                                      \
         lanes_u pair = *(const lanes_u_unaligned *)(p##i + k * 2 * GK_PANEL);                     \
         a##i = FMA(even, even_of_pair(pair), a##i);                                               \
         a##i = FMA(odd, odd_of_pair(pair), a##i);                                                 \
@@ -42,6 +56,7 @@ ALONE void GK(row_f16)(size_t inputs, const float *x, const uint8_t *const *pane
 
 ALONE void GK(row_bf16)(size_t inputs, const float *x, const uint8_t *const *panels,
                         lanes_f *sums) {
+    const size_t ahead = bytes_ahead(GK_BF16, inputs);
     GROUP(TAKE)
     size_t k = 0;
     for (; k + 2 <= inputs; k += 2) {
