@@ -68,7 +68,7 @@ public enum AdapterReader {
         let recipe = file.recipe
         if let facts = recipes.facts(recipe, path: path, hash: file.contentHash) { return facts }
         let facts: AdapterFacts
-        if Methods.needNoValues(of: file) {
+        if Methods.headerSuffices(for: file) {
             let read = try Methods.reader(of: file.peftType, file: file.configuration.file)
             let compiled = try read(
                 file, Methods.Context(base: base, options: options, pool: pool, readsValues: false))

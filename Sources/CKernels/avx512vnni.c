@@ -137,17 +137,17 @@ INLINE __m512 half_lanes(const uint8_t *p) {
         }                                                                                         \
         ROWS_##R(PAIR_END)                                                                        \
     }                                                                                             \
-    ALONE void q8_0_pair_##R(const row_run *x, const panel_pair *w, float *y, size_t s,       \
+    ALONE void q8_0_pair_##R(const row_run *x, const panel_pair *w, float *y, size_t s,           \
                                  int accumulate) {                                                \
-        pair_tile_##R(GK_Q8_0, *x, *w, y, s, accumulate);                                          \
+        pair_tile_##R(GK_Q8_0, *x, *w, y, s, accumulate);                                         \
     }                                                                                             \
-    ALONE void q4_0_pair_##R(const row_run *x, const panel_pair *w, float *y, size_t s,       \
+    ALONE void q4_0_pair_##R(const row_run *x, const panel_pair *w, float *y, size_t s,           \
                                  int accumulate) {                                                \
-        pair_tile_##R(GK_Q4_0, *x, *w, y, s, accumulate);                                          \
+        pair_tile_##R(GK_Q4_0, *x, *w, y, s, accumulate);                                         \
     }                                                                                             \
-    ALONE void q4_1_pair_##R(const row_run *x, const panel_pair *w, float *y, size_t s,       \
+    ALONE void q4_1_pair_##R(const row_run *x, const panel_pair *w, float *y, size_t s,           \
                                  int accumulate) {                                                \
-        pair_tile_##R(GK_Q4_1, *x, *w, y, s, accumulate);                                          \
+        pair_tile_##R(GK_Q4_1, *x, *w, y, s, accumulate);                                         \
     }
 
 /* The levels of four inputs: of word `step`, or of the low or high half of a quarter of nibbles. */

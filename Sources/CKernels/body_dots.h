@@ -34,7 +34,7 @@ INLINE lanes_f take_stored_part(gk_type type, const uint8_t *w, size_t k, size_t
     __builtin_prefetch(w + (o + 4) * stride + k * (type == GK_F32 ? 4 : 2));
 #define DOT_WEIGHTS_PART(o) lanes_f w##o = take_stored_part(type, w + o * stride, k, left);
 
-#define DEFINE_DOT_TILE(name, TILE_OF, ROWS_OF, OUTPUTS_OF, TAKE)                                       \
+#define DEFINE_DOT_TILE(name, TILE_OF, ROWS_OF, OUTPUTS_OF, TAKE)                                 \
     INLINE void name(gk_type type, const gk_dot_product *q, const float *x, const uint8_t *w,     \
                      float *y) {                                                                  \
         size_t stride = q->inputs * (type == GK_F32 ? 4 : 2), k = 0;                              \

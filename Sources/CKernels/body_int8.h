@@ -59,7 +59,7 @@ INLINE block_run take_blocks(gk_type type, const uint8_t *panel, size_t first, s
 #define INT_DOT(i)                                                                                \
     s##i = add_dots(kind, s##i, w, word_at(levels + i * x.level_stride, quarter));
 #define INT_SCALE(i)                                                                              \
-    a##i = FMA(__builtin_convertvector(finish_sums(kind, s##i, h##i->sum, offset), lanes_f),     \
+    a##i = FMA(__builtin_convertvector(finish_sums(kind, s##i, h##i->sum, offset), lanes_f),      \
                scale * SPLAT(h##i->scale), a##i);
 #define INT_MINIMUM(i) a##i = FMA(minimum, SPLAT(h##i->scale * (float)h##i->sum), a##i);
 #define INT_PUT(i) STORE(y + i * y_stride, a##i);
@@ -93,15 +93,15 @@ INLINE block_run take_blocks(gk_type type, const uint8_t *panel, size_t first, s
     }                                                                                             \
     ALONE void GK(q8_0_tile_##R)(const row_run *x, const block_run *w, float *y, size_t s,        \
                                 int accumulate) {                                                 \
-        GK(int_tile_##R)(GK_Q8_0, *x, *w, y, s, accumulate);                                        \
+        GK(int_tile_##R)(GK_Q8_0, *x, *w, y, s, accumulate);                                      \
     }                                                                                             \
     ALONE void GK(q4_0_tile_##R)(const row_run *x, const block_run *w, float *y, size_t s,        \
                                 int accumulate) {                                                 \
-        GK(int_tile_##R)(GK_Q4_0, *x, *w, y, s, accumulate);                                        \
+        GK(int_tile_##R)(GK_Q4_0, *x, *w, y, s, accumulate);                                      \
     }                                                                                             \
     ALONE void GK(q4_1_tile_##R)(const row_run *x, const block_run *w, float *y, size_t s,        \
                                 int accumulate) {                                                 \
-        GK(int_tile_##R)(GK_Q4_1, *x, *w, y, s, accumulate);                                        \
+        GK(int_tile_##R)(GK_Q4_1, *x, *w, y, s, accumulate);                                      \
     }
 
 DEFINE_INT_TILE(2)

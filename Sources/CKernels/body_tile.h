@@ -106,32 +106,11 @@ DEFINE_TWIN(1)
 DEFINE_TWIN(2)
 DEFINE_TWIN(3)
 #if TILE == 12
-/* With 32 registers of 16 lanes a whole tile of rows goes by two panels: each factor is loaded once for
- * both. */
+/* Of 32 registers 6 rows by two panels take 12 sums and 6 factors, each loaded once for both panels. */
 #define TWIN_ROWS 6
-#define ADVANCE_BOTH(i)                                                                           \
-    {                                                                                             \
-        lanes_f factor = SPLAT(x[i * x_stride + p]);                                              \
-        a##i = FMA(factor, w, a##i);                                                              \
-        b##i = FMA(factor, w2, b##i);                                                             \
-    }
-#define DEFINE_TALL_TWIN(R)                                                                       \
-    static void GK(twin_##R)(size_t k, const float *x, size_t x_stride, const panel_twins *t,     \
-                             size_t panel_stride, float *y, float *y2, size_t y_stride,           \
-                             int accumulate) {                                                    \
-        const float *panel = t->first, *panel2 = t->second, *next = t->next, *next2 = t->next2;   \
-        ROWS_##R(DECLARE_TWO)                                                                     \
-        for (size_t p = 0; p < k; p++) {                                                          \
-            __builtin_prefetch(next + p * panel_stride);                                          \
-            __builtin_prefetch(next2 + p * panel_stride);                                         \
-            lanes_f w = LOAD(panel + p * panel_stride), w2 = LOAD(panel2 + p * panel_stride);     \
-            ROWS_##R(ADVANCE_BOTH)                                                                \
-        }                                                                                         \
-        ROWS_##R(PUT_TWO)                                                                         \
-    }
-DEFINE_TALL_TWIN(4)
-DEFINE_TALL_TWIN(5)
-DEFINE_TALL_TWIN(6)
+DEFINE_TWIN(4)
+DEFINE_TWIN(5)
+DEFINE_TWIN(6)
 #else
 #define TWIN_ROWS 3
 #endif

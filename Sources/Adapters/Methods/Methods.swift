@@ -84,7 +84,7 @@ enum Methods {
     ]
 
     /// True where a header tells everything about an adapter but that its values are finite.
-    static func needNoValues(of file: AdapterFile) -> Bool {
+    static func headerSuffices(for file: AdapterFile) -> Bool {
         file.peftType == LoRA.peftType && LoRA.holdsFactorsOnly(file)
     }
 
