@@ -59,9 +59,9 @@ public final class AttentionScratch: WorkerJob {
     /// What the workers are at.
     fileprivate var tiling: Tiling?
 
-    public init() {}
+    public override init() {}
 
-    package func perform(task: Int, worker: Int) {
+    public override func perform(task: Int, worker: Int) {
         guard let tiling else { return }
         let (tile, head) = task.quotientAndRemainder(
             dividingBy: tiling.shape.keyValueHeadCount)

@@ -142,7 +142,7 @@ public final class ProductBatch: WorkerJob {
         taskCount = 0
     }
 
-    package func perform(task: Int, worker: Int) {
+    public override func perform(task: Int, worker: Int) {
         guard let work else { return round(task: task) }
         Self.run(task, of: work, scratch: pool.productScratch(worker: worker))
     }

@@ -11,34 +11,64 @@ import Synchronization
 /// Each worker has a share of the tasks that follow each other, so that the memory that they read does
 /// too, and helps with the others' shares when its own is done.
 ///
-/// `@unchecked Sendable`: `job` is written by `run` alone while the gate is shut and nobody is inside,
+/// `@unchecked Sendable`: the job is written by `run` alone while the gate is shut and nobody is inside,
 /// and read only by workers that are inside.
 final class WorkerCrew: @unchecked Sendable {
     private let size: Int
-    private let generation = Atomic<Int>(0)
-    /// The first task of each worker's share that nobody took, `shareStride` apart.
-    private let nextTasks: UnsafeMutablePointer<Atomic<Int>>
-    private let shareStride = 128 / MemoryLayout<Atomic<Int>>.stride
-    /// `Gate.open` while a job takes workers, plus `Gate.worker` for each that is inside.
-    private let gate = Atomic<Int>(0)
+    /// What several threads write has cache lines of its own: those who wait for a job read its number
+    /// over and over, which must not slow down who writes the rest.
+    private let lines: CacheLines
     private let sleeperCount = Atomic<Int>(0)
     private let isStopping = Atomic<Bool>(false)
     private let sleep = SleepCondition()
     private let turn = Mutex<Void>(())
-    private var job: Job?
+    private let closure = ClosureJob()
 
     private enum Gate {
         static let open = 1
         static let worker = 2
     }
 
-    private struct Job {
-        enum Work {
-            case body((Int, Int) -> Void)
-            case object(any WorkerJob)
-        }
+    /// No reference is counted: `run` keeps the object alive, and threads that count the references to
+    /// one object wait for each other.
+    private struct Job: BitwiseCopyable {
         let taskCount: Int
-        let work: Work
+        let object: Unmanaged<WorkerJob>
+    }
+
+    /// Places in memory that threads share, each in lines of its own.
+    private struct CacheLines {
+        private static let byteCount = 128
+        private let memory: UnsafeMutableRawPointer
+
+        /// The number of the job at hand.
+        let generation: UnsafeMutablePointer<Atomic<Int>>
+        /// `Gate.open` while the job takes workers, plus `Gate.worker` for each that is inside.
+        let gate: UnsafeMutablePointer<Atomic<Int>>
+        /// Read by who has just come through the gate.
+        let job: UnsafeMutablePointer<Job?>
+        private let nextTasks: UnsafeMutableRawPointer
+
+        init(workerCount: Int) {
+            memory = .allocate(
+                byteCount: (2 + workerCount) * Self.byteCount, alignment: Self.byteCount)
+            let second = memory + Self.byteCount
+            generation = memory.bindMemory(to: Atomic<Int>.self, capacity: 1)
+            gate = second.bindMemory(to: Atomic<Int>.self, capacity: 1)
+            job = (second + Self.byteCount / 2).bindMemory(to: Job?.self, capacity: 1)
+            nextTasks = second + Self.byteCount
+            generation.initialize(to: Atomic(0))
+            gate.initialize(to: Atomic(0))
+            job.initialize(to: nil)
+            for worker in 0..<workerCount { nextTask(of: worker).initialize(to: Atomic(0)) }
+        }
+
+        /// The first task of a worker's share that nobody took.
+        func nextTask(of worker: Int) -> UnsafeMutablePointer<Atomic<Int>> {
+            (nextTasks + worker * Self.byteCount).assumingMemoryBound(to: Atomic<Int>.self)
+        }
+
+        func deallocate() { memory.deallocate() }
     }
 
     /// Rounds of waiting before a worker sleeps.
@@ -47,17 +77,11 @@ final class WorkerCrew: @unchecked Sendable {
     /// - Parameter size: workers, the caller of `run` included; at least 1.
     init(size: Int) {
         self.size = size
-        nextTasks = .allocate(capacity: size * shareStride)
-        for place in 0..<size * shareStride {
-            (nextTasks + place).initialize(to: Atomic(0))
-        }
+        lines = CacheLines(workerCount: size)
         for worker in 1..<size { start(worker) }
     }
 
-    deinit {
-        nextTasks.deinitialize(count: size * shareStride)
-        nextTasks.deallocate()
-    }
+    deinit { lines.deallocate() }
 
     /// Lets the threads end; they do so when their job is done.
     func stop() {
@@ -70,43 +94,44 @@ final class WorkerCrew: @unchecked Sendable {
             return turn.withLock { _ in for task in 0..<taskCount { body(task, 0) } }
         }
         withoutActuallyEscaping(body) { body in
-            turn.withLock { _ in share(Job(taskCount: taskCount, work: .body(body))) }
+            turn.withLock { _ in
+                closure.body = body
+                share(closure, taskCount)
+                closure.body = nil
+            }
         }
     }
 
-    func run(taskCount: Int, _ object: any WorkerJob) {
+    func run(taskCount: Int, _ object: WorkerJob) {
         guard size > 1, taskCount > 1 else {
             return turn.withLock { _ in
                 for task in 0..<taskCount { object.perform(task: task, worker: 0) }
             }
         }
-        turn.withLock { _ in share(Job(taskCount: taskCount, work: .object(object))) }
+        turn.withLock { _ in share(object, taskCount) }
     }
 
-    private func share(_ shared: Job) {
-        job = shared
+    private func share(_ object: WorkerJob, _ taskCount: Int) {
+        let job = Job(taskCount: taskCount, object: .passUnretained(object))
+        lines.job.pointee = job
         for worker in 0..<size {
-            nextTasks[worker * shareStride].store(
-                firstTask(of: worker, shared.taskCount), ordering: .relaxed)
+            lines.nextTask(of: worker).pointee.store(
+                firstTask(of: worker, taskCount), ordering: .relaxed)
         }
-        gate.store(Gate.open, ordering: .releasing)
-        generation.add(1, ordering: .sequentiallyConsistent)
+        lines.gate.pointee.store(Gate.open, ordering: .releasing)
+        lines.generation.pointee.add(1, ordering: .sequentiallyConsistent)
         if sleeperCount.load(ordering: .sequentiallyConsistent) > 0 { sleep.wakeAll() }
-        work(on: shared, as: 0)
-        gate.bitwiseAnd(~Gate.open, ordering: .acquiringAndReleasing)
-        while gate.load(ordering: .acquiring) != 0 { gk_pause() }
-        job = nil
+        work(on: job, as: 0)
+        lines.gate.pointee.bitwiseAnd(~Gate.open, ordering: .acquiringAndReleasing)
+        while lines.gate.pointee.load(ordering: .acquiring) != 0 { gk_pause() }
+        lines.job.pointee = nil
     }
 
     private func work(on job: Job, as worker: Int) {
-        for offset in 0..<size {
-            let share = (worker + offset) % size
-            let end = firstTask(of: share + 1, job.taskCount)
-            // Told apart here and not for each task, which would count references.
-            switch job.work {
-            case .body(let body):
-                while let task = takeTask(of: share, end: end) { body(task, worker) }
-            case .object(let object):
+        job.object._withUnsafeGuaranteedRef { object in
+            for offset in 0..<size {
+                let share = (worker + offset) % size
+                let end = firstTask(of: share + 1, job.taskCount)
                 while let task = takeTask(of: share, end: end) {
                     object.perform(task: task, worker: worker)
                 }
@@ -120,7 +145,10 @@ final class WorkerCrew: @unchecked Sendable {
     }
 
     private func takeTask(of share: Int, end: Int) -> Int? {
-        let task = nextTasks[share * shareStride].add(1, ordering: .relaxed).oldValue
+        let next = lines.nextTask(of: share)
+        // Reading alone leaves the line with its worker.
+        guard next.pointee.load(ordering: .relaxed) < end else { return nil }
+        let task = next.pointee.wrappingAdd(1, ordering: .relaxed).oldValue
         return task < end ? task : nil
     }
 
@@ -129,16 +157,16 @@ final class WorkerCrew: @unchecked Sendable {
         while let next = waitForJob(after: seen) {
             seen = next
             guard enter() else { continue }
-            if let job { work(on: job, as: worker) }
-            gate.subtract(Gate.worker, ordering: .releasing)
+            if let job = lines.job.pointee { work(on: job, as: worker) }
+            lines.gate.pointee.wrappingSubtract(Gate.worker, ordering: .releasing)
         }
     }
 
     /// Joins the job; false when it takes no more workers.
     private func enter() -> Bool {
-        var current = gate.load(ordering: .acquiring)
+        var current = lines.gate.pointee.load(ordering: .acquiring)
         while current & Gate.open != 0 {
-            let (exchanged, original) = gate.weakCompareExchange(
+            let (exchanged, original) = lines.gate.pointee.weakCompareExchange(
                 expected: current, desired: current + Gate.worker,
                 ordering: .acquiringAndReleasing)
             if exchanged { return true }
@@ -150,7 +178,7 @@ final class WorkerCrew: @unchecked Sendable {
     /// The next generation's number; nil when the pool ends.
     private func waitForJob(after seen: Int) -> Int? {
         for _ in 0..<Self.spinCount {
-            let current = generation.load(ordering: .acquiring)
+            let current = lines.generation.pointee.load(ordering: .acquiring)
             if current != seen { return current }
             if isStopping.load(ordering: .relaxed) { return nil }
             gk_pause()
@@ -158,10 +186,10 @@ final class WorkerCrew: @unchecked Sendable {
         sleeperCount.add(1, ordering: .sequentiallyConsistent)
         defer { sleeperCount.subtract(1, ordering: .sequentiallyConsistent) }
         sleep.wait {
-            generation.load(ordering: .sequentiallyConsistent) != seen
+            lines.generation.pointee.load(ordering: .sequentiallyConsistent) != seen
                 || isStopping.load(ordering: .sequentiallyConsistent)
         }
-        let current = generation.load(ordering: .acquiring)
+        let current = lines.generation.pointee.load(ordering: .acquiring)
         return current != seen ? current : nil
     }
 
@@ -179,6 +207,13 @@ final class WorkerCrew: @unchecked Sendable {
         precondition(status == 0, "a worker thread could not be started: error \(status)")
         pthread_detach(thread)
     }
+}
+
+/// A closure as a job.
+private final class ClosureJob: WorkerJob {
+    var body: ((Int, Int) -> Void)?
+
+    override func perform(task: Int, worker: Int) { body?(task, worker) }
 }
 
 /// What a worker thread is told at its start.

@@ -1,8 +1,13 @@
 internal import CKernels
 
-/// Work of many tasks that is done again and again.
-package protocol WorkerJob: AnyObject {
-    func perform(task: Int, worker: Int)
+/// Work of many tasks that is done again and again; to be derived from.
+open class WorkerJob {
+    public init() {}
+
+    /// Does one task; called by several workers at a time.
+    open func perform(task: Int, worker: Int) {
+        preconditionFailure("a job says what its tasks do")
+    }
 }
 
 /// Threads that share out the tasks of one job at a time.
@@ -48,7 +53,7 @@ public final class WorkerPool: Sendable {
     }
 
     /// The same for a job that is an object: nothing is allocated.
-    package func run(taskCount: Int, _ job: any WorkerJob) {
+    package func run(taskCount: Int, _ job: WorkerJob) {
         guard taskCount > 0 else { return }
         crew.run(taskCount: taskCount, job)
     }

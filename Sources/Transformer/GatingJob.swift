@@ -20,7 +20,7 @@ final class GatingJob: WorkerJob {
         pool.run(taskCount: taskCount, self)
     }
 
-    func perform(task: Int, worker: Int) {
+    override func perform(task: Int, worker: Int) {
         guard let gate, let up else { return }
         let first = task * Self.taskElementCount
         Vectors.siluMultiply(

@@ -42,7 +42,7 @@ final class KeyValueStoring: WorkerJob {
         }
     }
 
-    func perform(task: Int, worker: Int) {
+    override func perform(task: Int, worker: Int) {
         guard let work else { return }
         let first = task * Self.taskRowCount
         for row in first..<min(work.places.count, first + Self.taskRowCount) {

@@ -1,4 +1,4 @@
-import Kernels
+package import Kernels
 
 /// Maps of rows that can run at the same time, shared out among the workers as one job.
 ///
@@ -109,7 +109,7 @@ package final class RowMapJob: WorkerJob {
         return (count + 15) / 16 * 16
     }
 
-    package func perform(task: Int, worker: Int) {
+    package override func perform(task: Int, worker: Int) {
         let entry = entries[task]
         let own = scratch.pointer + worker * workerCount
         if entry.groupRowCount > 1 { return addTogether(entry, own) }
