@@ -142,6 +142,153 @@ static void multiply(const gk_product *q) {
     }
 }
 
+/* ---- attention over pages of bf16 --------------------------------------------------------- */
+
+/* Two pages' keys, two panels of values, or one of them twice; those of the next are fetched. */
+typedef struct {
+    const uint32_t *first, *second, *next, *next2;
+} page_twins;
+
+/* A tile of rows and the pages that they see: those of the prefix, then the sequence's own. */
+typedef struct {
+    const gk_attention_tile *tile;
+    size_t rows, pages, prefix_pages, pairs;
+    uint32_t *queries;
+    float *sums, *scores;
+    size_t padded, columns; /* floats from one row of sums, and of scores, to the next */
+} attention_work;
+
+/* The last page stands for those behind it. */
+static const uint32_t *page_keys(const attention_work *w, size_t page) {
+    const gk_attention_tile *t = w->tile;
+    page = page < w->pages ? page : w->pages - 1;
+    const float *words = page < w->prefix_pages ? t->prefix_pages[page]
+                                                : t->pages[page - w->prefix_pages];
+    return (const uint32_t *)(words + t->head_offset);
+}
+
+#define TWIN_BEGIN(i) __m512 a##i = _mm512_setzero_ps(), b##i = a##i;
+#define TWIN_END(i)                                                                               \
+    _mm512_storeu_ps(y + i * y_stride, a##i);                                                     \
+    _mm512_storeu_ps(y2 + i * y_stride, b##i);
+#define TWIN_STEPS(R, COUNT)                                                                      \
+    for (size_t p = 0; p < COUNT; p++) {                                                          \
+        __builtin_prefetch(t->next + p * GK_PANEL);                                               \
+        __builtin_prefetch(t->next2 + p * GK_PANEL);                                              \
+        __m512i wa = _mm512_loadu_si512(t->first + p * GK_PANEL);                                 \
+        __m512i wb = _mm512_loadu_si512(t->second + p * GK_PANEL);                                \
+        ROWS_##R(ADVANCE)                                                                         \
+    }
+#define DEFINE_ATTENTION_TILES(R)                                                                 \
+    /* Scores of the columns of two pages. */                                                     \
+    static void scores_##R(const attention_work *w, size_t row, size_t page) {                    \
+        page_twins twins = {page_keys(w, page), page_keys(w, page + 1), page_keys(w, page + 2),   \
+                            page_keys(w, page + 3)};                                              \
+        const page_twins *t = &twins;                                                             \
+        const uint32_t *x = w->queries + row * w->pairs;                                          \
+        const size_t x_stride = w->pairs, y_stride = w->columns;                                  \
+        float *y = w->scores + row * y_stride + page * GK_PAGE, *y2 = y + GK_PAGE;                \
+        ROWS_##R(TWIN_BEGIN)                                                                      \
+        TWIN_STEPS(R, w->pairs)                                                                   \
+        ROWS_##R(TWIN_END)                                                                        \
+    }                                                                                             \
+    /* Two panels of values, or the last one twice, over all pages. */                            \
+    static void values_##R(const attention_work *w, size_t row, size_t panel) {                   \
+        const size_t x_stride = w->columns / 2, y_stride = w->padded;                             \
+        const size_t here = w->pairs * GK_PAGE + panel * GK_PAGE / 2 * GK_PANEL;                  \
+        const int is_last = (panel + 1) * GK_PANEL == w->padded;                                  \
+        const size_t beside = is_last ? here : here + GK_PAGE / 2 * GK_PANEL;                     \
+        const uint32_t *x = (const uint32_t *)w->scores + row * x_stride;                         \
+        float *y = w->sums + row * y_stride + panel * GK_PANEL, *y2 = is_last ? y : y + GK_PANEL; \
+        ROWS_##R(TWIN_BEGIN)                                                                      \
+        for (size_t page = 0; page < w->pages; page++, x += GK_PAGE / 2) {                        \
+            const uint32_t *keys = page_keys(w, page), *next = page_keys(w, page + 1);            \
+            page_twins twins = {keys + here, keys + beside, next + here, next + beside};          \
+            const page_twins *t = &twins;                                                         \
+            TWIN_STEPS(R, GK_PAGE / 2)                                                            \
+        }                                                                                         \
+        ROWS_##R(TWIN_END)                                                                        \
+    }
+
+DEFINE_ATTENTION_TILES(1)
+DEFINE_ATTENTION_TILES(2)
+DEFINE_ATTENTION_TILES(3)
+DEFINE_ATTENTION_TILES(4)
+DEFINE_ATTENTION_TILES(5)
+DEFINE_ATTENTION_TILES(6)
+DEFINE_ATTENTION_TILES(7)
+DEFINE_ATTENTION_TILES(8)
+DEFINE_ATTENTION_TILES(9)
+DEFINE_ATTENTION_TILES(10)
+DEFINE_ATTENTION_TILES(11)
+DEFINE_ATTENTION_TILES(12)
+
+typedef void (*attention_function)(const attention_work *, size_t, size_t);
+
+static const attention_function score_tiles[13] = {
+    0,        scores_1, scores_2, scores_3,  scores_4,  scores_5,  scores_6,
+    scores_7, scores_8, scores_9, scores_10, scores_11, scores_12,
+};
+static const attention_function value_tiles[13] = {
+    0,        values_1, values_2, values_3,  values_4,  values_5,  values_6,
+    values_7, values_8, values_9, values_10, values_11, values_12,
+};
+
+static void round_queries(const attention_work *w) {
+    const gk_attention_tile *t = w->tile;
+    size_t dimension = t->head_dimension;
+    for (size_t row = 0; row < w->rows; row++) {
+        memcpy(w->sums, t->queries + row / t->group * t->query_stride + row % t->group * dimension,
+               dimension * sizeof(float));
+        gk_scale(w->sums, t->scale, dimension);
+        gk_round_rows_bf16(w->sums, dimension, 1, dimension, w->queries + row * w->pairs);
+    }
+}
+
+/* Probabilities take the place of scores: each word is written behind those still to be read. */
+static void soften_rows(const attention_work *w, float *factors) {
+    const gk_attention_tile *t = w->tile;
+    for (size_t row = 0; row < w->rows; row++) {
+        float *scores = w->scores + row * w->columns;
+        factors[row] = gk_soften(scores, w->columns, w->prefix_pages * GK_PAGE, t->prefix,
+                                 t->visible + row / t->group);
+        gk_round_rows_bf16(scores, w->columns, 1, w->columns,
+                           (uint32_t *)w->scores + row * (w->columns / 2));
+    }
+}
+
+static void attention(const gk_attention_tile *t) {
+    size_t dimension = t->head_dimension;
+    attention_work w = {.tile = t};
+    w.rows = t->positions * t->group;
+    w.prefix_pages = (t->prefix + GK_PAGE - 1) / GK_PAGE;
+    w.pages = w.prefix_pages + (t->visible + t->positions - 1 + GK_PAGE - 1) / GK_PAGE;
+    w.pairs = (dimension + 1) / 2;
+    w.padded = (dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
+    w.columns = (w.pages + 1) / 2 * 2 * GK_PAGE;
+    w.sums = t->scratch;
+    w.queries = (uint32_t *)(w.sums + w.rows * w.padded);
+    w.scores = (float *)(w.queries + w.rows * w.pairs);
+    float *factors = (float *)w.queries; /* which nobody needs after the scores */
+    round_queries(&w);
+    for (size_t page = 0; page < w.pages; page += 2)
+        for (size_t row = 0, count; row < w.rows; row += count) {
+            count = tile_rows(w.rows - row);
+            score_tiles[count](&w, row, page);
+        }
+    soften_rows(&w, factors);
+    for (size_t panel = 0; panel * GK_PANEL < w.padded; panel += 2)
+        for (size_t row = 0, count; row < w.rows; row += count) {
+            count = tile_rows(w.rows - row);
+            value_tiles[count](&w, row, panel);
+        }
+    for (size_t row = 0; row < w.rows; row++) {
+        gk_scale(w.sums + row * w.padded, factors[row], dimension);
+        memcpy(t->output + row / t->group * t->output_stride + row % t->group * dimension,
+               w.sums + row * w.padded, dimension * sizeof(float));
+    }
+}
+
 #define PEAK_BEGIN(i) __m512 a##i = _mm512_set1_ps((float)i);
 #define PEAK_ADD(i) DOT(a##i, v, w);
 #define PEAK_SINK(i) total = _mm512_add_ps(total, a##i);
@@ -162,6 +309,7 @@ static size_t peak_bf16(size_t rounds, float *sink) {
 void gk_init_avx512bf16(gk_table *table) {
     table->multiply_bf16_rows = multiply;
     table->peak_bf16 = peak_bf16;
+    table->attention_bf16 = attention;
 }
 
 #pragma clang attribute pop

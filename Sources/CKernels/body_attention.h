@@ -1,24 +1,85 @@
 /* Attention of a tile of query rows over paged keys and values: two panel products with a softmax
  * between them. A page's keys [dimension][16 tokens] are a panel with one lane a token; its values
- * [16 tokens][dimension] are panels with one lane a dimension.
+ * [16 tokens][dimension] are panels with one lane a dimension. Pages of bf16 are widened on the way,
+ * one after the other, in the nearest cache.
  *
  * Columns are padded to whole pages; a column that a row does not see has probability 0, which adds
  * exactly nothing, so neither tile nor chunk nor page boundaries change a row's bits.
  */
-static void GK(soften)(float *scores, size_t columns, size_t prefix_columns, size_t prefix,
-                       size_t own, float scale) {
-    GK(scale)(scores, scale, columns);
+
+/* Scores become e^(score - largest score), and 0 where the row doesn't see a column; returns what
+ * makes probabilities of them. */
+static float GK(soften)(float *scores, size_t columns, size_t prefix_columns, size_t prefix,
+                        size_t own) {
     for (size_t c = prefix; c < prefix_columns; c++) scores[c] = -INFINITY;
     for (size_t c = prefix_columns + own; c < columns; c++) scores[c] = -INFINITY;
-    float maximum = maximum_of(scores, columns);
-    float sum = GK(exponentials)(scores, maximum, columns);
-    GK(scale)(scores, 1.0f / sum, columns);
+    return 1.0f / GK(exponentials)(scores, maximum_of(scores, columns), columns);
 }
 
-/* Where a head's keys lie in a page; its values follow them. */
+/* Pages in the order of their columns: those of the prefix, then the sequence's own. */
 static const float *page_keys(const gk_attention_tile *t, size_t prefix_pages, size_t page) {
     return (page < prefix_pages ? t->prefix_pages[page] : t->pages[page - prefix_pages]) +
            t->head_offset;
+}
+
+/* `pairs` steps of a panel of bf16 as steps of f32, `stride` floats apart. `next` is fetched. */
+INLINE void widen_panel(const float *panel, const float *next, size_t pairs, size_t stride,
+                        float *target) {
+    for (size_t p = 0; p < pairs; p++) {
+        __builtin_prefetch(next + p * GK_PANEL);
+        lanes_u pair = *(const lanes_u_unaligned *)(panel + p * GK_PANEL);
+        STORE(target + 2 * p * stride, even_of_pair(pair));
+        STORE(target + (2 * p + 1) * stride, odd_of_pair(pair));
+    }
+}
+
+/* scores[row][column] = q · k */
+static void GK(attention_scores)(const gk_attention_tile *t, size_t rows, const float *queries,
+                                 size_t prefix_pages, size_t pages, float *scores,
+                                 float *widened) {
+    size_t dimension = t->head_dimension, columns = pages * GK_PAGE;
+    for (size_t page = 0; page < pages; page += 2) {
+        float *sums = scores + page * GK_PAGE;
+        const float *keys[4];
+        for (size_t i = 0; i < 4; i++)
+            keys[i] = page_keys(t, prefix_pages, page + i < pages ? page + i : page);
+        panel_twins twins = {keys[0], keys[1], keys[2], keys[3]};
+        if (t->type == GK_BF16) {
+            float *second = widened + (dimension + 1) / 2 * 2 * GK_PAGE;
+            widen_panel(keys[0], keys[2], (dimension + 1) / 2, GK_PAGE, widened);
+            widen_panel(keys[1], keys[3], (dimension + 1) / 2, GK_PAGE, second);
+            twins = (panel_twins){widened, second, widened, second};
+        }
+        if (page + 1 < pages)
+            twin_product(rows, dimension, queries, dimension, &twins, GK_PAGE, sums,
+                         sums + GK_PAGE, columns, 0);
+        else
+            panel_product(rows, dimension, queries, dimension, twins.first, GK_PAGE, sums, columns,
+                          0);
+    }
+}
+
+/* sums[row] += scores[row][columns of a page] · values of that page */
+static void GK(attention_values)(const gk_attention_tile *t, size_t rows, const float *scores,
+                                 size_t columns, const float *values, const float *next,
+                                 float *sums, float *widened) {
+    size_t dimension = t->head_dimension, padded = (dimension + LANES - 1) / LANES * LANES;
+    size_t lane = 0;
+    if (t->type == GK_BF16) {
+        for (size_t panel = 0; panel < padded; panel += LANES)
+            widen_panel(values + panel * GK_PAGE / 2, next + panel * GK_PAGE / 2, GK_PAGE / 2,
+                        padded, widened + panel);
+        values = next = widened;
+    }
+    for (; lane + 2 * LANES <= padded; lane += 2 * LANES) {
+        panel_twins twins = {values + lane, values + lane + LANES, next + lane,
+                             next + lane + LANES};
+        twin_product(rows, GK_PAGE, scores, columns, &twins, padded, sums + lane,
+                     sums + lane + LANES, padded, 1);
+    }
+    if (lane < padded)
+        panel_product(rows, GK_PAGE, scores, columns, values + lane, padded, sums + lane, padded,
+                      1);
 }
 
 static void GK(attention)(const gk_attention_tile *t) {
@@ -27,52 +88,52 @@ static void GK(attention)(const gk_attention_tile *t) {
     size_t prefix_pages = (t->prefix + GK_PAGE - 1) / GK_PAGE;
     size_t own_pages = (t->visible + t->positions - 1 + GK_PAGE - 1) / GK_PAGE;
     size_t pages = prefix_pages + own_pages, columns = pages * GK_PAGE;
+    size_t value_offset =
+        (t->type == GK_BF16 ? (dimension + 1) / 2 : dimension) * GK_PAGE;
     float *queries = t->scratch, *sums = queries + rows * dimension;
-    float *scores = sums + rows * padded;
+    float *scores = sums + rows * padded, *widened = scores + rows * columns;
 
-    for (size_t row = 0; row < rows; row++)
+    for (size_t row = 0; row < rows; row++) {
         memcpy(queries + row * dimension,
                t->queries + row / t->group * t->query_stride + row % t->group * dimension,
                dimension * sizeof(float));
-    for (size_t page = 0; page < pages; page += 2) {
-        float *sums_of_page = scores + page * GK_PAGE;
-        panel_twins twins;
-        twins.first = page_keys(t, prefix_pages, page);
-        twins.next = page + 2 < pages ? page_keys(t, prefix_pages, page + 2) : twins.first;
-        twins.next2 = page + 3 < pages ? page_keys(t, prefix_pages, page + 3) : twins.next;
-        if (page + 1 < pages) {
-            twins.second = page_keys(t, prefix_pages, page + 1);
-            twin_product(rows, dimension, queries, dimension, &twins, GK_PAGE, sums_of_page,
-                         sums_of_page + GK_PAGE, columns, 0);
-        } else {
-            panel_product(rows, dimension, queries, dimension, twins.first, GK_PAGE, sums_of_page,
-                          columns, 0);
-        }
     }
+    GK(scale)(queries, t->scale, rows * dimension);
+    GK(attention_scores)(t, rows, queries, prefix_pages, pages, scores, widened);
+    float *factors = queries; /* which nobody needs any more */
     for (size_t row = 0; row < rows; row++)
-        GK(soften)(scores + row * columns, columns, prefix_pages * GK_PAGE, t->prefix,
-                   t->visible + row / t->group, t->scale);
+        factors[row] = GK(soften)(scores + row * columns, columns, prefix_pages * GK_PAGE,
+                                  t->prefix, t->visible + row / t->group);
     memset(sums, 0, rows * padded * sizeof(float));
     for (size_t page = 0; page < pages; page++) {
-        const float *values = page_keys(t, prefix_pages, page) + dimension * GK_PAGE;
-        const float *next = page + 1 < pages
-                                ? page_keys(t, prefix_pages, page + 1) + dimension * GK_PAGE
-                                : values;
-        const float *shares = scores + page * GK_PAGE;
-        size_t lane = 0;
-        for (; lane + 2 * LANES <= padded; lane += 2 * LANES) {
-            panel_twins twins = {values + lane, values + lane + LANES, next + lane,
-                              next + lane + LANES};
-            twin_product(rows, GK_PAGE, shares, columns, &twins, padded, sums + lane,
-                         sums + lane + LANES, padded, 1);
-        }
-        if (lane < padded)
-            panel_product(rows, GK_PAGE, shares, columns, values + lane, padded, sums + lane, padded,
-                          1);
+        size_t next = page + 1 < pages ? page + 1 : page;
+        GK(attention_values)(t, rows, scores + page * GK_PAGE, columns,
+                             page_keys(t, prefix_pages, page) + value_offset,
+                             page_keys(t, prefix_pages, next) + value_offset, sums, widened);
     }
-    for (size_t row = 0; row < rows; row++)
+    for (size_t row = 0; row < rows; row++) {
+        GK(scale)(sums + row * padded, factors[row], dimension);
         memcpy(t->output + row / t->group * t->output_stride + row % t->group * dimension,
                sums + row * padded, dimension * sizeof(float));
+    }
+}
+
+/* A token's key and value of one head into a page of bf16; `keys` and `values` are the head's. */
+static void GK(store_bf16)(const float *key, const float *value, size_t dimension, size_t slot,
+                           float *keys, float *values) {
+    for (size_t i = 0; i < dimension; i += LANES) {
+        size_t left = dimension - i;
+        lanes_f k = left < LANES ? load_part(key + i, left, 0) : LOAD(key + i);
+        lanes_f v = left < LANES ? load_part(value + i, left, 0) : LOAD(value + i);
+        lanes_u rounded = round_to_bf16((lanes_u)k);
+        uint32_t *words = (uint32_t *)keys + i / 2 * GK_PAGE + slot;
+        for (size_t pair = 0; pair < LANES / 2 && 2 * pair < left; pair++)
+            words[pair * GK_PAGE] = rounded[2 * pair] | rounded[2 * pair + 1] << 16;
+        lanes_u_unaligned *pairs =
+            (lanes_u_unaligned *)(values + (i / LANES * (GK_PAGE / 2) + slot / 2) * GK_PANEL);
+        rounded = round_to_bf16((lanes_u)v);
+        *pairs = slot % 2 ? (*pairs & 0xffffu) | rounded << 16 : (*pairs & 0xffff0000u) | rounded;
+    }
 }
 
 static void GK(fill_table)(gk_table *table) {
@@ -89,6 +150,9 @@ static void GK(fill_table)(gk_table *table) {
     table->round_rows_bf16 = GK(round_rows_bf16);
     table->round_rows_int8 = GK(round_rows_int8);
     table->attention = GK(attention);
+    table->attention_bf16 = GK(attention);
+    table->soften = GK(soften);
+    table->store_bf16 = GK(store_bf16);
     table->rms_norm = GK(rms_norm);
     table->rotary = GK(rotary);
     table->silu_multiply = GK(silu_multiply);

@@ -123,7 +123,19 @@ void gk_fourier_turn_run(const gk_fourier_turn *turn) { table.fourier_turn(turn)
 
 void gk_sparse_add(const gk_sparse_product *product) { table.sparse_add(product); }
 
-void gk_attention(const gk_attention_tile *tile) { table.attention(tile); }
+void gk_attention(const gk_attention_tile *tile) {
+    if (tile->type == GK_BF16) table.attention_bf16(tile);
+    else table.attention(tile);
+}
+
+void gk_store_bf16(const float *key, const float *value, size_t dimension, size_t slot, float *keys,
+                   float *values) {
+    table.store_bf16(key, value, dimension, slot, keys, values);
+}
+
+float gk_soften(float *scores, size_t columns, size_t prefix_columns, size_t prefix, size_t own) {
+    return table.soften(scores, columns, prefix_columns, prefix, own);
+}
 
 void gk_rms_norm(const float *x, const float *gain, float epsilon, size_t width, float *y) {
     table.rms_norm(x, gain, epsilon, width, y);

@@ -15,6 +15,9 @@ typedef struct {
     void (*round_rows_bf16)(const float *, size_t, size_t, size_t, uint32_t *);
     void (*round_rows_int8)(const float *, size_t, size_t, size_t, int8_t *, gk_row_block *);
     void (*attention)(const gk_attention_tile *);
+    void (*attention_bf16)(const gk_attention_tile *); /* pages of bf16 */
+    void (*store_bf16)(const float *, const float *, size_t, size_t, float *, float *);
+    float (*soften)(float *, size_t, size_t, size_t, size_t);
     void (*rms_norm)(const float *, const float *, float, size_t, float *);
     void (*rotary)(float *, size_t, size_t, const float *, const float *);
     void (*silu_multiply)(float *, const float *, size_t);
@@ -32,6 +35,14 @@ typedef struct {
     size_t (*peak_bf16)(size_t, float *); /* NULL below GK_AVX512BF16 */
     size_t (*peak_dots)(gk_type, size_t, float *);
 } gk_table;
+
+/* A token's key and value of one head into a page of bf16. */
+void gk_store_bf16(const float *key, const float *value, size_t dimension, size_t slot, float *keys,
+                   float *values);
+
+/* Scores of a row become e^(score - largest score), and 0 from `prefix` to `prefix_columns` and behind
+ * the `own` columns that follow; returns what makes probabilities of them. */
+float gk_soften(float *scores, size_t columns, size_t prefix_columns, size_t prefix, size_t own);
 
 void gk_init_portable(gk_table *table);
 #if defined(__x86_64__)

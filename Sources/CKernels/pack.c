@@ -11,7 +11,7 @@
  */
 #include <string.h>
 
-#include "ckernels.h"
+#include "kernel_table.h"
 
 /* As the kernels: no product and sum become one operation, or processors would disagree. */
 #pragma STDC FP_CONTRACT OFF
@@ -172,31 +172,63 @@ void gk_widen(gk_type type, const void *values, size_t count, float *out) {
     }
 }
 
-size_t gk_page_head_floats(size_t head_dimension) {
-    size_t padded = (head_dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
-    return (head_dimension + padded) * GK_PAGE;
+static size_t padded_dimension(size_t head_dimension) {
+    return (head_dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
 }
 
-void gk_store_key_value(const float *key, const float *value, size_t heads, size_t head_dimension,
-                        size_t slot, float *page) {
-    size_t padded = (head_dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
-    for (size_t head = 0; head < heads; head++) {
-        float *keys = page + head * gk_page_head_floats(head_dimension);
-        float *values = keys + head_dimension * GK_PAGE;
-        for (size_t i = 0; i < head_dimension; i++)
-            keys[i * GK_PAGE + slot] = key[head * head_dimension + i];
-        memcpy(values + slot * padded, value + head * head_dimension, head_dimension * 4);
+static size_t key_words(gk_type type, size_t head_dimension) {
+    return (type == GK_BF16 ? (head_dimension + 1) / 2 : head_dimension) * GK_PAGE;
+}
+
+size_t gk_page_head_words(gk_type type, size_t head_dimension) {
+    size_t values = padded_dimension(head_dimension) * GK_PAGE;
+    return key_words(type, head_dimension) + (type == GK_BF16 ? values / 2 : values);
+}
+
+/* Where value i of a token is among the halves of a head's keys and of its values. */
+static size_t key_half(size_t i, size_t slot) { return (i / 2 * GK_PAGE + slot) * 2 + i % 2; }
+
+static size_t value_half(size_t i, size_t slot) {
+    size_t pair = i / GK_PANEL * (GK_PAGE / 2) + slot / 2;
+    return (pair * GK_PANEL + i % GK_PANEL) * 2 + slot % 2;
+}
+
+void gk_store_key_value(gk_type type, const float *key, const float *value, size_t heads,
+                        size_t head_dimension, size_t slot, float *page) {
+    size_t padded = padded_dimension(head_dimension);
+    for (size_t head = 0; head < heads; head++, key += head_dimension, value += head_dimension) {
+        float *keys = page + head * gk_page_head_words(type, head_dimension);
+        float *values = keys + key_words(type, head_dimension);
+        if (type == GK_BF16) {
+            gk_store_bf16(key, value, head_dimension, slot, keys, values);
+            continue;
+        }
+        for (size_t i = 0; i < head_dimension; i++) keys[i * GK_PAGE + slot] = key[i];
+        memcpy(values + slot * padded, value, head_dimension * 4);
     }
 }
 
-void gk_load_key_value(const float *page, size_t heads, size_t head_dimension, size_t slot,
-                       float *key, float *value) {
-    size_t padded = (head_dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
-    for (size_t head = 0; head < heads; head++) {
-        const float *keys = page + head * gk_page_head_floats(head_dimension);
-        const float *values = keys + head_dimension * GK_PAGE;
-        for (size_t i = 0; i < head_dimension; i++)
-            key[head * head_dimension + i] = keys[i * GK_PAGE + slot];
-        memcpy(value + head * head_dimension, values + slot * padded, head_dimension * 4);
+void gk_load_key_value(gk_type type, const float *page, size_t heads, size_t head_dimension,
+                       size_t slot, float *key, float *value) {
+    size_t padded = padded_dimension(head_dimension);
+    for (size_t head = 0; head < heads; head++, key += head_dimension, value += head_dimension) {
+        const float *keys = page + head * gk_page_head_words(type, head_dimension);
+        const float *values = keys + key_words(type, head_dimension);
+        if (type == GK_BF16) {
+            for (size_t i = 0; i < head_dimension; i++) {
+                gk_widen(type, (const uint16_t *)keys + key_half(i, slot), 1, key + i);
+                gk_widen(type, (const uint16_t *)values + value_half(i, slot), 1, value + i);
+            }
+            continue;
+        }
+        for (size_t i = 0; i < head_dimension; i++) key[i] = keys[i * GK_PAGE + slot];
+        memcpy(value, values + slot * padded, head_dimension * 4);
     }
+}
+
+size_t gk_attention_scratch(size_t rows, size_t head_dimension, size_t columns) {
+    size_t padded = padded_dimension(head_dimension);
+    size_t pages = columns / GK_PAGE + 3; /* the last page of the prefix, of the tokens, of a pair */
+    size_t widened = 2 * GK_PAGE * padded;
+    return rows * (2 * padded + pages * GK_PAGE) + widened;
 }

@@ -17,9 +17,3 @@
 #include "body_attention.h"
 
 void gk_init_portable(gk_table *table) { gk_fill_table_portable(table); }
-
-size_t gk_attention_scratch(size_t rows, size_t head_dimension, size_t columns) {
-    size_t padded = (head_dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
-    size_t pages = columns / GK_PAGE + 2;
-    return rows * (head_dimension + padded + pages * GK_PAGE);
-}

@@ -1,6 +1,15 @@
 internal import CKernels
 
-/// Heads of an attention layer.
+/// The type that keys and values are kept in.
+public enum KeyValueType: String, Sendable, CaseIterable {
+    case f32
+    /// Rounded to nearest even: half of the memory, and half of what attention reads.
+    case bf16
+
+    var kernelType: gk_type { self == .f32 ? GK_F32 : GK_BF16 }
+}
+
+/// Heads of an attention layer, and how pages hold their keys and values.
 public struct AttentionShape: Equatable, Sendable {
     public let queryHeadCount: Int
     /// Each key-value head serves queryHeadCount / keyValueHeadCount neighbouring query heads.
@@ -8,13 +17,23 @@ public struct AttentionShape: Equatable, Sendable {
     public let headDimension: Int
     /// Factor on q·k, usually 1/√headDimension.
     public let scale: Float
+    public let keyValueType: KeyValueType
 
-    public init(queryHeadCount: Int, keyValueHeadCount: Int, headDimension: Int, scale: Float) {
+    public init(
+        queryHeadCount: Int, keyValueHeadCount: Int, headDimension: Int, scale: Float,
+        keyValueType: KeyValueType = .f32
+    ) {
         precondition(keyValueHeadCount > 0 && queryHeadCount % keyValueHeadCount == 0)
         self.queryHeadCount = queryHeadCount
         self.keyValueHeadCount = keyValueHeadCount
         self.headDimension = headDimension
         self.scale = scale
+        self.keyValueType = keyValueType
+    }
+
+    /// Words of 4 bytes that one key-value head takes in a page.
+    fileprivate var headWordCount: Int {
+        gk_page_head_words(keyValueType.kernelType, headDimension)
     }
 }
 
@@ -84,10 +103,11 @@ public enum Attention {
     /// Tokens of a page.
     public static let pageTokenCount = Int(GK_PAGE)
 
-    /// Floats of one layer's part of a page: for each key-value head keys [headDimension][16 tokens],
-    /// then values [16 tokens][headDimension rounded up to 16].
-    public static func pageFloatCount(_ shape: AttentionShape) -> Int {
-        shape.keyValueHeadCount * gk_page_head_floats(shape.headDimension)
+    /// Words of 4 bytes of one layer's part of a page: for each key-value head keys
+    /// [headDimension][16 tokens], then values [16 tokens][headDimension rounded up to 16]. In bf16 two
+    /// values share a word.
+    public static func pageWordCount(_ shape: AttentionShape) -> Int {
+        shape.keyValueHeadCount * shape.headWordCount
     }
 
     /// Writes one token's key and value into its place in a page.
@@ -98,7 +118,8 @@ public enum Attention {
         page: UnsafeMutablePointer<Float>, shape: AttentionShape
     ) {
         gk_store_key_value(
-            key, value, shape.keyValueHeadCount, shape.headDimension, slot, page)
+            shape.keyValueType.kernelType, key, value, shape.keyValueHeadCount, shape.headDimension,
+            slot, page)
     }
 
     /// Reads one token's key and value from its place in a page; shapes as in `storeKeyValue`.
@@ -106,7 +127,9 @@ public enum Attention {
         page: UnsafePointer<Float>, slot: Int, shape: AttentionShape,
         key: UnsafeMutablePointer<Float>, value: UnsafeMutablePointer<Float>
     ) {
-        gk_load_key_value(page, shape.keyValueHeadCount, shape.headDimension, slot, key, value)
+        gk_load_key_value(
+            shape.keyValueType.kernelType, page, shape.keyValueHeadCount, shape.headDimension, slot,
+            key, value)
     }
 
     /// Attends from every row of every slice.
@@ -165,6 +188,7 @@ fileprivate struct Tiling {
         let first = within * Self.positionCount
         let headOffset = head * groupSize * shape.headDimension
         var tile = gk_attention_tile()
+        tile.type = shape.keyValueType.kernelType
         tile.queries = slice.queries + first * slice.queryStride + headOffset
         tile.query_stride = slice.queryStride
         tile.output = slice.output + first * slice.outputStride + headOffset
@@ -177,7 +201,7 @@ fileprivate struct Tiling {
         tile.prefix = slice.prefixTokenCount
         tile.pages = Self.optional(slice.pages)
         tile.visible = slice.firstRowVisibleCount + first
-        tile.head_offset = head * gk_page_head_floats(shape.headDimension)
+        tile.head_offset = head * shape.headWordCount
         return tile
     }
 

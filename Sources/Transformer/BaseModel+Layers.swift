@@ -20,6 +20,6 @@ extension BaseModel {
             weights: Weights(
                 embedding: weights.embedding, linear: pick(weights.linear, roleCount),
                 biases: pick(weights.biases, roleCount), gains: pick(weights.gains, normCount)),
-            layerOrder: order)
+            layerOrder: order, keyValueType: keyValueType)
     }
 }

@@ -8,22 +8,25 @@ extension BaseModel {
     ///
     /// - Parameters:
     ///   - quantization: where given, weight matrices of float types are rounded to blocks.
+    ///   - keyValueType: what keys and values are kept in; nil: f32 beside weights in f32 and f16,
+    ///     bf16 beside all others.
     ///   - progress: called with the share done, 0…1, from this thread.
     /// - Throws: `TransformerError`, which names file and tensor or setting.
     public static func open(
         path: String, pool: WorkerPool, quantization: Quantization? = nil,
-        progress: @escaping (Double) -> Void = { _ in }
+        keyValueType: KeyValueType? = nil, progress: @escaping (Double) -> Void = { _ in }
     ) throws(TransformerError) -> BaseModel {
         let checkpoint: BaseCheckpoint
         do { checkpoint = try BaseCheckpoint.open(path: path) } catch { throw .checkpoint(error) }
         return try BaseModel(
-            checkpoint: checkpoint, pool: pool, quantization: quantization, progress: progress)
+            checkpoint: checkpoint, pool: pool, quantization: quantization,
+            keyValueType: keyValueType, progress: progress)
     }
 
     /// Reads an opened checkpoint: every tensor has a place and every place a tensor, or it fails.
     public convenience init(
         checkpoint: BaseCheckpoint, pool: WorkerPool, quantization: Quantization? = nil,
-        progress: @escaping (Double) -> Void = { _ in }
+        keyValueType: KeyValueType? = nil, progress: @escaping (Double) -> Void = { _ in }
     ) throws(TransformerError) {
         let path = checkpoint.tensors.path
         let configuration = try ModelConfiguration(checkpoint.configuration, file: path)
@@ -45,7 +48,8 @@ extension BaseModel {
         self.init(
             configuration: configuration,
             configurationText: JSONValue.object(checkpoint.configuration).serialized(),
-            path: path, tokenizer: checkpoint.tokenizer, weights: weights)
+            path: path, tokenizer: checkpoint.tokenizer, weights: weights,
+            keyValueType: keyValueType)
     }
 }
 

@@ -35,6 +35,7 @@ extension BaseModel {
             configurationText: JSONValue.object(configuration).serialized(), path: base.path,
             tokenizer: replacements.tokenizer ?? base.tokenizer,
             weights: Weights(
-                embedding: embedding, linear: linear, biases: biases, gains: gains))
+                embedding: embedding, linear: linear, biases: biases, gains: gains),
+            keyValueType: base.keyValueType)
     }
 }

@@ -15,6 +15,8 @@ public final class BaseModel: Sendable {
     public let weights: Weights
     /// For each layer, which of the checkpoint's it is; nil: all of them, in order.
     public let layerOrder: [Int]?
+    /// What keys and values are kept in.
+    public let keyValueType: KeyValueType
     /// The weights as plain values.
     let views: PlanViews
 
@@ -38,11 +40,24 @@ public final class BaseModel: Sendable {
             self.biases = biases
             self.gains = gains
         }
+
+        /// The type that most of the bytes have.
+        var type: WeightType {
+            var byteCounts: [WeightType: Int] = [:]
+            for matrix in linear { byteCounts[matrix.type, default: 0] += matrix.byteCount }
+            return byteCounts.max { $0.value < $1.value }?.key ?? .f32
+        }
+
+        /// What keys and values are kept in unless something else is asked for: as exactly as the
+        /// weights are.
+        var keyValueType: KeyValueType { type == .f32 || type == .f16 ? .f32 : .bf16 }
     }
 
+    /// - Parameter keyValueType: nil: what goes with the weights.
     init(
         configuration: ModelConfiguration, configurationText: String, path: String,
-        tokenizer: TokenizerAssets?, weights: Weights, layerOrder: [Int]? = nil
+        tokenizer: TokenizerAssets?, weights: Weights, layerOrder: [Int]? = nil,
+        keyValueType: KeyValueType? = nil
     ) {
         self.configuration = configuration
         self.configurationText = configurationText
@@ -50,6 +65,7 @@ public final class BaseModel: Sendable {
         self.tokenizer = tokenizer
         self.weights = weights
         self.layerOrder = layerOrder
+        self.keyValueType = keyValueType ?? weights.keyValueType
         slots = SlotTable(configuration)
         views = PlanViews(
             linear: zip(weights.linear, weights.biases).map {
@@ -75,11 +91,7 @@ public final class BaseModel: Sendable {
     }
 
     /// The type that most of the weights' bytes have.
-    public var weightType: WeightType {
-        var byteCounts: [WeightType: Int] = [:]
-        for matrix in weights.linear { byteCounts[matrix.type, default: 0] += matrix.byteCount }
-        return byteCounts.max { $0.value < $1.value }?.key ?? .f32
-    }
+    public var weightType: WeightType { weights.type }
 
     /// Bytes of all packed weights.
     public var weightByteCount: Int {
@@ -95,6 +107,6 @@ public final class BaseModel: Sendable {
             queryHeadCount: configuration.queryHeadCount,
             keyValueHeadCount: configuration.keyValueHeadCount,
             headDimension: configuration.headDimension,
-            scale: 1 / Float(configuration.headDimension).squareRoot())
+            scale: 1 / Float(configuration.headDimension).squareRoot(), keyValueType: keyValueType)
     }
 }

@@ -54,7 +54,7 @@ extension BaseModel {
     ) -> BaseModel {
         BaseModel(
             configuration: configuration, configurationText: base.configurationText, path: path,
-            tokenizer: nil, weights: weights)
+            tokenizer: nil, weights: weights, keyValueType: base.keyValueType)
     }
 
     /// Whether a token's keys and values in this model fit where the base's do.

@@ -11,7 +11,7 @@ public final class KeyValuePagePool {
     public let shape: AttentionShape
     public let layerCount: Int
     private let storage: AlignedBuffer<Float>
-    private let pageFloatCount: Int
+    private let pageWordCount: Int
     private var freePages: [Int32]
     private var referenceCounts: [Int32]
     private var wasUsed: [Bool]
@@ -21,8 +21,8 @@ public final class KeyValuePagePool {
         self.pageCount = pageCount
         self.layerCount = layerCount
         self.shape = shape
-        pageFloatCount = Attention.pageFloatCount(shape)
-        storage = AlignedBuffer<Float>(count: max(1, pageCount * layerCount * pageFloatCount))
+        pageWordCount = Attention.pageWordCount(shape)
+        storage = AlignedBuffer<Float>(count: max(1, pageCount * layerCount * pageWordCount))
         freePages = (0..<Int32(pageCount)).reversed()
         referenceCounts = Array(repeating: 0, count: pageCount)
         wasUsed = Array(repeating: false, count: pageCount)
@@ -32,12 +32,18 @@ public final class KeyValuePagePool {
 
     /// Bytes of one page, all layers together.
     public static func pageByteCount(layerCount: Int, shape: AttentionShape) -> Int {
-        layerCount * Attention.pageFloatCount(shape) * MemoryLayout<Float>.stride
+        layerCount * Attention.pageWordCount(shape) * MemoryLayout<Float>.stride
     }
 
     /// Pages that `tokenCount` tokens need.
     public static func pageCount(forTokens tokenCount: Int) -> Int {
         (tokenCount + Attention.pageTokenCount - 1) / Attention.pageTokenCount
+    }
+
+    /// Takes the memory of all pages from the system, which else happens as each is first written to.
+    /// Contents are lost.
+    public func touch() {
+        storage.pointer.update(repeating: 0, count: storage.count)
     }
 
     /// A page with one reference; nil when none is free.
@@ -67,7 +73,7 @@ public final class KeyValuePagePool {
     /// A value that is not finite would reach through a probability of 0, so what an earlier sequence
     /// left behind must go.
     private func clear(_ page: Int32) {
-        self.page(page, layer: 0).update(repeating: 0, count: layerCount * pageFloatCount)
+        self.page(page, layer: 0).update(repeating: 0, count: layerCount * pageWordCount)
     }
 
     /// One layer's part of a page; layers of a page lie side by side.
@@ -78,16 +84,16 @@ public final class KeyValuePagePool {
     /// The pages as the pool's own model fills them.
     var view: KeyValuePageView {
         KeyValuePageView(
-            first: storage.pointer, pageStride: layerCount * pageFloatCount,
-            layerFloatCount: pageFloatCount)
+            first: storage.pointer, pageStride: layerCount * pageWordCount,
+            layerWordCount: pageWordCount)
     }
 
     /// The pages as a model of another shape fills them, which must not need larger ones.
     func view(layerCount: Int, shape: AttentionShape) -> KeyValuePageView {
         let view = KeyValuePageView(
-            first: storage.pointer, pageStride: self.layerCount * pageFloatCount,
-            layerFloatCount: Attention.pageFloatCount(shape))
-        precondition(layerCount * view.layerFloatCount <= view.pageStride)
+            first: storage.pointer, pageStride: self.layerCount * pageWordCount,
+            layerWordCount: Attention.pageWordCount(shape))
+        precondition(layerCount * view.layerWordCount <= view.pageStride)
         return view
     }
 }
@@ -95,12 +101,12 @@ public final class KeyValuePagePool {
 /// Where the layers' parts of pages lie; valid as long as the pool that it is of.
 struct KeyValuePageView: BitwiseCopyable, @unchecked Sendable {
     let first: UnsafeMutablePointer<Float>
-    /// Floats from one page to the next.
+    /// Words of 4 bytes from one page to the next.
     let pageStride: Int
-    /// Floats of one layer's part.
-    let layerFloatCount: Int
+    /// Words of one layer's part.
+    let layerWordCount: Int
 
     func page(_ page: Int32, layer: Int) -> UnsafeMutablePointer<Float> {
-        first + Int(page) * pageStride + layer * layerFloatCount
+        first + Int(page) * pageStride + layer * layerWordCount
     }
 }

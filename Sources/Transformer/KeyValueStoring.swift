@@ -44,12 +44,20 @@ final class KeyValueStoring: WorkerJob {
 
     override func perform(task: Int, worker: Int) {
         guard let work else { return }
-        let first = task * Self.taskRowCount
-        for row in first..<min(work.places.count, first + Self.taskRowCount) {
+        let first = boundary(task * Self.taskRowCount, work.places)
+        for row in first..<boundary((task + 1) * Self.taskRowCount, work.places) {
             let place = work.places[row]
             Attention.storeKeyValue(
                 key: work.keys.row(row), value: work.values.row(row), slot: place.slot,
                 page: work.pages.page(place.page, layer: work.layer), shape: shape)
         }
+    }
+
+    /// Where tasks part, at a row or behind it: two neighbours of a page, whose values share words in
+    /// bf16, belong to one task.
+    private func boundary(_ row: Int, _ places: UnsafeBufferPointer<Place>) -> Int {
+        guard row > 0, row < places.count else { return min(row, places.count) }
+        let sharesWords = places[row].slot % 2 == 1 && places[row - 1].page == places[row].page
+        return sharesWords ? row + 1 : row
     }
 }

@@ -11,7 +11,7 @@ public final class PrefixKeyValues: Sendable {
     public let tokenCount: Int
     public let layerCount: Int
     let shape: AttentionShape
-    /// [layerCount, pageCount, page floats]
+    /// [layerCount, pageCount, words of a page]
     private let storage: AlignedBuffer<Float>
 
     /// - Parameter values: **Shape** [tokenCount, layerCount, 2 (key, value), keyValueHeadCount,
@@ -23,8 +23,8 @@ public final class PrefixKeyValues: Sendable {
         self.layerCount = layerCount
         self.shape = shape
         let pageCount = Self.pageCount(for: tokenCount)
-        let pageFloatCount = Attention.pageFloatCount(shape)
-        storage = AlignedBuffer<Float>(count: max(1, layerCount * pageCount * pageFloatCount))
+        let pageWordCount = Attention.pageWordCount(shape)
+        storage = AlignedBuffer<Float>(count: max(1, layerCount * pageCount * pageWordCount))
         values.withUnsafeBufferPointer { source in
             guard let base = source.baseAddress else { return }
             for token in 0..<tokenCount {
@@ -34,7 +34,7 @@ public final class PrefixKeyValues: Sendable {
                     Attention.storeKeyValue(
                         key: key, value: key + headValueCount,
                         slot: token % Attention.pageTokenCount,
-                        page: storage.pointer + page * pageFloatCount, shape: shape)
+                        page: storage.pointer + page * pageWordCount, shape: shape)
                 }
             }
         }
@@ -73,8 +73,8 @@ public final class PrefixKeyValues: Sendable {
 
     /// The pages of one layer, in token order.
     func page(_ index: Int, layer: Int) -> UnsafePointer<Float> {
-        let pageFloatCount = Attention.pageFloatCount(shape)
-        return UnsafePointer(storage.pointer + (layer * pageCount + index) * pageFloatCount)
+        let pageWordCount = Attention.pageWordCount(shape)
+        return UnsafePointer(storage.pointer + (layer * pageCount + index) * pageWordCount)
     }
 
     private static func pageCount(for tokenCount: Int) -> Int {

@@ -11,10 +11,14 @@ struct GoldenTests {
     static let pool = WorkerPool(threadCount: 2)
     private static let bases = Mutex<[String: BaseModel]>([:])
 
-    static func base(_ name: String) throws -> BaseModel {
-        if let base = bases.withLock({ $0[name] }) { return base }
-        let base = try BaseModel.open(path: Checkout.model(name), pool: pool)
-        bases.withLock { $0[name] = base }
+    /// - Parameter keyValueType: f32, so that results are as close to references in f32 as the weights
+    ///   allow; nil: what the base is served with.
+    static func base(_ name: String, keyValueType: KeyValueType? = .f32) throws -> BaseModel {
+        let key = "\(name), \(keyValueType?.rawValue ?? "as served")"
+        if let base = bases.withLock({ $0[key] }) { return base }
+        let base = try BaseModel.open(
+            path: Checkout.model(name), pool: pool, keyValueType: keyValueType)
+        bases.withLock { $0[key] = base }
         return base
     }
 
@@ -24,8 +28,10 @@ struct GoldenTests {
         ).operators
     }
 
-    private func runner(_ golden: GoldenCase) throws -> SequenceRunner {
-        let base = try Self.base(golden.base)
+    private func runner(
+        _ golden: GoldenCase, keyValueType: KeyValueType = .f32
+    ) throws -> SequenceRunner {
+        let base = try Self.base(golden.base, keyValueType: keyValueType)
         let parts = try golden.adapters.map {
             SelectedOperators(
                 name: $0.name, operators: try Self.operators($0.name, on: base), weight: $0.weight)
@@ -56,6 +62,25 @@ struct GoldenTests {
             #expect(
                 largest <= golden.tolerance, "\(golden.id), prompt \(index): \(largest)")
         }
+    }
+
+    /// Keys and values in bf16 move results by no more than the reference's own run in bf16 moves them,
+    /// which keeps its keys and values so.
+    @Test(arguments: GoldenCase.all.filter { $0.referenceDistance != nil })
+    func keysAndValuesInBF16StayAsNearAsTheReferenceInBF16(golden: GoldenCase) throws {
+        let runner = try runner(golden, keyValueType: .bf16)
+        let limit = max(2e-3, 1.5 * Float(try #require(golden.referenceDistance)))
+        var isMoved = false
+        for (index, prompt) in golden.prompts.enumerated() {
+            let expected = SequenceRunner.logprobs(
+                try golden.logits(prompt: index),
+                vocabularyCount: runner.base.configuration.vocabularyCount)
+            let found = runner.logprobs(prompt)
+            let largest = Self.largestDifference(found, expected)
+            #expect(largest <= limit, "\(golden.id), prompt \(index): \(largest)")
+            isMoved = try isMoved || found != self.runner(golden).logprobs(prompt)
+        }
+        #expect(isMoved, "\(golden.id): keys and values were not rounded")
     }
 
     private static func largestDifference(

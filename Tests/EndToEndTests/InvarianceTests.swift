@@ -87,7 +87,7 @@ struct InvarianceTests {
 
     @Test(arguments: bases)
     func aRequestHasTheSameBitsAloneAndAmongOthers(name: String) throws {
-        let base = try GoldenTests.base(name)
+        let base = try GoldenTests.base(name, keyValueType: nil)
         let plans = try plans(base, name)
         for (index, plan) in plans.enumerated() {
             let request = Request(plan: plan, tokens: tokens(67, seed: index))
@@ -115,7 +115,7 @@ struct InvarianceTests {
     /// Requests of one step that want logits of different rows, or of none, while one has all of them.
     @Test(arguments: bases)
     func logitsOfSomeRowsAreThoseOfAll(name: String) throws {
-        let base = try GoldenTests.base(name)
+        let base = try GoldenTests.base(name, keyValueType: nil)
         let plans = try plans(base, name)
         let width = vocabularyCount(base)
         for firstLogits in [[0, 39, 39, 30], [40, 36, 40, 39], [39, 40, 40, 40]] {
@@ -159,7 +159,7 @@ struct InvarianceTests {
     func theComparisonSeesASmallDifference(name: String) throws {
         // A row more in front, or one token other than asked for: what a request would see of a
         // neighbour's state.
-        let base = try GoldenTests.base(name)
+        let base = try GoldenTests.base(name, keyValueType: nil)
         let plan = AdapterPlan.base(base.slots)
         let own = tokens(20, seed: 1)
         var other = own

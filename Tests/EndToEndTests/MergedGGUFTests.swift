@@ -73,7 +73,8 @@ struct MergedGGUFTests {
         let golden = try #require(
             GoldenCase.all.first { $0.id == "gguf/\(base)/\(adapter)@1" })
         _ = try merge("gguf/\(base).gguf", adapter)
-        let merged = try BaseModel.open(path: directory.file("merged.gguf"), pool: Self.pool)
+        let merged = try BaseModel.open(
+            path: directory.file("merged.gguf"), pool: Self.pool, keyValueType: .f32)
         let runner = SequenceRunner(base: merged, plan: .base(merged.slots), pool: Self.pool)
         for (index, prompt) in golden.prompts.enumerated() {
             let difference = try runner.difference(
@@ -125,7 +126,8 @@ struct MergedGGUFTests {
         }
         #expect(!changed.isEmpty)
         #expect(changed.allSatisfy { file.storedType(of: $0)?.typeName == "Q8_0" })
-        let merged = try BaseModel.open(path: directory.file("merged.gguf"), pool: Self.pool)
+        let merged = try BaseModel.open(
+            path: directory.file("merged.gguf"), pool: Self.pool, keyValueType: .f32)
         #expect(merged.matrix(at: .layer(0, .gate)).type == .q4_1)
     }
 
@@ -133,7 +135,8 @@ struct MergedGGUFTests {
         let file = try mergedFile("gguf/tiny-llama-F32.gguf", "head-tied")
         #expect(file.tensorNames.contains("output.weight"))
         let golden = try #require(GoldenCase.all.first { $0.id == "tiny-llama/head-tied@1" })
-        let merged = try BaseModel.open(path: directory.file("merged.gguf"), pool: Self.pool)
+        let merged = try BaseModel.open(
+            path: directory.file("merged.gguf"), pool: Self.pool, keyValueType: .f32)
         #expect(!merged.configuration.tiesHeadToEmbedding)
         let runner = SequenceRunner(base: merged, plan: .base(merged.slots), pool: Self.pool)
         #expect(

@@ -58,7 +58,8 @@ struct MergedMixTests {
             base: base, checkpoint: BaseCheckpoint.open(path: Checkout.model(mix.base)),
             adapters: adapters, options: MergeOptions(weightType: .f32), pool: pool)
         _ = try writer.write(to: directory.file(output))
-        let merged = try BaseModel.open(path: directory.file(output), pool: pool)
+        let merged = try BaseModel.open(
+            path: directory.file(output), pool: pool, keyValueType: .f32)
         let runner = SequenceRunner(base: merged, plan: .base(merged.slots), pool: pool)
         let expected = try MergingGoldens.file().requiredTensor("\(mix.name).logits").floats()
         let difference = try runner.difference(after: mix.prompt, to: expected)

@@ -61,7 +61,7 @@ struct MethodMergeTests {
     private func expectAgreement(
         _ golden: MethodCase, _ path: String, tolerance: Float
     ) throws {
-        let merged = try BaseModel.open(path: path, pool: Self.pool)
+        let merged = try BaseModel.open(path: path, pool: Self.pool, keyValueType: .f32)
         let runner = SequenceRunner(base: merged, plan: .base(merged.slots), pool: Self.pool)
         for (index, prompt) in golden.prompts.enumerated() {
             let difference = try runner.difference(

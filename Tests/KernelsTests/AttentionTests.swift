@@ -17,18 +17,19 @@ extension InstructionSetSuites {
 
             init(
                 queryHeads: Int, keyValueHeads: Int, dimension: Int, prefixCount: Int,
-                tokenCount: Int,
-                seed: UInt64
+                tokenCount: Int, type: KeyValueType = .f32, seed: UInt64
             ) {
                 var random = SeededGenerator(seed: seed)
                 shape = AttentionShape(
                     queryHeadCount: queryHeads, keyValueHeadCount: keyValueHeads,
-                    headDimension: dimension, scale: 1 / Float(dimension).squareRoot())
+                    headDimension: dimension, scale: 1 / Float(dimension).squareRoot(),
+                    keyValueType: type)
                 self.prefixCount = prefixCount
                 self.tokenCount = tokenCount
                 let width = keyValueHeads * dimension
-                keys = random.floats((prefixCount + tokenCount) * width)
-                values = random.floats((prefixCount + tokenCount) * width)
+                let stored = type == .f32 ? { $0 } : nearestBF16
+                keys = random.floats((prefixCount + tokenCount) * width).map(stored)
+                values = random.floats((prefixCount + tokenCount) * width).map(stored)
                 queries = random.floats(tokenCount * queryHeads * dimension).map { $0 * 3 }
                 prefixPages = Self.fill(shape, keys, values, 0..<prefixCount)
                 pages = Self.fill(shape, keys, values, prefixCount..<prefixCount + tokenCount)
@@ -39,7 +40,7 @@ extension InstructionSetSuites {
             ) -> [AlignedBuffer<Float>] {
                 let width = shape.keyValueHeadCount * shape.headDimension
                 let pages = (0..<(tokens.count + 15) / 16).map { _ in
-                    let page = AlignedBuffer<Float>(count: Attention.pageFloatCount(shape))
+                    let page = AlignedBuffer<Float>(count: Attention.pageWordCount(shape))
                     // Stale but finite values, as a page that was used before holds.
                     for i in 0..<page.count { page.pointer[i] = 1e30 }
                     return page
@@ -126,34 +127,85 @@ extension InstructionSetSuites {
             }
         }
 
-        @Test(arguments: [
+        private static let samples = [
             (4, 2, 16, 0, 40), (6, 2, 24, 5, 37), (3, 3, 8, 16, 20), (9, 3, 64, 33, 50),
-            (1, 1, 2, 1, 1),
-        ])
-        func attentionFollowsItsDefinition(sample: (Int, Int, Int, Int, Int)) {
+            (1, 1, 2, 1, 1), (2, 1, 48, 0, 33),
+        ]
+
+        /// Where queries and probabilities are rounded to bf16 as well, results lie further off.
+        @Test(arguments: samples, KeyValueType.allCases)
+        func attentionFollowsItsDefinition(
+            sample: (Int, Int, Int, Int, Int), type: KeyValueType
+        ) {
             let sample = Sample(
                 queryHeads: sample.0, keyValueHeads: sample.1, dimension: sample.2,
-                prefixCount: sample.3, tokenCount: sample.4, seed: 21)
+                prefixCount: sample.3, tokenCount: sample.4, type: type, seed: 21)
             for set in InstructionSet.runnable {
                 InstructionSet.use(set)
                 defer { InstructionSet.use(.strongest) }
+                let tolerance = type == .bf16 && set == .avx512bf16 ? 1e-2 : 2e-5
                 let output = sample.run(0..<sample.tokenCount, chunk: sample.tokenCount, threads: 2)
                 for (value, expected) in zip(output, sample.expected) {
-                    #expect(abs(Double(value) - expected) < 2e-5, "\(set)")
+                    #expect(abs(Double(value) - expected) < tolerance, "\(set)")
                 }
             }
         }
 
-        @Test func aRowHasTheSameBitsHoweverRowsAreCut() {
+        @Test(arguments: KeyValueType.allCases)
+        func aRowHasTheSameBitsHoweverRowsAreCut(type: KeyValueType) {
             let sample = Sample(
                 queryHeads: 6, keyValueHeads: 2, dimension: 24, prefixCount: 19, tokenCount: 70,
-                seed: 22)
-            let whole = sample.run(0..<70, chunk: 70, threads: 1)
-            for chunk in [1, 3, 7, 16, 17, 64] {
-                for threads in 1...2 {
-                    #expect(sample.run(0..<70, chunk: chunk, threads: threads) == whole)
+                type: type, seed: 22)
+            for set in InstructionSet.runnable {
+                InstructionSet.use(set)
+                defer { InstructionSet.use(.strongest) }
+                let whole = sample.run(0..<70, chunk: 70, threads: 1)
+                for chunk in [1, 3, 7, 16, 17, 64] {
+                    for threads in 1...2 {
+                        #expect(
+                            sample.run(0..<70, chunk: chunk, threads: threads) == whole, "\(set)")
+                    }
+                }
+            }
+        }
+
+        @Test(arguments: [8, 24, 64])
+        func aPageGivesBackWhatWasStored(dimension: Int) {
+            var random = SeededGenerator(seed: 23)
+            let keys = random.floats(16 * 2 * dimension)
+            let values = random.floats(16 * 2 * dimension)
+            for type in KeyValueType.allCases {
+                let shape = AttentionShape(
+                    queryHeadCount: 2, keyValueHeadCount: 2, headDimension: dimension, scale: 1,
+                    keyValueType: type)
+                for set in InstructionSet.runnable {
+                    InstructionSet.use(set)
+                    defer { InstructionSet.use(.strongest) }
+                    let page = AlignedBuffer<Float>(count: Attention.pageWordCount(shape))
+                    for slot in 0..<16 {
+                        let place = slot * 2 * dimension
+                        Attention.storeKeyValue(
+                            key: Array(keys[place...]), value: Array(values[place...]), slot: slot,
+                            page: page.pointer, shape: shape)
+                    }
+                    for slot in 0..<16 {
+                        var key = [Float](repeating: 0, count: 2 * dimension)
+                        var value = key
+                        Attention.loadKeyValue(
+                            page: page.pointer, slot: slot, shape: shape, key: &key, value: &value)
+                        let tokens = slot * 2 * dimension..<(slot + 1) * 2 * dimension
+                        let stored = type == .f32 ? { $0 } : nearestBF16
+                        #expect(key == keys[tokens].map(stored), "\(set) \(type)")
+                        #expect(value == values[tokens].map(stored), "\(set) \(type)")
+                    }
                 }
             }
         }
     }
+}
+
+/// The nearest value that bf16 holds, ties to even.
+private func nearestBF16(_ value: Float) -> Float {
+    let unit = Float(sign: .plus, exponent: value.exponent - 7, significand: 1)
+    return value == 0 ? 0 : (value / unit).rounded(.toNearestOrEven) * unit
 }

@@ -221,30 +221,105 @@ static void storage(generator *g, float *out) {
     gk_round_rows_bf16(x, inputs, 1, inputs, (uint32_t *)(out + 1536));
 }
 
-static void attention(generator *g, float *out) {
-    enum { PAGES = 6, HEADS = 2 };
-    static float pages[2 * PAGES][HEADS * GK_PAGE * 2 * 112];
-    const float *prefix[PAGES], *own[PAGES];
-    size_t dimension = between(g, 0, 1) ? 16 * between(g, 1, 6) : 2 * between(g, 1, 48);
-    for (size_t i = 0; i < PAGES; i++) {
-        fill(g, pages[i], HEADS * gk_page_head_floats(dimension), 0);
-        fill(g, pages[PAGES + i], HEADS * gk_page_head_floats(dimension), 0);
-        prefix[i] = pages[i];
-        own[i] = pages[PAGES + i];
+enum { PAGES = 6, KEY_HEADS = 2 };
+static float prefix_pages[PAGES][KEY_HEADS * GK_PAGE * 2 * 112];
+static float own_pages[PAGES][KEY_HEADS * GK_PAGE * 2 * 112];
+static const float *prefix_places[PAGES], *own_places[PAGES];
+
+static void fill_pages(generator *g, gk_type type, size_t dimension, const float **places,
+                       float (*pages)[KEY_HEADS * GK_PAGE * 2 * 112]) {
+    for (size_t page = 0; page < PAGES; page++) {
+        memset(pages[page], 0, sizeof pages[page]);
+        places[page] = pages[page];
+        for (size_t slot = 0; slot < GK_PAGE; slot++) {
+            fill(g, x, 2 * KEY_HEADS * dimension, 0);
+            gk_store_key_value(type, x, x + KEY_HEADS * dimension, KEY_HEADS, dimension, slot,
+                               pages[page]);
+        }
     }
-    gk_attention_tile t = {.head_dimension = dimension, .prefix_pages = prefix, .pages = own};
+}
+
+static gk_attention_tile any_attention(generator *g, gk_type type, float *out) {
+    size_t dimension = between(g, 0, 1) ? 16 * between(g, 1, 6) : 2 * between(g, 1, 48);
+    fill_pages(g, type, dimension, prefix_places, prefix_pages);
+    fill_pages(g, type, dimension, own_places, own_pages);
+    gk_attention_tile t = {.type = type, .head_dimension = dimension};
+    t.prefix_pages = prefix_places;
+    t.pages = own_places;
     t.group = between(g, 1, 4);
     t.positions = between(g, 1, 8);
     t.prefix = between(g, 0, PAGES * GK_PAGE);
     t.visible = between(g, 1, PAGES * GK_PAGE - t.positions + 1);
-    t.head_offset = between(g, 0, HEADS - 1) * gk_page_head_floats(dimension);
+    t.head_offset = between(g, 0, KEY_HEADS - 1) * gk_page_head_words(type, dimension);
     t.scale = 1 / sqrtf((float)dimension);
     t.query_stride = t.output_stride = t.group * dimension + between(g, 0, 7);
     fill(g, x, t.positions * t.query_stride, 3);
     t.queries = x;
     t.output = out;
     t.scratch = scratch;
+    return t;
+}
+
+/* A level with BF16 products rounds queries and probabilities when pages are bf16: another case. */
+static void attention(generator *g, float *out) {
+    gk_attention_tile t = any_attention(g, between(g, 0, 1) ? GK_BF16 : GK_F32, out);
+    gk_level level = gk_current_level();
+    if (gk_uses_bf16_rows()) gk_set_level(GK_AVX512);
     gk_attention(&t);
+    gk_set_level(level);
+}
+
+static float add_pair(float sum, uint32_t x_pair, uint32_t y_pair) {
+    float a[2], b[2];
+    gk_widen(GK_BF16, &x_pair, 2, a);
+    gk_widen(GK_BF16, &y_pair, 2, b);
+    return fmaf(a[0], b[0], fmaf(a[1], b[1], sum));
+}
+
+/* What such a level does, row by row in plain C. */
+static void attention_row_plainly(const gk_attention_tile *t, size_t position, size_t head) {
+    static float scores[(2 * PAGES + 1) * GK_PAGE], scaled[112];
+    static uint32_t query[56], shares[(2 * PAGES + 1) * GK_PAGE / 2];
+    size_t dimension = t->head_dimension, pairs = (dimension + 1) / 2, columns = 0;
+    size_t seen = t->visible + position, place = head * dimension;
+    const uint32_t *pages[2 * PAGES];
+    for (size_t c = 0; c < t->prefix; c += GK_PAGE)
+        pages[columns++] = (const uint32_t *)(t->prefix_pages[c / GK_PAGE] + t->head_offset);
+    size_t own = columns * GK_PAGE;
+    for (size_t c = 0; c < seen; c += GK_PAGE)
+        pages[columns++] = (const uint32_t *)(t->pages[c / GK_PAGE] + t->head_offset);
+    columns *= GK_PAGE;
+    memcpy(scaled, t->queries + position * t->query_stride + place, dimension * sizeof(float));
+    gk_scale(scaled, t->scale, dimension);
+    gk_round_rows_bf16(scaled, dimension, 1, dimension, query);
+    for (size_t c = 0; c < columns; c++) {
+        const uint32_t *keys = pages[c / GK_PAGE] + c % GK_PAGE;
+        scores[c] = 0;
+        for (size_t p = 0; p < pairs; p++)
+            scores[c] = add_pair(scores[c], query[p], keys[p * GK_PAGE]);
+        if ((c >= t->prefix && c < own) || c >= own + seen) scores[c] = -INFINITY;
+    }
+    float largest = scores[gk_index_of_maximum(scores, columns)];
+    float factor = 1 / gk_exponentials(scores, largest, columns);
+    gk_round_rows_bf16(scores, columns, 1, columns, shares);
+    for (size_t i = 0; i < dimension; i++) {
+        float sum = 0;
+        for (size_t c = 0; c < columns; c += 2) {
+            const uint32_t *values = pages[c / GK_PAGE] + pairs * GK_PAGE;
+            size_t pair = i / GK_PANEL * (GK_PAGE / 2) + c % GK_PAGE / 2;
+            sum = add_pair(sum, shares[c / 2], values[pair * GK_PANEL + i % GK_PANEL]);
+        }
+        t->output[position * t->output_stride + place + i] = sum * factor;
+    }
+}
+
+/* Levels without BF16 products compute in f32, so plain C stands in for them. */
+static void attention_pairs(generator *g, float *out) {
+    gk_attention_tile t = any_attention(g, GK_BF16, out);
+    if (gk_uses_bf16_rows()) gk_attention(&t);
+    else
+        for (size_t row = 0; row < t.positions * t.group; row++)
+            attention_row_plainly(&t, row / t.group, row % t.group);
 }
 
 static void rms_norm(generator *g, float *out) {
@@ -301,7 +376,8 @@ typedef struct {
 static const kernel_case cases[] = {
     {"products", multiply},         {"products of pairs", multiply_pairs},
     {"dot products", dots},         {"rounding rows", round_rows},
-    {"attention", attention},       {"rms norm", rms_norm},
+    {"attention", attention},       {"attention of pairs", attention_pairs},
+    {"rms norm", rms_norm},
     {"rotary", rotary},             {"elementwise", elementwise},
     {"sampling", sampling},         {"storage", storage},          {"sparse", sparse},
     {"fourier", fourier},

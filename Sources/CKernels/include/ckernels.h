@@ -189,24 +189,35 @@ size_t gk_peak(gk_type type, size_t rounds, float *sink);
 
 /* ---- attention ---------------------------------------------------------------------------- */
 
-/* Floats of one key-value head in one page: keys [dimension][GK_PAGE], then values
- * [GK_PAGE][dimension rounded up to GK_PANEL]. */
-size_t gk_page_head_floats(size_t head_dimension);
+/* Words of 4 bytes that one key-value head takes in one page, its keys first. `type` is GK_F32:
+ *
+ *   keys [dimension][GK_PAGE], values [GK_PAGE][dimension rounded up to GK_PANEL]
+ *
+ * or GK_BF16, where two values share a word, as in packed weights:
+ *
+ *   keys [dimension / 2][GK_PAGE][2], values [dimension / GK_PANEL][GK_PAGE / 2][GK_PANEL][2 tokens]
+ */
+size_t gk_page_head_words(gk_type type, size_t head_dimension);
 
-/* Writes key and value of one token, [heads * dimension] each, into `slot` of a page. */
-void gk_store_key_value(const float *key, const float *value, size_t heads, size_t head_dimension,
-                        size_t slot, float *page);
+/* Writes key and value of one token, [heads * dimension] each, into `slot` of a page; bf16 to nearest
+ * even. */
+void gk_store_key_value(gk_type type, const float *key, const float *value, size_t heads,
+                        size_t head_dimension, size_t slot, float *page);
 /* The same token's key and value, read back. */
-void gk_load_key_value(const float *page, size_t heads, size_t head_dimension, size_t slot,
-                       float *key, float *value);
+void gk_load_key_value(gk_type type, const float *page, size_t heads, size_t head_dimension,
+                       size_t slot, float *key, float *value);
 
 /* Attention of some query rows of one key-value head over paged keys and values.
  *
  * Row i of the tile is query position first_row + i / group, head i % group. It sees all `prefix`
  * tokens and the first `visible + position` own tokens. For each row: scores in ascending
  * dimension, softmax over ascending columns, values in ascending columns.
+ *
+ * With pages of bf16 GK_AVX512BF16 rounds queries and probabilities to bf16, too, and adds the
+ * products of two inputs at a time; other levels compute in f32.
  * `scratch` holds gk_attention_scratch(...) floats. */
 typedef struct {
+    gk_type type; /* of the pages */
     const float *queries; /* first position, first query head of this key-value head */
     size_t query_stride;
     float *output;
@@ -219,7 +230,7 @@ typedef struct {
     size_t prefix;
     const float *const *pages;
     size_t visible; /* own tokens that the first position sees */
-    size_t head_offset; /* floats from a page's start to this head */
+    size_t head_offset; /* words from a page's start to this head */
     float *scratch;
 } gk_attention_tile;
 

@@ -48,6 +48,7 @@ struct PackCommand: ParsableCommand {
         options.base = path
         options.threads = nil
         options.quantize = quantize
+        options.kvDtype = nil
         let base = try options.open(pool: options.makePool())
         let progress = ProgressLine("Writing \((out as NSString).lastPathComponent)")
         try base.writePacked(to: out) { progress.update($0) }

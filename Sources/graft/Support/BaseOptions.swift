@@ -19,6 +19,12 @@ struct BaseOptions: ParsableArguments {
             "Quantise the base's weights while loading: q8 or q4.", valueName: "type"))
     var quantize: QuantizeOption?
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep keys and values in f32 or bf16 (default: f32 beside weights in f32 or f16, else bf16, which takes half of the memory).",
+            valueName: "type"))
+    var kvDtype: KeyValueOption?
+
     func validate() throws {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads is \(threads), expected 1 to 1024")
@@ -45,8 +51,16 @@ struct BaseOptions: ParsableArguments {
         defer { progress.finish() }
         return try BaseModel.open(
             path: base, pool: pool, quantization: quantize?.quantization,
+            keyValueType: kvDtype?.type,
             progress: { progress.update($0) })
     }
+}
+
+/// What `--kv-dtype` takes.
+enum KeyValueOption: String, ExpressibleByArgument, CaseIterable {
+    case f32, bf16
+
+    var type: KeyValueType { self == .f32 ? .f32 : .bf16 }
 }
 
 /// What `--quantize` takes.

@@ -44,6 +44,7 @@ struct Benchmark {
         var sequences = plans.map {
             Sequence(plan: $0, pages: SlicePages(forTokens: rowCount, under: $0, from: pages))
         }
+        pages.touch()
         warmUp(pass, &sequences)
         let clock = ContinuousClock()
         let start = clock.now
