@@ -9,6 +9,13 @@ public enum FactorType: Sendable {
     /// Rounded to bf16 where they are f32, and no value is too large for it: half of the memory, and
     /// half of what a step reads.
     case bf16
+    /// As exactly as the base's weights are: `bf16` beside bf16 and quantised ones, else `file`.
+    case asWeights
+
+    func beside(_ base: BaseModel) -> FactorType {
+        guard self == .asWeights else { return self }
+        return base.hasCoarseWeights ? .bf16 : .file
+    }
 }
 
 extension AdapterOperators {

@@ -48,9 +48,9 @@ public final class BaseModel: Sendable {
             return byteCounts.max { $0.value < $1.value }?.key ?? .f32
         }
 
-        /// What keys and values are kept in unless something else is asked for: as exactly as the
-        /// weights are.
-        var keyValueType: KeyValueType { type == .f32 || type == .f16 ? .f32 : .bf16 }
+        /// True where they have no more digits than bf16, so that what goes with them may be rounded
+        /// to bf16 as well.
+        var areCoarse: Bool { type != .f32 && type != .f16 }
     }
 
     /// - Parameter keyValueType: nil: what goes with the weights.
@@ -65,7 +65,7 @@ public final class BaseModel: Sendable {
         self.tokenizer = tokenizer
         self.weights = weights
         self.layerOrder = layerOrder
-        self.keyValueType = keyValueType ?? weights.keyValueType
+        self.keyValueType = keyValueType ?? (weights.areCoarse ? .bf16 : .f32)
         slots = SlotTable(configuration)
         views = PlanViews(
             linear: zip(weights.linear, weights.biases).map {
@@ -92,6 +92,9 @@ public final class BaseModel: Sendable {
 
     /// The type that most of the weights' bytes have.
     public var weightType: WeightType { weights.type }
+
+    /// True where most weights are bf16 or rounded to blocks: what goes with them may be rounded to bf16.
+    public var hasCoarseWeights: Bool { weights.areCoarse }
 
     /// Bytes of all packed weights.
     public var weightByteCount: Int {

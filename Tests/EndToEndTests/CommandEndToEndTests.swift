@@ -142,6 +142,27 @@ struct CommandEndToEndTests {
         for (first, second) in zip(rounded, exact) { #expect(abs(first - second) < 0.05) }
     }
 
+    /// Beside weights in bf16 keys, values and factors are bf16, beside f32 they are f32; options choose.
+    @Test(arguments: ["tiny-llama-bf16", "tiny-llama"])
+    func keysValuesAndFactorsAreAsExactAsTheWeights(base: String) throws {
+        func bench(_ options: String...) throws -> (type: String?, byteCount: Int?) {
+            let report = try GraftProcess.run(
+                [
+                    "bench", "--json", "--base", Checkout.model(base), "--adapter",
+                    law, "--prompt", "8", "--generate", "4",
+                    "--repeat", "1",
+                ] + options
+            ).events()[0]
+            return (report["key_value_type"]?.stringValue, report["adapter_bytes"]?.intValue)
+        }
+        let served = try bench()
+        let exact = try bench("--kv-dtype", "f32", "--adapter-dtype", "file")
+        let rounded = try bench("--kv-dtype", "bf16", "--adapter-dtype", "bf16")
+        #expect(exact.type == "f32" && rounded.type == "bf16")
+        #expect(try #require(rounded.byteCount) < #require(exact.byteCount))
+        #expect(served == (base == "tiny-llama" ? exact : rounded))
+    }
+
     @Test func benchMergesFirstWhereAsked() throws {
         let report = try GraftProcess.run([
             "bench", "--json", "--base", base, "--adapter", law, "--prompt", "8", "--generate", "4",

@@ -18,7 +18,7 @@ struct ServedMethodsTests {
     func oneServerAnswersForEveryMethodAsPEFTDoes(base: String) throws {
         let cases = try Self.cases(base)
         let arguments =
-            ["--base", Checkout.model(base), "--kv-dtype", "f32"]
+            ["--base", Checkout.model(base), "--kv-dtype", "f32", "--adapter-dtype", "file"]
             + cases.flatMap { ["--adapter", "\($0.adapterName)=\($0.path($0.adapters[0].name))"] }
         // Twice: the second time keys and values come from the cache.
         let requests = (0..<2 * cases.count).map { index in

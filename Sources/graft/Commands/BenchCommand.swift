@@ -131,6 +131,7 @@ struct BenchCommand: ParsableCommand {
             "generate": .integer(Int64(generate)),
             "threads": .integer(Int64(options.threadCount)),
             "weight_type": .string(base.weightType.rawValue),
+            "key_value_type": .string(base.keyValueType.rawValue),
             "peak_rss_bytes": .integer(Int64(peakResidentByteCount())),
             "adapters": .integer(Int64(adapters.count)), "merged": .bool(merged),
             "instruction_set": .string(InstructionSet.current.rawValue),

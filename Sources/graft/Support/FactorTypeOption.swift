@@ -9,15 +9,16 @@ struct FactorTypeOption: ParsableArguments {
     }
 
     @Option(
-        help:
-            "file: low-rank factors as adapters' files have them; bf16: rounded, which halves their memory."
-    )
-    var adapterDtype: Name = .file
+        help: ArgumentHelp(
+            "Keep low-rank factors as adapters' files have them, or rounded to bf16, which halves the memory of f32 (default: file beside weights in f32 or f16, else bf16).",
+            valueName: "type"))
+    var adapterDtype: Name?
 
     var type: FactorType {
         switch adapterDtype {
         case .file: .file
         case .bf16: .bf16
+        case nil: .asWeights
         }
     }
 }
