@@ -137,8 +137,31 @@ static void multiply(const gk_product *q) {
                                                     : (__mmask16)((1u << left) - 1);
         }
         g.ahead = (const uint8_t *)(g.panels[0] + 2 * pairs * GK_PANEL);
+        if (first + width >= q->last_panel && q->after) g.ahead = q->after;
         if (q->rows == 1) one_row(pairs, q->x_pairs, &g, 0, q->accumulate);
         else group_product(q, pairs, &g);
+    }
+}
+
+/* 32 inputs an instruction. Subnormal inputs become 0, as they do in products. */
+static void round_rows(const float *x, size_t x_stride, size_t rows, size_t inputs,
+                       uint32_t *pairs) {
+    size_t pair_count = (inputs + 1) / 2, whole = inputs / 32 * 32, left = inputs - whole;
+    __mmask16 low = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
+    __mmask16 high = (__mmask16)(left < 16 ? 0 : (1u << (left - 16)) - 1);
+    __mmask16 kept = (__mmask16)((1u << (left + 1) / 2) - 1);
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = x + r * x_stride;
+        uint32_t *target = pairs + r * pair_count;
+        for (size_t k = 0; k < whole; k += 32)
+            _mm512_storeu_si512(target + k / 2,
+                                (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(row + k + 16),
+                                                             _mm512_loadu_ps(row + k)));
+        if (left == 0) continue;
+        __m512 first = _mm512_maskz_loadu_ps(low, row + whole);
+        __m512 second = _mm512_maskz_loadu_ps(high, row + whole + 16);
+        _mm512_mask_storeu_epi32(target + whole / 2, kept,
+                                 (__m512i)_mm512_cvtne2ps_pbh(second, first));
     }
 }
 
@@ -309,6 +332,7 @@ static size_t peak_bf16(size_t rounds, float *sink) {
 void gk_init_avx512bf16(gk_table *table) {
     table->multiply_bf16_rows = multiply;
     table->peak_bf16 = peak_bf16;
+    table->round_rows_bf16 = round_rows;
     table->attention_bf16 = attention;
 }
 

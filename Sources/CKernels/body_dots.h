@@ -31,12 +31,13 @@ INLINE lanes_f take_stored_part(gk_type type, const uint8_t *w, size_t k, size_t
 /* One row reads each weight once: those of the next tile are fetched meanwhile. */
 #define DOT_WEIGHTS_AHEAD(o)                                                                      \
     DOT_WEIGHTS(o)                                                                                \
-    __builtin_prefetch(w + (o + 4) * stride + k * (type == GK_F32 ? 4 : 2));
+    __builtin_prefetch(ahead + o * stride + k * (type == GK_F32 ? 4 : 2));
 #define DOT_WEIGHTS_PART(o) lanes_f w##o = take_stored_part(type, w + o * stride, k, left);
 
 #define DEFINE_DOT_TILE(name, TILE_OF, ROWS_OF, OUTPUTS_OF, TAKE)                                 \
     INLINE void name(gk_type type, const gk_dot_product *q, const float *x, const uint8_t *w,     \
-                     float *y) {                                                                  \
+                     const uint8_t *ahead, float *y) {                                            \
+        (void)ahead;                                                                              \
         size_t stride = q->inputs * (type == GK_F32 ? 4 : 2), k = 0;                              \
         TILE_OF(DOT_ZERO)                                                                         \
         for (; k + LANES <= q->inputs; k += LANES) {                                              \
@@ -71,23 +72,25 @@ DEFINE_DOT_TILE(dots_n_2, DOT_N_2, DOT_ROWS_OF, ROWS_2, DOT_WEIGHTS)
 
 INLINE void dots_of_type(gk_type type, const gk_dot_product *q) {
     size_t row_bytes = q->inputs * (type == GK_F32 ? 4 : 2), row = 0;
+    const uint8_t *weights = q->weights, *after = q->after ? q->after : weights;
     for (; row + DOT_ROWS <= q->rows; row += DOT_ROWS) {
         const float *x = q->x + row * q->x_stride;
         float *y = q->y + row * q->y_stride;
         size_t o = 0;
         for (; o + 2 <= q->outputs; o += 2)
-            dots_n_2(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
-        if (o < q->outputs)
-            dots_n_1(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
+            dots_n_2(type, q, x, weights + o * row_bytes, NULL, y + o);
+        if (o < q->outputs) dots_n_1(type, q, x, weights + o * row_bytes, NULL, y + o);
     }
     for (; row < q->rows; row++) {
         const float *x = q->x + row * q->x_stride;
         float *y = q->y + row * q->y_stride;
         size_t o = 0;
-        for (; o + 4 <= q->outputs; o += 4)
-            dots_1_4(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
+        for (; o + 4 <= q->outputs; o += 4) {
+            const uint8_t *w = weights + o * row_bytes;
+            dots_1_4(type, q, x, w, o + 8 <= q->outputs ? w + 4 * row_bytes : after, y + o);
+        }
         for (; o < q->outputs; o++)
-            dots_1_1(type, q, x, (const uint8_t *)q->weights + o * row_bytes, y + o);
+            dots_1_1(type, q, x, weights + o * row_bytes, NULL, y + o);
     }
 }
 

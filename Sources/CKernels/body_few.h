@@ -13,16 +13,8 @@
     __builtin_prefetch(p##i + ahead + k * 4 * GK_PANEL);                                          \
     a##i = FMA(v, LOAD((const float *)p##i + k * GK_PANEL), a##i);
 
-/* Short panels, as low-rank factors have, end before any hardware looks ahead: the next group is fetched
- * meanwhile. */
-INLINE size_t bytes_ahead(gk_type type, size_t inputs) {
-    size_t group = GK_GROUP * GK_PANEL * inputs * (type == GK_F32 ? 4 : 2);
-    return group < 2 * AHEAD ? group : 2 * AHEAD;
-}
-
 ALONE void GK(row_f32)(size_t inputs, const float *x, const uint8_t *const *panels,
-                       lanes_f *sums) {
-    const size_t ahead = bytes_ahead(GK_F32, inputs);
+                      ptrdiff_t ahead, lanes_f *sums) {
     GROUP(TAKE)
     for (size_t k = 0; k < inputs; k++) {
         lanes_f v = SPLAT(x[k]);
@@ -36,8 +28,7 @@ ALONE void GK(row_f32)(size_t inputs, const float *x, const uint8_t *const *pane
     a##i = FMA(v, widen_half((const uint16_t *)p##i + k * GK_PANEL), a##i);
 
 ALONE void GK(row_f16)(size_t inputs, const float *x, const uint8_t *const *panels,
-                       lanes_f *sums) {
-    const size_t ahead = bytes_ahead(GK_F16, inputs);
+                      ptrdiff_t ahead, lanes_f *sums) {
     GROUP(TAKE)
     for (size_t k = 0; k < inputs; k++) {
         lanes_f v = SPLAT(x[k]);
@@ -55,8 +46,7 @@ ALONE void GK(row_f16)(size_t inputs, const float *x, const uint8_t *const *pane
     }
 
 ALONE void GK(row_bf16)(size_t inputs, const float *x, const uint8_t *const *panels,
-                        lanes_f *sums) {
-    const size_t ahead = bytes_ahead(GK_BF16, inputs);
+                       ptrdiff_t ahead, lanes_f *sums) {
     GROUP(TAKE)
     size_t k = 0;
     for (; k + 2 <= inputs; k += 2) {
@@ -70,11 +60,20 @@ ALONE void GK(row_bf16)(size_t inputs, const float *x, const uint8_t *const *pan
     GROUP(GIVE)
 }
 
-typedef void (*row_function)(size_t, const float *, const uint8_t *const *, lanes_f *);
+typedef void (*row_function)(size_t, const float *, const uint8_t *const *, ptrdiff_t, lanes_f *);
 
 static const row_function GK(rows)[GK_BF16 + 1] = {
     GK(row_f32), GK(row_f16), GK(row_bf16),
 };
+
+/* How far ahead of its use each panel of a group is fetched. Short panels, as low-rank factors have, end
+ * before any hardware looks ahead: the next group is fetched meanwhile, or what comes after the last. */
+INLINE ptrdiff_t bytes_ahead(const gk_product *q, size_t first, const uint8_t *panel) {
+    size_t group = GK_GROUP * gk_panel_bytes(q->type, q->inputs);
+    if (group >= 2 * AHEAD) return 2 * AHEAD;
+    if (first + GK_GROUP >= q->last_panel && q->after) return (const uint8_t *)q->after - panel;
+    return (ptrdiff_t)group;
+}
 
 /* Row by row over groups of panels; a group with fewer repeats its last one. */
 static void GK(multiply_few)(const gk_product *q) {
@@ -85,11 +84,13 @@ static void GK(multiply_few)(const gk_product *q) {
         for (size_t i = 0; i < GK_GROUP; i++)
             panels[i] = (const uint8_t *)q->packed +
                         (first + (i < count ? i : count - 1)) * panel_bytes;
+        ptrdiff_t ahead = bytes_ahead(q, first, panels[0]);
         for (size_t row = 0; row < q->rows; row++) {
             lanes_f sums[GK_GROUP];
             for (size_t i = 0; i < GK_GROUP; i++)
                 sums[i] = i < count ? take_lanes(q, row, first + i) : SPLAT(0.0f);
-            GK(rows)[q->type](q->inputs, q->x + row * q->x_stride, panels, sums);
+            GK(rows)[q->type](q->inputs, q->x + row * q->x_stride, panels, ahead,
+                              sums);
             for (size_t i = 0; i < count; i++) put_lanes(q, row, first + i, sums[i]);
         }
     }

@@ -20,6 +20,8 @@ public final class ProductBatch: WorkerJob {
         var firstRow = 0
         var split: ProductSplit
         var firstTask: Int
+
+        var weights: UnsafeRawPointer? { kind == .packed ? packed.packed : dots.weights }
     }
 
     /// The shared rows as they were rounded.
@@ -187,11 +189,14 @@ public final class ProductBatch: WorkerJob {
             if entries[middle].firstTask <= task { low = middle } else { high = middle }
         }
         let (rows, panels) = entries[low].split.part(task - entries[low].firstTask)
+        let isFollowed = high < entries.count && entries[high].firstTask == task + 1
+        let after = isFollowed ? entries[high].weights : nil
         switch entries[low].kind {
         case .packed:
-            multiply(entries[low], rows, panels, work.rounded, scratch: scratch)
+            multiply(entries[low], rows, panels, after, work.rounded, scratch: scratch)
         case .rows:
             var dots = entries[low].dots
+            dots.after = after
             dots.x += rows.lowerBound * dots.x_stride
             dots.y += rows.lowerBound * dots.y_stride
             dots.rows = rows.count
@@ -200,10 +205,11 @@ public final class ProductBatch: WorkerJob {
     }
 
     private static func multiply(
-        _ entry: Entry, _ rows: Range<Int>, _ panels: Range<Int>, _ rounded: Rounded,
-        scratch: UnsafeMutablePointer<Float>
+        _ entry: Entry, _ rows: Range<Int>, _ panels: Range<Int>, _ after: UnsafeRawPointer?,
+        _ rounded: Rounded, scratch: UnsafeMutablePointer<Float>
     ) {
         var product = entry.packed
+        product.after = after
         let row = entry.firstRow + rows.lowerBound
         switch entry.rounding {
         case .none: break

@@ -23,25 +23,13 @@ extension ForwardPass {
         normalize(.final, rows.plans, from: buffers.hidden, to: buffers.normed)
     }
 
-    /// Turns queries and keys by their positions.
-    func rotate(_ rows: StepRows) {
-        let (queries, keys) = (buffers.queries, buffers.keys)
-        let dimension = base.configuration.headDimension
+    /// Turns queries and keys by their positions, and writes keys and values into their pages.
+    func store(_ rows: StepRows, layer: Int) {
         rotary.withTables { cosines, sines in
             rows.positions.withUnsafeBufferPointer { positions in
-                forEachRowBlock(of: rows.count) { block in
-                    for row in block {
-                        let entry = Int(positions[row]) * dimension / 2
-                        Vectors.rotary(
-                            queries.row(row), headCount: queries.width / dimension,
-                            headDimension: dimension, cosines: cosines + entry,
-                            sines: sines + entry)
-                        Vectors.rotary(
-                            keys.row(row), headCount: keys.width / dimension,
-                            headDimension: dimension, cosines: cosines + entry,
-                            sines: sines + entry)
-                    }
-                }
+                attention.store(
+                    KeyValueStoring.Rotation(positions: positions, cosines: cosines, sines: sines),
+                    layer: layer, pages: pageView, buffers: buffers, pool: pool)
             }
         }
     }

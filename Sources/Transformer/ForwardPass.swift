@@ -9,7 +9,7 @@ public import Kernels
 public final class ForwardPass {
     public let base: BaseModel
     public let pages: KeyValuePagePool
-    private let pageView: KeyValuePageView
+    let pageView: KeyValuePageView
     public let maximumRowCount: Int
     public let maximumLogitsRowCount: Int
     let pool: WorkerPool
@@ -152,8 +152,7 @@ public final class ForwardPass {
         linear.add(slot: slot(layer, .key), to: b.keys)
         linear.add(slot: slot(layer, .value), to: b.values)
         linear.run(rows.plans)
-        rotate(rows)
-        attention.store(layer: layer, pages: pageView, buffers: b, pool: pool)
+        store(rows, layer: layer)
         if narrowing { narrow() }
         guard activeRowCount > 0 else { return }
         attention.run(layer: layer, pages: pageView, pool: pool, logitsRowsOnly: isNarrowed)

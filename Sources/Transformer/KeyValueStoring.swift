@@ -1,6 +1,7 @@
 import Kernels
 
-/// Writes a step's keys and values into their pages, shared out among the workers.
+/// Turns a step's queries and keys by their positions and writes keys and values into their pages,
+/// shared out among the workers.
 ///
 /// An object, so that a step allocates nothing.
 final class KeyValueStoring: WorkerJob {
@@ -10,8 +11,17 @@ final class KeyValueStoring: WorkerJob {
         let slot: Int
     }
 
+    /// Where a row's position is, and the tables of the rotary embedding.
+    struct Rotation: BitwiseCopyable {
+        let positions: UnsafeBufferPointer<Int32>
+        let cosines: UnsafePointer<Float>
+        let sines: UnsafePointer<Float>
+    }
+
     private struct Work: BitwiseCopyable {
         let places: UnsafeBufferPointer<Place>
+        let rotation: Rotation
+        let queries: RowBuffer
         let keys: RowBuffer
         let values: RowBuffer
         let layer: Int
@@ -30,12 +40,13 @@ final class KeyValueStoring: WorkerJob {
 
     /// - Parameter places: one for each row.
     func run(
-        _ places: [Place], keys: RowBuffer, values: RowBuffer, layer: Int, pages: KeyValuePageView,
-        pool: WorkerPool
+        _ places: [Place], _ rotation: Rotation, _ buffers: StepBuffers, layer: Int,
+        pages: KeyValuePageView, pool: WorkerPool
     ) {
         places.withUnsafeBufferPointer { places in
             work = Work(
-                places: places, keys: keys, values: values, layer: layer, pages: pages)
+                places: places, rotation: rotation, queries: buffers.queries, keys: buffers.keys,
+                values: buffers.values, layer: layer, pages: pages)
             pool.run(
                 taskCount: (places.count + Self.taskRowCount - 1) / Self.taskRowCount, self)
             work = nil
@@ -47,10 +58,20 @@ final class KeyValueStoring: WorkerJob {
         let first = boundary(task * Self.taskRowCount, work.places)
         for row in first..<boundary((task + 1) * Self.taskRowCount, work.places) {
             let place = work.places[row]
+            turn(work.queries, row, work.rotation)
+            turn(work.keys, row, work.rotation)
             Attention.storeKeyValue(
                 key: work.keys.row(row), value: work.values.row(row), slot: place.slot,
                 page: work.pages.page(place.page, layer: work.layer), shape: shape)
         }
+    }
+
+    private func turn(_ heads: RowBuffer, _ row: Int, _ rotation: Rotation) {
+        let entry = Int(rotation.positions[row]) * shape.headDimension / 2
+        Vectors.rotary(
+            heads.row(row), headCount: heads.width / shape.headDimension,
+            headDimension: shape.headDimension, cosines: rotation.cosines + entry,
+            sines: rotation.sines + entry)
     }
 
     /// Where tasks part, at a row or behind it: two neighbours of a page, whose values share words in

@@ -56,23 +56,56 @@ final class LinearStage {
         batch.begin(
             input: rows, rowCount: rowCount * (1 + copyCount), stride: input.width,
             width: input.width)
-        var (floatCount, outputCount) = (0, 0)
-        var depth = 0
         for projection in projections {
             addFrozen(projection, ranges, firstRow: projection.copy * rowCount)
+        }
+        let extent = extent(ranges)
+        let products = buffers.lowRank(floatCount: extent.floatCount + extent.outputCount)
+        if extent.depth > 0 { contract(ranges, products) }
+        batch.run()
+        if extent.outputCount > 0 { scaleInner(ranges, products) }
+        if extent.hasMaps { runMaps(.output, ranges) }
+        for projection in projections { addBiases(projection, ranges) }
+        for turn in 0..<extent.depth {
+            expand(
+                turn, ranges, products,
+                own: extent.outputCount > 0 ? products + extent.floatCount : nil)
+        }
+        if extent.hasMaps { runMaps(.update, ranges) }
+    }
+
+    /// What the plans add to the frozen products.
+    private struct Extent {
+        /// Products A·x.
+        var floatCount = 0
+        /// Products B·(A·x) that meet factors before they are added.
+        var outputCount = 0
+        /// Low-rank operators of a plan at a slot, at most.
+        var depth = 0
+        var hasMaps = false
+    }
+
+    private func extent(_ ranges: [PlanRange]) -> Extent {
+        var extent = Extent()
+        for projection in projections {
             for range in ranges {
                 let view = range.views.linear[projection.slot]
-                depth = max(depth, view.lowRankCount)
+                extent.depth = max(extent.depth, view.lowRankCount)
+                if view.mapCount > 0 { extent.hasMaps = true }
                 for index in 0..<view.lowRankCount {
                     let lowRank = view.lowRanks![index]
-                    floatCount += range.rows.count * lowRank.rank
+                    extent.floatCount += range.rows.count * lowRank.rank
                     if lowRank.factors != nil {
-                        outputCount += range.rows.count * lowRank.b.outputCount
+                        extent.outputCount += range.rows.count * lowRank.b.outputCount
                     }
                 }
             }
         }
-        let products = buffers.lowRank(floatCount: floatCount + outputCount)
+        return extent
+    }
+
+    /// Adds A x of all low-rank operators to the batch.
+    private func contract(_ ranges: [PlanRange], _ products: UnsafeMutablePointer<Float>) {
         forEachLowRank(ranges) { lowRank, _, range, _, place in
             guard let a = lowRank.a else {
                 return copyScaled(range.rows, by: lowRank.scaling, to: products + place)
@@ -81,12 +114,6 @@ final class LinearStage {
                 a, rows: range.rows, output: products + place,
                 outputStride: lowRank.rank, scale: lowRank.scaling)
         }
-        batch.run()
-        scaleInner(ranges, products)
-        runMaps(.output, ranges)
-        for projection in projections { addBiases(projection, ranges) }
-        for turn in 0..<depth { expand(turn, ranges, products, own: products + floatCount) }
-        runMaps(.update, ranges)
     }
 
     /// The rows that the products take: the input itself; or, where some plan changes the input of a
@@ -216,12 +243,12 @@ final class LinearStage {
     /// y += B (A x) for the operators whose turn it is.
     ///
     /// - Parameter own: room for B (A x) of operators with factors of outputs, which those meet before
-    ///   it is added.
+    ///   it is added; nil where no operator has any.
     private func expand(
         _ turn: Int, _ ranges: [PlanRange], _ products: UnsafeMutablePointer<Float>,
-        own: UnsafeMutablePointer<Float>
+        own: UnsafeMutablePointer<Float>?
     ) {
-        var free = own
+        var free = own ?? products
         forEachLowRank(ranges) { lowRank, index, range, projection, place in
             guard index == turn else { return }
             let width = projection.output.width
@@ -234,6 +261,7 @@ final class LinearStage {
             if !isDirect { free += range.rows.count * lowRank.b.outputCount }
         }
         batch.run()
+        guard let own else { return }
         free = own
         forEachLowRank(ranges) { lowRank, index, range, projection, _ in
             guard index == turn, let outer = lowRank.factors?.outer else { return }

@@ -69,11 +69,12 @@ final class StepAttention {
         }
     }
 
-    /// Writes the rows' keys and values into their sequences' pages.
-    func store(layer: Int, pages: KeyValuePageView, buffers: StepBuffers, pool: WorkerPool) {
-        storing.run(
-            places, keys: buffers.keys, values: buffers.values, layer: layer, pages: pages,
-            pool: pool)
+    /// Turns the rows' queries and keys, and writes keys and values into their sequences' pages.
+    func store(
+        _ rotation: KeyValueStoring.Rotation, layer: Int, pages: KeyValuePageView,
+        buffers: StepBuffers, pool: WorkerPool
+    ) {
+        storing.run(places, rotation, buffers, layer: layer, pages: pages, pool: pool)
     }
 
     /// Attends from every row to its sequence's prefix and to its own tokens up to itself.

@@ -114,10 +114,11 @@ void gk_round_rows_int8(const float *x, size_t x_stride, size_t rows, size_t inp
  *
  * k ascends, one chain of fused multiply-adds an output, whatever `rows` is; types of blocks read
  * x_levels and x_blocks instead of x and have one link a block (body_int8.h).
- * `scratch` holds GK_SCRATCH_FLOATS floats. */
+ * `scratch` holds GK_SCRATCH_FLOATS floats; what lies at `after`, where it isn't NULL, is likely to be
+ * multiplied next. */
 typedef struct {
     gk_type type;
-    const void *packed;
+    const void *packed, *after;
     size_t outputs, inputs;
     size_t first_panel, last_panel;
     const float *x;
@@ -142,6 +143,7 @@ void gk_multiply(const gk_product *product);
 typedef struct {
     gk_type type;
     const void *weights; /* [outputs, inputs] */
+    const void *after;   /* NULL, or what is likely to be multiplied next */
     size_t outputs, inputs;
     const float *x;
     size_t x_stride, rows;
