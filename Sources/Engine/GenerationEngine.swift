@@ -26,7 +26,7 @@ public final class GenerationEngine: Sendable {
         self.init(configuration: configuration, bounds: bounds, now: now) {
             let pages = KeyValuePagePool(
                 pageCount: bounds.pageCount, layerCount: bounds.layerCount,
-                shape: base.attentionShape)
+                shape: base.attentionShape, populatesAhead: true)
             let forward = ForwardPass(
                 base: base, pages: pages, pool: pool,
                 maximumRowCount: configuration.maximumRowCount,

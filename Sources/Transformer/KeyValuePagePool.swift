@@ -15,14 +15,20 @@ public final class KeyValuePagePool {
     private var freePages: [Int32]
     private var referenceCounts: [Int32]
     private var wasUsed: [Bool]
+    private let margin: PopulatedMargin?
 
-    /// - Parameter pageCount: pages of `Attention.pageTokenCount` tokens each.
-    public init(pageCount: Int, layerCount: Int, shape: AttentionShape) {
+    /// - Parameters:
+    ///   - pageCount: pages of `Attention.pageTokenCount` tokens each.
+    ///   - populatesAhead: true to have the system back some pages beyond those that were used so far.
+    public init(
+        pageCount: Int, layerCount: Int, shape: AttentionShape, populatesAhead: Bool = false
+    ) {
         self.pageCount = pageCount
         self.layerCount = layerCount
         self.shape = shape
         pageWordCount = Attention.pageWordCount(shape)
         storage = AlignedBuffer<Float>(count: max(1, pageCount * layerCount * pageWordCount))
+        margin = populatesAhead ? PopulatedMargin(of: storage) : nil
         freePages = (0..<Int32(pageCount)).reversed()
         referenceCounts = Array(repeating: 0, count: pageCount)
         wasUsed = Array(repeating: false, count: pageCount)
@@ -52,6 +58,8 @@ public final class KeyValuePagePool {
         referenceCounts[Int(page)] = 1
         if wasUsed[Int(page)] { clear(page) }
         wasUsed[Int(page)] = true
+        // Pages that nobody used yet are given out in the order in which they lie.
+        margin?.use((Int(page) + 1) * layerCount * pageWordCount * MemoryLayout<Float>.stride)
         return page
     }
 
@@ -77,7 +85,7 @@ public final class KeyValuePagePool {
     }
 
     /// One layer's part of a page; layers of a page lie side by side.
-    func page(_ page: Int32, layer: Int) -> UnsafeMutablePointer<Float> {
+    package func page(_ page: Int32, layer: Int) -> UnsafeMutablePointer<Float> {
         view.page(page, layer: layer)
     }
 
