@@ -152,7 +152,7 @@ def check_file(base, merged, wide, dtype):
 
 
 def graft_events(graft, base, requests):
-    run = subprocess.run([graft, "serve", "--base", str(base)], capture_output=True, text=True, check=True,
+    run = subprocess.run([graft, "serve", "--base", str(base), "--kv-dtype", "f32"], capture_output=True, text=True, check=True,
                          input="".join(json.dumps(request) + "\n" for request in requests))
     events = [json.loads(line) for line in run.stdout.splitlines()]
     for event in events:

@@ -153,7 +153,8 @@ def compare_one(method, folder, seed, numbers):
         print(f"{method} {seed}: PEFT: {str(error)[:100]}", flush=True)
         return None
     run = subprocess.run(
-        [GRAFT, "verify", "--base", base, "--adapter", f"a={adapter}", "--against", expected, "--json"],
+        [GRAFT, "verify", "--base", base, "--adapter", f"a={adapter}", "--against", expected, "--json",
+         "--kv-dtype", "f32", "--adapter-dtype", "file"],
         capture_output=True, text=True, check=False)
     if run.stdout:
         verdict = f"{json.loads(run.stdout)['largest_difference']:.1e} " + (

@@ -33,7 +33,7 @@ def graft_logprobs(base, adapter, prompts):
     requests = "".join(
         json.dumps({"id": i, "tokens": p, "adapter": "a" if adapter else None, "max_tokens": 0,
                     "prompt_logprobs": 0}) + "\n" for i, p in enumerate(prompts))
-    command = [str(GRAFT), "serve", "--base", str(base)]
+    command = [str(GRAFT), "serve", "--base", str(base), "--kv-dtype", "f32", "--adapter-dtype", "file"]
     if adapter:
         command += ["--adapter", f"a={adapter}"]
     run = subprocess.run(command, input=requests, capture_output=True, text=True)

@@ -80,9 +80,10 @@ def inspect(graft, golden):
 
 
 def error(graft, golden, *more):
-    """The largest difference of a log-probability to the reference."""
+    """The largest difference of a log-probability to the reference, with nothing rounded beside weights."""
     done = run(graft, "verify", "--base", base(golden), "--adapter", f"golden={golden.folder}",
-               "--against", golden.folder / "expected.safetensors", "--threads", 1, *more)
+               "--against", golden.folder / "expected.safetensors", "--threads", 1,
+               "--kv-dtype", "f32", "--adapter-dtype", "file", *more)
     if not done.stdout.startswith("{"):
         raise RuntimeError(f"{golden.name}: {done.stderr.strip()}")
     return json.loads(done.stdout)["largest_difference"]
