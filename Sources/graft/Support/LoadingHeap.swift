@@ -7,22 +7,26 @@ import Glibc
 /// where it has none.
 enum LoadingHeap {
     private static let mappingThreshold: Int32 = -3
+    private static let largestArenaCount: Int32 = -8
 
-    /// From here on larger blocks are mapped by themselves, and go back to the system when freed.
-    static func begin() { setMappingThreshold(128 << 10) }
+    /// From here on larger blocks are mapped by themselves, and go back to the system when freed. All
+    /// threads share one arena: what an adapter leaves that was dropped serves the next one then, whichever
+    /// thread reads it.
+    static func begin() {
+        set(largestArenaCount, to: 1)
+        set(mappingThreshold, to: 128 << 10)
+    }
 
     /// Gives freed pages back. Larger blocks come from the heap again, which is faster.
     static func end() {
-        setMappingThreshold(32 << 20)
+        set(mappingThreshold, to: 32 << 20)
         typealias Trim = @convention(c) (Int) -> Int32
         if let trim: Trim = function("malloc_trim") { _ = trim(0) }
     }
 
-    private static func setMappingThreshold(_ byteCount: Int32) {
+    private static func set(_ option: Int32, to value: Int32) {
         typealias SetOption = @convention(c) (Int32, Int32) -> Int32
-        if let setOption: SetOption = function("mallopt") {
-            _ = setOption(mappingThreshold, byteCount)
-        }
+        if let setOption: SetOption = function("mallopt") { _ = setOption(option, value) }
     }
 
     private static func function<Function>(_ name: String) -> Function? {
