@@ -88,8 +88,7 @@ static void GK(attention)(const gk_attention_tile *t) {
     size_t prefix_pages = (t->prefix + GK_PAGE - 1) / GK_PAGE;
     size_t own_pages = (t->visible + t->positions - 1 + GK_PAGE - 1) / GK_PAGE;
     size_t pages = prefix_pages + own_pages, columns = pages * GK_PAGE;
-    size_t value_offset =
-        (t->type == GK_BF16 ? (dimension + 1) / 2 : dimension) * GK_PAGE;
+    size_t value_offset = gk_page_key_words(t->type, dimension);
     float *queries = t->scratch, *sums = queries + rows * dimension;
     float *scores = sums + rows * padded, *widened = scores + rows * columns;
 

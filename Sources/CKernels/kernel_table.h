@@ -36,6 +36,11 @@ typedef struct {
     size_t (*peak_dots)(gk_type, size_t, float *);
 } gk_table;
 
+/* Words of a head's keys in a page; its values follow them. */
+static inline size_t gk_page_key_words(gk_type type, size_t head_dimension) {
+    return (type == GK_BF16 ? (head_dimension + 1) / 2 : head_dimension) * GK_PAGE;
+}
+
 /* A token's key and value of one head into a page of bf16. */
 void gk_store_bf16(const float *key, const float *value, size_t dimension, size_t slot, float *keys,
                    float *values);

@@ -176,13 +176,9 @@ static size_t padded_dimension(size_t head_dimension) {
     return (head_dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
 }
 
-static size_t key_words(gk_type type, size_t head_dimension) {
-    return (type == GK_BF16 ? (head_dimension + 1) / 2 : head_dimension) * GK_PAGE;
-}
-
 size_t gk_page_head_words(gk_type type, size_t head_dimension) {
     size_t values = padded_dimension(head_dimension) * GK_PAGE;
-    return key_words(type, head_dimension) + (type == GK_BF16 ? values / 2 : values);
+    return gk_page_key_words(type, head_dimension) + (type == GK_BF16 ? values / 2 : values);
 }
 
 /* Where value i of a token is among the halves of a head's keys and of its values. */
@@ -198,7 +194,7 @@ void gk_store_key_value(gk_type type, const float *key, const float *value, size
     size_t padded = padded_dimension(head_dimension);
     for (size_t head = 0; head < heads; head++, key += head_dimension, value += head_dimension) {
         float *keys = page + head * gk_page_head_words(type, head_dimension);
-        float *values = keys + key_words(type, head_dimension);
+        float *values = keys + gk_page_key_words(type, head_dimension);
         if (type == GK_BF16) {
             gk_store_bf16(key, value, head_dimension, slot, keys, values);
             continue;
@@ -213,7 +209,7 @@ void gk_load_key_value(gk_type type, const float *page, size_t heads, size_t hea
     size_t padded = padded_dimension(head_dimension);
     for (size_t head = 0; head < heads; head++, key += head_dimension, value += head_dimension) {
         const float *keys = page + head * gk_page_head_words(type, head_dimension);
-        const float *values = keys + key_words(type, head_dimension);
+        const float *values = keys + gk_page_key_words(type, head_dimension);
         if (type == GK_BF16) {
             for (size_t i = 0; i < head_dimension; i++) {
                 gk_widen(type, (const uint16_t *)keys + key_half(i, slot), 1, key + i);

@@ -24,10 +24,10 @@ extension ForwardPass {
     }
 
     /// Turns queries and keys by their positions, and writes keys and values into their pages.
-    func store(_ rows: StepRows, layer: Int) {
+    func turnAndStore(_ rows: StepRows, layer: Int) {
         rotary.withTables { cosines, sines in
             rows.positions.withUnsafeBufferPointer { positions in
-                attention.store(
+                attention.turnAndStore(
                     KeyValueStoring.Rotation(positions: positions, cosines: cosines, sines: sines),
                     layer: layer, pages: pageView, buffers: buffers, pool: pool)
             }

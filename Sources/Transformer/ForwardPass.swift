@@ -152,7 +152,7 @@ public final class ForwardPass {
         linear.add(slot: slot(layer, .key), to: b.keys)
         linear.add(slot: slot(layer, .value), to: b.values)
         linear.run(rows.plans)
-        store(rows, layer: layer)
+        turnAndStore(rows, layer: layer)
         if narrowing { narrow() }
         guard activeRowCount > 0 else { return }
         attention.run(layer: layer, pages: pageView, pool: pool, logitsRowsOnly: isNarrowed)

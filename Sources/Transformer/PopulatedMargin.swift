@@ -1,4 +1,5 @@
-import Glibc
+internal import Dispatch
+import Foundation
 package import Kernels
 import Synchronization
 
@@ -38,7 +39,7 @@ package final class PopulatedMargin: @unchecked Sendable {
         private let usedByteCount = Atomic<Int>(0)
         private let populatedByteCount = Atomic<Int>(0)
         private let isStopping = Atomic<Bool>(false)
-        private let wake = Semaphore()
+        private let wake = DispatchSemaphore(value: 0)
 
         init(_ memory: AlignedBuffer<Float>, _ marginByteCount: Int) {
             self.memory = memory
@@ -59,18 +60,9 @@ package final class PopulatedMargin: @unchecked Sendable {
         }
 
         func start() {
-            let entry = Unmanaged.passRetained(self)
-            var thread = pthread_t()
-            let status = pthread_create(
-                &thread, nil,
-                { argument in
-                    guard let argument else { return nil }
-                    Unmanaged<State>.fromOpaque(argument).takeRetainedValue().run()
-                    return nil
-                }, entry.toOpaque())
-            // Without the thread memory is backed as it is used.
-            guard status == 0 else { return entry.release() }
-            pthread_detach(thread)
+            let thread = Thread { self.run() }
+            thread.name = "graft-pages"
+            thread.start()
         }
 
         private func run() {
@@ -99,22 +91,4 @@ package final class PopulatedMargin: @unchecked Sendable {
             return true
         }
     }
-}
-
-/// A counting semaphore; memory of the system's own, which must not move.
-///
-/// `@unchecked Sendable`: made for use from several threads.
-private final class Semaphore: @unchecked Sendable {
-    private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-
-    init() { sem_init(semaphore, 0, 0) }
-
-    deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
-    }
-
-    func signal() { sem_post(semaphore) }
-
-    func wait() { while sem_wait(semaphore) != 0 {} }
 }

@@ -70,7 +70,7 @@ final class StepAttention {
     }
 
     /// Turns the rows' queries and keys, and writes keys and values into their sequences' pages.
-    func store(
+    func turnAndStore(
         _ rotation: KeyValueStoring.Rotation, layer: Int, pages: KeyValuePageView,
         buffers: StepBuffers, pool: WorkerPool
     ) {
