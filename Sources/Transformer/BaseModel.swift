@@ -96,6 +96,9 @@ public final class BaseModel: Sendable {
     /// True where most weights are bf16 or rounded to blocks: what goes with them may be rounded to bf16.
     public var hasCoarseWeights: Bool { weights.areCoarse }
 
+    /// True where most weights are rounded to blocks of 8 or 4 bits.
+    public var hasBlockWeights: Bool { weights.type.blockElementCount > 1 }
+
     /// Bytes of all packed weights.
     public var weightByteCount: Int {
         var seen: Set<ObjectIdentifier> = []

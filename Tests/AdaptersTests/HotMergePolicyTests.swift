@@ -57,4 +57,52 @@ import Testing
         #expect(record([], 20).isEmpty)
         #expect(record([law], 12) == [.merge(law)])
     }
+
+    // MARK: Weighing costs
+
+    /// Low-rank factors: a twentieth of the matrices that they change.
+    private let lowRank = MergeBalance(
+        attachedByteCount: 10, layerByteCount: 200, mergedByteCount: 200)
+
+    private func weighing(_ balance: MergeBalance?, companyOfEach: Int) -> HotMergePolicy.Decision {
+        var policy = HotMergePolicy(.init(share: 0.6, minimumCount: 100, weighsCosts: true))
+        var decision = HotMergePolicy.Decision.nothing
+        for number in 0..<100 {
+            decision = policy.record([law], hasCompany: number % 100 < companyOfEach) { _ in balance
+            }
+        }
+        return decision
+    }
+
+    @Test func lowRankFactorsAreMergedWhereTheyAreAlmostAlone() {
+        #expect(weighing(lowRank, companyOfEach: 0) == .merge(law))
+        #expect(weighing(lowRank, companyOfEach: 4) == .merge(law))
+        // 0.94 · 10 saved, 0.06 · 190 lost.
+        #expect(weighing(lowRank, companyOfEach: 6) == .nothing)
+        #expect(weighing(nil, companyOfEach: 0) == .nothing)
+    }
+
+    @Test func whatReadsMoreThanMatricesIsMergedInAnyCompany() {
+        let whole = MergeBalance(attachedByteCount: 220, layerByteCount: 200, mergedByteCount: 200)
+        #expect(weighing(whole, companyOfEach: 100) == .merge(law))
+    }
+
+    @Test func matricesLargerThanBlocksAndFactorsAreNeverMerged() {
+        let quantized = MergeBalance(
+            attachedByteCount: 10, layerByteCount: 50, mergedByteCount: 400)
+        #expect(weighing(quantized, companyOfEach: 0) == .nothing)
+    }
+
+    @Test func companyEndsAMergeThatPaidBefore() {
+        var policy = HotMergePolicy(
+            .init(share: 0.6, windowCount: 20, minimumCount: 10, weighsCosts: true))
+        var decisions: [HotMergePolicy.Decision] = []
+        for number in 0..<60 {
+            let decision = policy.record([law], hasCompany: number >= 20) { _ in lowRank }
+            guard decision != .nothing else { continue }
+            policy.didCarryOut(decision, succeeded: true)
+            decisions.append(decision)
+        }
+        #expect(decisions == [.merge(law), .unmerge(law)])
+    }
 }

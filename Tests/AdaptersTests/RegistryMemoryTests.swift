@@ -264,4 +264,20 @@ import Transformer
         #expect(merged.entries[0].merged)
         #expect(try !hot.lease([SelectionEntry(name: "a")]).entries[0].merged)
     }
+
+    @Test func companyKeepsAnAdapterFromBeingMergedWhereCostsAreWeighed() async throws {
+        let weighing = AdapterRegistry(
+            base: registry.base, settings: .init(mergeShare: 0.6, mergesOnlyWhatPays: true))
+        for name in ["a", "b"] {
+            try weighing.register(name: name, path: path(name, seed: name == "a" ? 3 : 4))
+        }
+        let other = try weighing.lease([SelectionEntry(name: "b")])
+        for _ in 0..<300 { try weighing.lease([SelectionEntry(name: "a")]).release() }
+        #expect(weighing.list().map(\.state) == [.attached, .attached])
+        other.release()
+        while weighing.list()[0].state != .merged(weight: 1) {
+            try weighing.lease([SelectionEntry(name: "a")]).release()
+            await Task.yield()
+        }
+    }
 }

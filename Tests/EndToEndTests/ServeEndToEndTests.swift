@@ -124,11 +124,12 @@ struct ServeEndToEndTests {
         #expect(after.1?.answered.first?["merged"] == nil)
     }
 
-    @Test func hotMergingAnswersFromMergedWeightsWithinRounding() throws {
+    @Test(arguments: ["hot", "auto"])
+    func trafficMergesWithinRounding(mode: String) throws {
         let folder = try TemporaryDirectory()
         let socket = folder.file("graft.sock")
         let server = try GraftProcess.start(
-            ["serve", "--socket", socket, "--merge", "hot", "--prefix-cache", "off"]
+            ["serve", "--socket", socket, "--merge", mode, "--prefix-cache", "off"]
                 + arguments(Checkout.model("tiny-llama"), ["law", "medicine"]))
         defer { server.kill() }
         let client = try UnixClient(socket)
@@ -169,6 +170,26 @@ struct ServeEndToEndTests {
             if isAttached { #expect(logprobs == attached.0) }
         }
         #expect(isAttached)
+    }
+
+    @Test func matricesLargerThanBlocksAreMergedOnlyWhereTheyMustBe() throws {
+        let folder = try TemporaryDirectory()
+        for mode in ["hot", "auto"] {
+            let socket = folder.file("\(mode).sock")
+            let server = try GraftProcess.start(
+                ["serve", "--socket", socket, "--merge", mode, "--quantize", "q8"]
+                    + arguments(Checkout.model("tiny-llama"), ["law"]))
+            defer { server.kill() }
+            let client = try UnixClient(socket)
+            var isMerged = false
+            // Merging takes some milliseconds from the 16th request on.
+            for id in 1..<(mode == "hot" ? 3000 : 300) where !isMerged {
+                client.send(
+                    #"{"id":\#(id),"tokens":[1,40,300],"adapter":"law","max_tokens":1}"#)
+                isMerged = try client.answer(id)?.answered.first?["merged"]?.boolValue == true
+            }
+            #expect(isMerged == (mode == "hot"))
+        }
     }
 
     @Test func aDirectoryOfAdaptersIsServedByTheirNames() throws {

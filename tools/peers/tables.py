@@ -173,8 +173,20 @@ def missing_text(data):
                 reasons.setdefault((engine, "left out of this run"), []).append(identifier)
     if not reasons:
         return "Nothing."
-    return "\n".join(f"* {title(data, engine)}: {escaped(reason)} ({', '.join(rows)})"
+    return "\n".join(f"* {title(data, engine)}: {escaped(reason)} ({row_names(data, rows)})"
                      for (engine, reason), rows in reasons.items())
+
+
+def row_names(data, rows):
+    """Rows by name; kinds of rows of which none is left out of the list by their kind alone."""
+    kinds = {}
+    for identifier in data["rows"]:
+        kinds.setdefault(identifier.split("-")[0], []).append(identifier)
+    names = []
+    for kind, members in kinds.items():
+        named = [identifier for identifier in members if identifier in rows]
+        names += [f"all {kind}"] if len(members) > 1 and named == members else named
+    return ", ".join(names)
 
 
 def checks_table(data):

@@ -35,12 +35,20 @@ extension AdapterRegistry {
     /// Counts a request for the policy and carries out on another thread what it decides.
     func recordForMerging(_ selection: [SelectionEntry]) {
         guard let mergePolicy else { return }
-        let decision = mergePolicy.withLock { $0.record(selection) }
+        let hasCompany = locked { $0.hasCompany(selection) }
+        let decision = mergePolicy.withLock { policy in
+            policy.record(selection, hasCompany: hasCompany, balance: balance)
+        }
         guard decision != .nothing else { return }
         loads.perform {
             let succeeded = self.carryOut(decision)
             mergePolicy.withLock { $0.didCarryOut(decision, succeeded: succeeded) }
         }
+    }
+
+    private func balance(_ entry: SelectionEntry) -> MergeBalance? {
+        let adapter = locked { $0.entries[entry.name]?.adapter }
+        return adapter.map { MergeBalance($0.operators, base: base) }
     }
 
     private func carryOut(_ decision: HotMergePolicy.Decision) -> Bool {

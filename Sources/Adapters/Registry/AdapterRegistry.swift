@@ -20,15 +20,19 @@ public final class AdapterRegistry: Sendable {
         /// The share of recent requests, above 0 up to 1, from which on an adapter is merged by
         /// itself; nil: never.
         public var mergeShare: Double?
+        /// Whether it is merged only while that costs less than it saves, as far as bytes tell.
+        public var mergesOnlyWhatPays: Bool
         /// Called when an adapter that traffic asked to merge can't be; it is served attached then.
         public var onMergeFailure: @Sendable (SelectionEntry, AdapterError) -> Void
 
         public init(
             memoryByteCountLimit: Int? = nil, mergeShare: Double? = nil,
+            mergesOnlyWhatPays: Bool = false,
             onMergeFailure: @escaping @Sendable (SelectionEntry, AdapterError) -> Void = { _, _ in }
         ) {
             self.memoryByteCountLimit = memoryByteCountLimit
             self.mergeShare = mergeShare
+            self.mergesOnlyWhatPays = mergesOnlyWhatPays
             self.onMergeFailure = onMergeFailure
         }
     }
@@ -54,7 +58,8 @@ public final class AdapterRegistry: Sendable {
         shelf = TokenizerShelf(base: base.tokenizer)
         self.pool = pool ?? WorkerPool(threadCount: 1)
         mergePolicy = settings.mergeShare.map {
-            LockedMergePolicy(HotMergePolicy(HotMergePolicy.Settings(share: $0)))
+            LockedMergePolicy(
+                HotMergePolicy(.init(share: $0, weighsCosts: settings.mergesOnlyWhatPays)))
         }
         onMergeFailure = settings.onMergeFailure
         state = Mutex(

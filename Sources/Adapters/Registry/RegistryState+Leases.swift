@@ -107,6 +107,12 @@ extension RegistryState {
         return released
     }
 
+    /// Whether leases that don't hold the one adapter of the selection are in flight.
+    func hasCompany(_ selection: [SelectionEntry]) -> Bool {
+        guard let entry = selection.first.flatMap({ entries[$0.name] }) else { return false }
+        return leaseCount > entry.inUseCount
+    }
+
     mutating func addTokens(_ count: Int, holds: [LeaseHold]) {
         for hold in holds where entries[hold.name]?.life == hold.life {
             entries[hold.name]!.tokenCount += count

@@ -22,9 +22,12 @@ struct RegistryOptions: ParsableArguments {
             "Memory for adapters; idle ones beyond it are read again when asked for (default: a quarter of the machine's)."
     )
     var adapterMemory: String?
-    @Option(help: "off, or hot: merge the adapter that most requests ask for.")
+    @Option(
+        help:
+            "off; hot: merge the adapter that most requests ask for; auto: only while that is estimated to be faster."
+    )
     var merge: MergeMode = .off
-    @Option(help: "The share of recent requests from which on --merge hot merges an adapter.")
+    @Option(help: "The share of recent requests from which on --merge merges an adapter.")
     var mergeShare = 0.6
 
     func validate() throws {
@@ -50,11 +53,11 @@ struct RegistryOptions: ParsableArguments {
         AdapterRegistry.Settings(
             memoryByteCountLimit: adapterMemory.flatMap { ByteCount($0)?.value }
                 ?? Int(ProcessInfo.processInfo.physicalMemory / 4),
-            mergeShare: merge == .hot ? mergeShare : nil)
+            mergeShare: merge == .off ? nil : mergeShare, mergesOnlyWhatPays: merge == .auto)
     }
 }
 
 /// What `--merge` takes.
 enum MergeMode: String, ExpressibleByArgument, CaseIterable {
-    case off, hot
+    case off, hot, auto
 }

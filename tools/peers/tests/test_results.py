@@ -114,6 +114,11 @@ class Page(unittest.TestCase):
         self.assertIn("not available: no wheel <here>", self.text)
         self.assertIn("llama.cpp: ended \\| early (clients-1-loras)", self.text)
 
+    def test_names_kinds_of_rows_where_all_of_a_kind_are_missing(self):
+        data = {"rows": dict.fromkeys(["decode-bf16", "decode-q8", "batch-bf16", "batch-q8", "large"])}
+        missing = ["decode-bf16", "decode-q8", "batch-q8", "large"]
+        self.assertEqual(tables.row_names(data, missing), "all decode, batch-q8, large")
+
     def test_links_to_plots_that_are_there_and_no_others(self):
         linked = {part.split(")")[0] for part in self.text.split("](plots/")[1:]}
         self.assertEqual(linked, {p.name for p in (self.folder / "plots").iterdir()})
