@@ -4,7 +4,7 @@ public struct AdapterOptions: Sendable, Equatable {
     public var strict: Bool
     /// Where given, only files inside this directory are read, symbolic links followed first.
     public var root: String?
-    /// The type that factors of low rank are kept in.
+    /// The type that the matrices of updates are kept in.
     public var factorType: FactorType
 
     public init(strict: Bool = false, root: String? = nil, factorType: FactorType = .file) {

@@ -2,7 +2,8 @@ internal import Checkpoints
 internal import Kernels
 internal import Transformer
 
-/// In which type the factors of low-rank operators are kept in memory.
+/// In which type the matrices of updates are kept in memory: the factors of low-rank operators, and whole
+/// matrices where no smaller form is exact.
 public enum FactorType: Sendable {
     /// As the file has them.
     case file
@@ -19,8 +20,9 @@ public enum FactorType: Sendable {
 }
 
 extension AdapterOperators {
-    /// The same with factors A and B of low-rank operators in another type; what modules share stays
-    /// shared. All else is kept as it is.
+    /// The same with factors A and B of low-rank operators, and whole matrices that are added, in another
+    /// type; what modules share stays shared. All else is kept as it is: rotations and scales, and what
+    /// stands in place of the base's weights.
     func keepingFactors(as type: FactorType, pool: WorkerPool) -> AdapterOperators {
         guard type == .bf16 else { return self }
         var narrowed = self
@@ -31,7 +33,7 @@ extension AdapterOperators {
     }
 }
 
-/// Rounds factors to bf16, each matrix once.
+/// Rounds matrices of updates to bf16, each once.
 private struct FactorRounding {
     let pool: WorkerPool
     private var rowMatrices: [ObjectIdentifier: RowMatrix] = [:]
@@ -42,11 +44,15 @@ private struct FactorRounding {
     }
 
     mutating func rounded(_ op: LinearOperator) -> LinearOperator {
-        guard case .lowRank(let lowRank) = op else { return op }
-        return .lowRank(
-            LowRankOperator(
-                a: rounded(lowRank.a), b: rounded(lowRank.b), scaling: lowRank.scaling,
-                factors: lowRank.factors))
+        switch op {
+        case .lowRank(let lowRank):
+            .lowRank(
+                LowRankOperator(
+                    a: rounded(lowRank.a), b: rounded(lowRank.b), scaling: lowRank.scaling,
+                    factors: lowRank.factors))
+        case .dense(let matrix): .dense(rounded(matrix))
+        case .update, .input, .output, .bias, .replacement: op
+        }
     }
 
     mutating func rounded(_ op: EmbeddingOperator) -> EmbeddingOperator {

@@ -48,6 +48,28 @@ struct FactorTypeTests {
         #expect(try read(rounded, .bf16).byteCount == expected.byteCount)
     }
 
+    @Test func wholeMatricesAreRoundedToo() throws {
+        let fixture = try #require(WeightMethodFixture.all.first { $0.type == "HIRA" }).adapter
+        func values(_ type: FactorType) throws -> [Float] {
+            let operators = try read(fixture, type).operators
+            let slot = try #require(operators.linear.keys.first)
+            guard case .dense(let matrix) = operators.linear[slot]?.first else {
+                throw UnexpectedOperator()
+            }
+            var values = [Float](repeating: 0, count: matrix.outputCount * matrix.inputCount)
+            values.withUnsafeMutableBufferPointer {
+                matrix.unpack(into: $0.baseAddress!, pool: nil)
+            }
+            return values
+        }
+        let (kept, narrowed) = (try values(.file), try values(.bf16))
+        #expect(kept != narrowed)
+        #expect(
+            narrowed
+                == kept.map { Float(bitPattern: UInt32(HalfPrecision.bf16($0)) << 16) })
+        #expect(try read(fixture, .bf16).byteCount * 2 == read(fixture, .file).byteCount)
+    }
+
     @Test func whatIsNoFactorStays() throws {
         let module = AdapterFixture.query
         var fixture = AdapterFixture.lora(

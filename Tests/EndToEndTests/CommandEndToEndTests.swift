@@ -155,7 +155,12 @@ struct CommandEndToEndTests {
             ).events()[0]
             return (report["key_value_type"]?.stringValue, report["adapter_bytes"]?.intValue)
         }
+        let inspected = try GraftProcess.run([
+            "inspect", "--json", "--base", Checkout.model(base),
+            String(try #require(law.split(separator: "=").last)),
+        ]).events()[0]
         let served = try bench()
+        #expect(inspected["memory_bytes"]?.intValue == served.byteCount)
         let exact = try bench("--kv-dtype", "f32", "--adapter-dtype", "file")
         let rounded = try bench("--kv-dtype", "bf16", "--adapter-dtype", "bf16")
         #expect(exact.type == "f32" && rounded.type == "bf16")

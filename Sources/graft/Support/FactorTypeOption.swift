@@ -10,7 +10,7 @@ struct FactorTypeOption: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Keep low-rank factors as adapters' files have them, or rounded to bf16, which halves the memory of f32 (default: file beside weights in f32 or f16, else bf16).",
+            "Keep the matrices of adapters' updates as their files have them, or rounded to bf16, which halves the memory of f32 (default: file beside weights in f32 or f16, else bf16).",
             valueName: "type"))
     var adapterDtype: Name?
 

@@ -1,8 +1,11 @@
 """Random LoRAs for a base, a server with them, and loads of requests whose speed is measured.
 
-For `tools/thousand-adapters` and `tools/hot-merging`; Python's standard library alone.
+For `tools/thousand-adapters` and `tools/hot-merging`; with Python's standard library alone.
 """
 import array
+import concurrent.futures
+import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -24,18 +27,28 @@ EXECUTABLE = str(pathlib.Path(__file__).resolve().parents[2] / ".build/release/g
 def add_arguments(parser):
     """The options that every measurement of a server has."""
     parser.add_argument("--base", required=True)
-    parser.add_argument("--graft", default=EXECUTABLE, help="a built graft")
+    parser.add_argument("--graft", default=os.environ.get("GRAFT_EXECUTABLE", EXECUTABLE),
+                        help="a built graft")
     parser.add_argument("--requests", type=int, default=192, help="of one load")
     parser.add_argument("--rounds", type=int, default=3, help="medians are shown")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--cache", default=CACHE, help="where the adapters are kept")
 
 
-def shapes(options, targets):
-    """(layers, {module: (outputs, inputs)}) of the target modules, from the base itself."""
-    text = subprocess.run([options.graft, "inspect", options.base, "--json"], check=True,
-                          capture_output=True, text=True).stdout
-    config = json.loads(text)
+def progress(text):
+    """Says on a terminal what is being measured."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr, flush=True)
+
+
+def inspect(options):
+    """The base's configuration."""
+    return json.loads(subprocess.run([options.graft, "inspect", options.base, "--json"], check=True,
+                                     capture_output=True, text=True).stdout)
+
+
+def shapes(config, targets):
+    """(layers, {module: (outputs, inputs)}) of the target modules."""
     hidden, middle = config["hidden_size"], config["intermediate_size"]
     heads = config["num_attention_heads"]
     size = config.get("head_dim") or hidden // heads
@@ -50,7 +63,7 @@ def shapes(options, targets):
 
 def make_adapters(options, count, rank, targets):
     """`count` random LoRAs for the base; returns their folder and their names in it."""
-    layers, modules = shapes(options, targets)
+    layers, modules = shapes(inspect(options), targets)
     key = hashlib.sha256(repr((layers, modules, rank)).encode()).hexdigest()[:12]
     folder = pathlib.Path(options.cache) / f"{targets}-r{rank}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,9 +102,10 @@ def make_adapters(options, count, rank, targets):
 
 
 class Server:
-    """A serving process and its socket."""
+    """A serving process and its socket, for the length of a `with` block."""
 
     def __init__(self, options, folder, names, *more):
+        self.vocabulary = inspect(options)["vocab_size"]
         self.folder = tempfile.TemporaryDirectory(prefix="graft-bench-")
         self.path = os.path.join(self.folder.name, "s")
         arguments = [options.graft, "serve", "--base", options.base, "--socket", self.path,
@@ -104,57 +118,73 @@ class Server:
         self.start = time.monotonic()
         self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL)
 
-    def connect(self):
-        while True:
-            connection = socket.socket(socket.AF_UNIX)
-            try:
-                connection.connect(self.path)
-                return connection, connection.makefile("rb")
-            except OSError:
-                connection.close()
-                if self.process.poll() is not None:
-                    sys.exit("the server ended")
-                time.sleep(0.002)
+    def __enter__(self):
+        return self
 
-    def resident_bytes(self):
-        fields = dict(line.split(":", 1) for line in
-                      open(f"/proc/{self.process.pid}/smaps_rollup").read().splitlines()[1:])
-        return {name: int(fields[name].split()[0]) * 1024 for name in ("Rss", "Anonymous")}
-
-    def stop(self):
+    def __exit__(self, *_):
         self.process.terminate()
         self.process.wait()
         self.folder.cleanup()
 
+    def connect(self):
+        """A client, as soon as the server listens."""
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(self.path)
+                return Client(connection, self.vocabulary)
+            except OSError:
+                connection.close()
+                if self.process.poll() is not None:
+                    raise RuntimeError("the server ended") from None
+                time.sleep(0.002)
 
+    def resident_bytes(self):
+        text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text(encoding="ascii")
+        fields = dict(line.split(":", 1) for line in text.splitlines()[1:])
+        return {name: int(fields[name].split()[0]) * 1024 for name in ("Rss", "Anonymous")}
+
+
+@dataclasses.dataclass
 class Answer:
     """What one request got."""
 
-    def __init__(self, first_seconds, seconds, merged):
-        self.first_seconds = first_seconds
-        self.seconds = seconds
-        self.merged = merged
+    first_seconds: float
+    merged: bool
 
 
-def ask(stream, identifier, adapter, seed, tokens=32, new=32):
-    """One request of random tokens, which `seed` determines."""
-    connection, file = stream
-    generator = random.Random(seed)
-    prompt = [generator.randrange(100, 30000) for _ in range(tokens)]
-    start = time.monotonic()
-    connection.sendall(json.dumps({
-        "id": identifier, "tokens": prompt, "adapter": adapter, "max_tokens": new,
-        "temperature": 0, "ignore_eos": True}).encode() + b"\n")
-    first = None
-    for line in file:
-        event = json.loads(line)
-        first = first or time.monotonic() - start
-        if event["event"] == "error":
-            sys.exit(f"the server refused: {event}")
-        if event["event"] == "done":
-            merged = any(part.get("merged") for part in event["adapter"])
-            return Answer(first, time.monotonic() - start, merged)
-    sys.exit("the server closed the connection")
+class Client:
+    """A connection that asks one request after another."""
+
+    def __init__(self, connection, vocabulary):
+        self.connection = connection
+        self.lines = connection.makefile("rb")
+        self.vocabulary = vocabulary
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.lines.close()
+        self.connection.close()
+
+    def ask(self, adapter, seed, tokens=32, new=32):
+        """One request of random tokens, which `seed` determines."""
+        generator = random.Random(seed)
+        prompt = [generator.randrange(self.vocabulary) for _ in range(tokens)]
+        start = time.monotonic()
+        self.connection.sendall(json.dumps({
+            "id": 1, "tokens": prompt, "adapter": adapter, "max_tokens": new,
+            "temperature": 0, "ignore_eos": True}).encode() + b"\n")
+        first = None
+        for line in self.lines:
+            event = json.loads(line)
+            first = first or time.monotonic() - start
+            if event["event"] == "error":
+                raise RuntimeError(f"the server refused: {event}")
+            if event["event"] == "done":
+                return Answer(first, any(part.get("merged") for part in event["adapter"]))
+        raise RuntimeError("the server closed the connection")
 
 
 def load(server, clients, requests, choose, name, tokens=32, new=32):
@@ -164,29 +194,25 @@ def load(server, clients, requests, choose, name, tokens=32, new=32):
     `choose` gives a request's adapter by its number; `name` tells the load's prompts from all others,
     so that none finds another's keys and values.
     """
-    streams = [server.connect() for _ in range(clients)]
     numbers = iter(range(requests))
     lock = threading.Lock()
-    answers = []
 
-    def work(stream):
+    def work(client):
+        answers = []
         while True:
             with lock:
                 number = next(numbers, None)
                 if number is None:
-                    return
+                    return answers
                 adapter = choose(number)
-            answers.append(ask(stream, number, adapter, f"{name} {number}", tokens, new))
+            answers.append(client.ask(adapter, f"{name} {number}", tokens, new))
 
-    threads = [threading.Thread(target=work, args=(s,)) for s in streams]
-    start = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    seconds = time.monotonic() - start
-    for connection, _ in streams:
-        connection.close()
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(server.connect()) for _ in range(clients)]
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(clients))
+        start = time.monotonic()
+        answers = [answer for part in pool.map(work, connections) for answer in part]
+        seconds = time.monotonic() - start
     return requests * (tokens + new) / seconds, answers
 
 

@@ -1,0 +1,1 @@
+"""Loads of requests on a server with many adapters, and their speed."""

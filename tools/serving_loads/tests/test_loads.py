@@ -1,0 +1,56 @@
+"""Both measurements on the repository's tiny model, and how their figures are summed up."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import tempfile
+import unittest
+
+from serving_loads import hot_merging, servers, thousand_adapters
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BASE = str(ROOT / "models/tiny-llama")
+GRAFT = os.environ.get("GRAFT_EXECUTABLE", servers.EXECUTABLE)
+
+
+class Summary(unittest.TestCase):
+    def test_ratios_are_medians_of_pairs_of_runs(self):
+        runs = {"off": [(100, 0), (50, 0), (80, 0)], "hot": [(120, 1), (40, 1), (88, 0.5)]}
+        found = hot_merging.summary(runs)
+        self.assertEqual(found["off"], {"tokens_per_second": 80, "merged_share": 0, "ratio": 1})
+        self.assertEqual(found["hot"], {"tokens_per_second": 88, "merged_share": 0.83, "ratio": 1.1})
+
+    def test_a_share_of_requests_goes_to_the_first_adapter(self):
+        choose = hot_merging.mostly("a", ["b", "c"], 0.8, seed=1)
+        chosen = [choose(number) for number in range(1000)]
+        self.assertAlmostEqual(chosen.count("a") / 1000, 0.8, delta=0.05)
+        self.assertEqual(set(chosen), {"a", "b", "c"})
+
+
+@unittest.skipUnless(os.access(GRAFT, os.X_OK), "graft isn't built")
+class Measurements(unittest.TestCase):
+    def run_quietly(self, main, *arguments):
+        with tempfile.TemporaryDirectory() as cache, contextlib.redirect_stdout(io.StringIO()) as out:
+            main(["--base", BASE, "--graft", GRAFT, "--cache", cache, "--rounds", "1", "--threads", "1",
+                  *arguments])
+            return json.loads(out.getvalue())
+
+    def test_merging_is_measured_with_merged_answers(self):
+        found = self.run_quietly(
+            hot_merging.main, "--clients", "1", "--shares", "1", "--requests", "24", "--rank", "2")
+        modes = found["1 clients, 1 of requests on one adapter"]
+        self.assertEqual({mode: run["merged_share"] for mode, run in modes.items()},
+                         {"off": 0, "hot": 1, "auto": 1})
+
+    def test_many_adapters_are_measured_beside_few(self):
+        found = self.run_quietly(
+            thousand_adapters.main, "--adapters", "40", "--clients", "4", "--requests", "8")
+        rates = found["tokens_per_second"]
+        self.assertEqual(len(rates), 7)
+        self.assertTrue(all(rate > 0 for rate in rates.values()), rates)
+
+
+if __name__ == "__main__":
+    unittest.main()
