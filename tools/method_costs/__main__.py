@@ -52,7 +52,9 @@ def prepare(chosen, known, directory, base):
             path = making.adapter(setting, chosen.cache, directory)
             old = known.get(setting.title, {})
             if not chosen.missing or old.get("adapter") != path.name:
-                known[setting.title] = {
+                # Where nothing is timed, figures of the same adapter stay.
+                stays = chosen.make and old.get("adapter") == path.name
+                known[setting.title] = (old if stays else {}) | {
                     "title": setting.title, "settings": setting.text, "adapter": path.name,
                     "facts": measuring.facts(chosen.graft, base, path)}
             paths[setting.title] = path
@@ -67,8 +69,9 @@ def main():
     results = read()
     if chosen.render:
         return write(results)
-    results |= {"machine": hardware.describe(chosen.threads), "prompt": measuring.PROMPT,
-                "generate": measuring.GENERATE, "rounds": chosen.rounds}
+    if not chosen.make or "machine" not in results:
+        results |= {"machine": hardware.describe(chosen.threads), "prompt": measuring.PROMPT,
+                    "generate": measuring.GENERATE, "rounds": chosen.rounds}
     directory, base = making.base(chosen.cache, chosen.graft)
     known = {entry["title"]: entry for entry in results["methods"]}
     paths = prepare(chosen, known, directory, base)
