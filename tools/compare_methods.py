@@ -23,8 +23,8 @@ ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 TARGETS = [*ATTENTION, "gate_proj", "up_proj", "down_proj"]
 # Divides every width of a random base.
 BLOCK = 4
-# Of a log-probability. Some trained values are so large that PEFT's own results differ by half of it
-# between attached and merged.
+# Of a log-probability. Some trained values are so large that PEFT's own results, attached and merged,
+# differ by most of it.
 LIMIT = 2e-3
 
 # Method: PEFT's class, settings with values to choose from, and the size of the trained values

@@ -5,11 +5,11 @@ public struct AdapterOptions: Sendable, Equatable {
     /// Where given, only files inside this directory are read, symbolic links followed first.
     public var root: String?
     /// The type that the matrices of updates are kept in.
-    public var factorType: FactorType
+    public var updateType: UpdateType
 
-    public init(strict: Bool = false, root: String? = nil, factorType: FactorType = .file) {
+    public init(strict: Bool = false, root: String? = nil, updateType: UpdateType = .file) {
         self.strict = strict
         self.root = root
-        self.factorType = factorType
+        self.updateType = updateType
     }
 }

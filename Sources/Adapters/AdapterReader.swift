@@ -34,8 +34,8 @@ public enum AdapterReader {
         let tokenizer = try shelf.tokenizer(of: file.tokenizerFiles)
         return LoadedAdapter(
             name: name, hash: file.contentHash, peftType: file.peftType,
-            operators: compiled.operators.keepingFactors(
-                as: options.factorType.beside(base), pool: pool),
+            operators: compiled.operators.keepingUpdates(
+                as: options.updateType.beside(base), pool: pool),
             tokenizer: tokenizer,
             parameterCount: compiled.parameterCount,
             warnings: compiled.warnings

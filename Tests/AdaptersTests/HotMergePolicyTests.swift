@@ -58,6 +58,19 @@ import Testing
         #expect(record([law], 12) == [.merge(law)])
     }
 
+    @Test mutating func whatItsNameForgotIsMergedAnew() {
+        #expect(record([law], 20) == [.merge(law)])
+        policy.didCarryOut(.merge(law), succeeded: true)
+        policy.forget(name: "medicine")
+        #expect(record([law], 5).isEmpty)
+        policy.forget(name: "law")
+        #expect(record([law], 1) == [.merge(law)])
+        policy.didCarryOut(.merge(law), succeeded: false)
+        #expect(record([law], 5).isEmpty)
+        policy.forget(name: "law")
+        #expect(record([law], 1) == [.merge(law)])
+    }
+
     // MARK: Weighing costs
 
     /// Low-rank factors: a twentieth of the matrices that they change.

@@ -265,6 +265,22 @@ import Transformer
         #expect(try !hot.lease([SelectionEntry(name: "a")]).entries[0].merged)
     }
 
+    @Test func aHotAdapterThatGetsOtherContentIsMergedAgain() async throws {
+        let hot = AdapterRegistry(base: registry.base, settings: .init(mergeShare: 0.6))
+        var hashes: Set<String> = []
+        for seed: UInt64 in [3, 4] {
+            try hot.load(name: "a", path: path("a\(seed)", seed: seed))
+            #expect(hot.list()[0].state == .attached)
+            for _ in 0..<2000 where hot.list()[0].state != .merged(weight: 1) {
+                try hot.lease([SelectionEntry(name: "a")]).release()
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            #expect(hot.list()[0].state == .merged(weight: 1))
+            hashes.insert(hot.list()[0].hash)
+        }
+        #expect(hashes.count == 2)
+    }
+
     @Test func companyKeepsAnAdapterFromBeingMergedWhereCostsAreWeighed() async throws {
         let weighing = AdapterRegistry(
             base: registry.base, settings: .init(mergeShare: 0.6, mergesOnlyWhatPays: true))

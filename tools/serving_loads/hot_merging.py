@@ -16,6 +16,11 @@ import time
 
 from .servers import Server, add_arguments, load, make_adapters, progress
 
+MODES = ["off", "hot", "auto"]
+# Requests after which a server decides, and seconds that merging may take.
+WARMING_REQUESTS = 24
+MERGING_SECONDS = 2
+
 
 def numbers(kind):
     return lambda text: [kind(part) for part in text.split(",")]
@@ -38,12 +43,6 @@ def mostly(first, others, share, seed):
     """The first adapter for `share` of the requests, one of the others for each of the rest."""
     generator = random.Random(seed)
     return lambda number: first if generator.random() < share else generator.choice(others)
-
-
-MODES = ["off", "hot", "auto"]
-# Requests after which a server decides, and seconds that merging may take.
-WARMING_REQUESTS = 24
-MERGING_SECONDS = 2
 
 
 def measure(options, folder, names, mode, clients, choose, label):

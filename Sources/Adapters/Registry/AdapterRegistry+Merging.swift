@@ -32,6 +32,12 @@ extension AdapterRegistry {
         try locked { (state) throws(AdapterError) in try state.dropMerged(name) }
     }
 
+    /// Where a name has got other content, its merged matrices are gone: it may be merged anew.
+    func forgetMerging(_ listing: AdapterListing) {
+        if case .merged = listing.state { return }
+        mergePolicy?.withLock { $0.forget(name: listing.name) }
+    }
+
     /// Counts a request for the policy and carries out on another thread what it decides.
     func recordForMerging(_ selection: [SelectionEntry]) {
         guard let mergePolicy else { return }

@@ -76,6 +76,7 @@ public final class AdapterRegistry: Sendable {
         let adapter = try read(name: name, path: path)
         let (listing, released) = locked { $0.insert(adapter, name: name, origin: origin) }
         finish(released)
+        forgetMerging(listing)
         return listing
     }
 
@@ -94,6 +95,7 @@ public final class AdapterRegistry: Sendable {
             path: path, base: base, options: options, pool: pool, recipes: recipes)
         let (listing, released) = locked { $0.register(facts, name: name, origin: origin) }
         finish(released)
+        forgetMerging(listing)
         return listing
     }
 

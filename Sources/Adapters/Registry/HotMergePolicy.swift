@@ -101,6 +101,14 @@ package struct HotMergePolicy: Sendable {
         }
     }
 
+    /// Forgets what it knows of an adapter whose name has got other content, or none, but for its
+    /// requests: nothing is merged under it any more.
+    package mutating func forget(name: String) {
+        if merged?.name == name { merged = nil }
+        refused = refused.filter { $0.name != name }
+        balances = balances.filter { $0.key.name != name }
+    }
+
     private mutating func decide(
         _ latest: SelectionEntry?, _ balance: (SelectionEntry) -> MergeBalance?
     ) -> Decision {

@@ -68,7 +68,7 @@ struct ServeCommand: AsyncParsableCommand {
         let session = try LocalSession(
             options: options, adapters: adapters,
             adapterOptions: AdapterOptions(
-                strict: registry.strictAdapters, factorType: registry.factors.type),
+                strict: registry.strictAdapters, updateType: registry.factors.type),
             registrySettings: registrySettings,
             onBadAdapter: registry.skipBadAdapters ? { logger.error("left out: \($0)") } : nil,
             configuration: EngineConfiguration(

@@ -9,12 +9,12 @@ struct OperatorReport {
     let listing: OperatorListing
     let composition: Composition
 
-    /// - Parameter factorType: what the adapter's matrices are kept in, as a server would.
+    /// - Parameter updateType: what the adapter's matrices are kept in, as a server would.
     /// - Throws: `AdapterError` where the adapter doesn't fit the base.
-    init(path: String, base: BaseModel, factorType: FactorType, pool: WorkerPool) throws {
+    init(path: String, base: BaseModel, updateType: UpdateType, pool: WorkerPool) throws {
         adapter = try AdapterReader.read(
             name: "adapter", path: path, slots: base.slots, base: base,
-            options: AdapterOptions(factorType: factorType), pool: pool)
+            options: AdapterOptions(updateType: updateType), pool: pool)
         listing = OperatorListing(adapter.operators, base: base)
         composition = Composition(adapter.operators, slots: base.slots)
     }

@@ -6,16 +6,16 @@ import Testing
 import Transformer
 
 /// Factors that are kept in bf16: as if the file had them so.
-struct FactorTypeTests {
+struct UpdateTypeTests {
     private let reading: AdapterReading
 
     init() throws {
         reading = try AdapterReading()
     }
 
-    private func read(_ fixture: AdapterFixture, _ type: FactorType) throws -> LoadedAdapter {
+    private func read(_ fixture: AdapterFixture, _ type: UpdateType) throws -> LoadedAdapter {
         try reading.read(
-            path: fixture.write(to: reading.directory), options: AdapterOptions(factorType: type))
+            path: fixture.write(to: reading.directory), options: AdapterOptions(updateType: type))
     }
 
     private func factors(_ operators: AdapterOperators) throws -> (a: [Float], b: [Float]) {
@@ -50,7 +50,7 @@ struct FactorTypeTests {
 
     @Test func wholeMatricesAreRoundedToo() throws {
         let fixture = try #require(WeightMethodFixture.all.first { $0.type == "HIRA" }).adapter
-        func values(_ type: FactorType) throws -> [Float] {
+        func values(_ type: UpdateType) throws -> [Float] {
             let operators = try read(fixture, type).operators
             let slot = try #require(operators.linear.keys.first)
             guard case .dense(let matrix) = operators.linear[slot]?.first else {

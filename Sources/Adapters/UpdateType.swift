@@ -4,7 +4,7 @@ internal import Transformer
 
 /// In which type the matrices of updates are kept in memory: the factors of low-rank operators, and whole
 /// matrices where no smaller form is exact.
-public enum FactorType: Sendable {
+public enum UpdateType: Sendable {
     /// As the file has them.
     case file
     /// Rounded to bf16 where they are f32, and no value is too large for it: half of the memory, and
@@ -13,7 +13,7 @@ public enum FactorType: Sendable {
     /// As exactly as the base's weights are: `bf16` beside bf16 and quantised ones, else `file`.
     case asWeights
 
-    func beside(_ base: BaseModel) -> FactorType {
+    func beside(_ base: BaseModel) -> UpdateType {
         guard self == .asWeights else { return self }
         return base.hasCoarseWeights ? .bf16 : .file
     }
@@ -23,10 +23,10 @@ extension AdapterOperators {
     /// The same with factors A and B of low-rank operators, and whole matrices that are added, in another
     /// type; what modules share stays shared. All else is kept as it is: rotations and scales, and what
     /// stands in place of the base's weights.
-    func keepingFactors(as type: FactorType, pool: WorkerPool) -> AdapterOperators {
+    func keepingUpdates(as type: UpdateType, pool: WorkerPool) -> AdapterOperators {
         guard type == .bf16 else { return self }
         var narrowed = self
-        var rounding = FactorRounding(pool: pool)
+        var rounding = UpdateRounding(pool: pool)
         for (slot, list) in linear { narrowed.linear[slot] = list.map { rounding.rounded($0) } }
         narrowed.embedding = embedding.map { rounding.rounded($0) }
         return narrowed
@@ -34,7 +34,7 @@ extension AdapterOperators {
 }
 
 /// Rounds matrices of updates to bf16, each once.
-private struct FactorRounding {
+private struct UpdateRounding {
     let pool: WorkerPool
     private var rowMatrices: [ObjectIdentifier: RowMatrix] = [:]
     private var packedMatrices: [ObjectIdentifier: PackedMatrix] = [:]

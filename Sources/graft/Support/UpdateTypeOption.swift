@@ -2,7 +2,7 @@ import Adapters
 internal import ArgumentParser
 
 /// The type that adapters' factors are kept in.
-struct FactorTypeOption: ParsableArguments {
+struct UpdateTypeOption: ParsableArguments {
     /// What `--adapter-dtype` takes.
     enum Name: String, ExpressibleByArgument, CaseIterable {
         case file, bf16
@@ -14,7 +14,7 @@ struct FactorTypeOption: ParsableArguments {
             valueName: "type"))
     var adapterDtype: Name?
 
-    var type: FactorType {
+    var type: UpdateType {
         switch adapterDtype {
         case .file: .file
         case .bf16: .bf16
