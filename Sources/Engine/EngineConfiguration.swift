@@ -4,6 +4,8 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var maximumRowCount: Int
     /// Prompt tokens of one sequence in one step.
     public var prefillChunk: Int
+    /// Prompt tokens of all sequences in one step in which others generate: what these wait for.
+    public var prefillBudget: Int
     /// Sequences that are computed at the same time.
     public var maximumSequenceCount: Int
     /// Requests that may wait beyond those.
@@ -18,12 +20,13 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var usesPrefixCache: Bool
 
     public init(
-        maximumRowCount: Int = 512, prefillChunk: Int = 256, maximumSequenceCount: Int = 64,
-        queueLimit: Int = 1024, keyValueByteCount: Int = 1 << 30, maximumContext: Int? = nil,
-        layerCount: Int? = nil, usesPrefixCache: Bool = true
+        maximumRowCount: Int = 512, prefillChunk: Int = 256, prefillBudget: Int = 64,
+        maximumSequenceCount: Int = 64, queueLimit: Int = 1024, keyValueByteCount: Int = 1 << 30,
+        maximumContext: Int? = nil, layerCount: Int? = nil, usesPrefixCache: Bool = true
     ) {
         self.maximumRowCount = max(1, maximumRowCount, maximumSequenceCount)
         self.prefillChunk = max(1, prefillChunk)
+        self.prefillBudget = max(1, prefillBudget)
         self.maximumSequenceCount = max(1, maximumSequenceCount)
         self.queueLimit = max(0, queueLimit)
         self.keyValueByteCount = max(0, keyValueByteCount)

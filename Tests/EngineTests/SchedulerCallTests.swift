@@ -9,7 +9,8 @@ import Testing
     private func scheduler(rows: Int = 64, pages: Int = 64) -> PagedScheduler {
         PagedScheduler(
             limits: SchedulerLimits(
-                rowCount: rows, logitsRowCount: 64, prefillChunk: 16, sequenceCount: 4,
+                rowCount: rows, logitsRowCount: 64, prefillChunk: 16, prefillBudget: 16,
+                sequenceCount: 4,
                 pageCount: pages, pageTokenCount: 16))
     }
 
@@ -45,6 +46,18 @@ import Testing
         #expect(step.slices.map(\.tokens) == [0..<20])
         scheduler.appendToken(to: 3)
         #expect(scheduler.nextStep().slices.count == 4)
+    }
+
+    @Test func aCallTakesMoreThanPromptsMayHaveBesideDecodingRows() {
+        var scheduler = scheduler()
+        scheduler.add(sequence(0, tokens: 2))
+        _ = scheduler.nextStep()
+        scheduler.appendToken(to: 0)
+        scheduler.add(sequence(1, lane: 1, tokens: 40, isCall: true))
+        scheduler.add(sequence(2, lane: 2, tokens: 4))
+        #expect(scheduler.nextStep().slices.map(\.tokens) == [2..<3, 0..<40])
+        scheduler.appendToken(to: 0)
+        #expect(scheduler.nextStep().slices.map(\.number) == [0, 1, 2])
     }
 
     @Test func aPreemptedCallIsReplayedAsItWas() {

@@ -9,7 +9,8 @@ import Testing
     private func scheduler() -> PagedScheduler {
         PagedScheduler(
             limits: SchedulerLimits(
-                rowCount: 64, logitsRowCount: 64, prefillChunk: 16, sequenceCount: 4,
+                rowCount: 64, logitsRowCount: 64, prefillChunk: 16, prefillBudget: 16,
+                sequenceCount: 4,
                 pageCount: 64, pageTokenCount: 16))
     }
 

@@ -6,12 +6,14 @@ import Testing
     private let marks = (0..<3).map { _ in Mark() }
 
     private func scheduler(
-        rows: Int = 64, chunk: Int = 16, sequences: Int = 4, pages: Int = 64, logits: Int = 64
+        rows: Int = 64, chunk: Int = 16, budget: Int = 64, sequences: Int = 4, pages: Int = 64,
+        logits: Int = 64
     ) -> PagedScheduler {
         PagedScheduler(
             limits: SchedulerLimits(
                 rowCount: rows, logitsRowCount: logits, prefillChunk: chunk,
-                sequenceCount: sequences, pageCount: pages, pageTokenCount: 16))
+                prefillBudget: budget, sequenceCount: sequences, pageCount: pages,
+                pageTokenCount: 16))
     }
 
     private func sequence(
@@ -43,6 +45,54 @@ import Testing
         #expect(step.slices.map(\.number) == [0, 1])
         #expect(step.slices.map(\.tokens) == [4..<5, 0..<7])
         #expect(step.rowCount == 8)
+    }
+
+    @Test func promptsGetAFewRowsOnlyWhereOthersDecode() {
+        var scheduler = scheduler(rows: 64, chunk: 32, budget: 8)
+        scheduler.add(sequence(0, tokens: 40))
+        #expect(scheduler.nextStep().slices.map(\.tokens) == [0..<32])
+        #expect(scheduler.nextStep().slices.map(\.tokens) == [32..<40])
+        scheduler.add(sequence(1, lane: 1, tokens: 11))
+        scheduler.add(sequence(2, lane: 2, tokens: 40))
+        var steps: [[Range<Int>]] = []
+        for _ in 0..<2 {
+            scheduler.appendToken(to: 0)
+            steps.append(scheduler.nextStep().slices.map(\.tokens))
+        }
+        #expect(steps == [[40..<41, 0..<8], [41..<42, 8..<11, 0..<5]])
+        scheduler.remove(0)
+        scheduler.remove(1)
+        #expect(scheduler.nextStep().slices.map(\.tokens) == [5..<37])
+    }
+
+    /// Those who wait for their first token come one after the other, and not all late; a long
+    /// prompt gives way after a chunk.
+    @Test func aTurnGoesOnInTheNextStep() {
+        var scheduler = scheduler(rows: 64, chunk: 16, budget: 8)
+        scheduler.add(sequence(0))
+        _ = scheduler.nextStep()
+        scheduler.add(sequence(1, lane: 1, tokens: 100))
+        scheduler.add(sequence(2, lane: 2, tokens: 16))
+        scheduler.add(sequence(3, lane: 0, tokens: 16))
+        let turns = (0..<8).map { _ in
+            scheduler.appendToken(to: 0)
+            return scheduler.nextStep().slices.filter { $0.number != 0 && $0.tokens.count == 8 }
+        }
+        #expect(turns.map { $0.map(\.number) } == [[1], [1], [2], [2], [3], [3], [1], [1]])
+    }
+
+    @Test func aTurnEndsWithItsSequence() {
+        var scheduler = scheduler(rows: 64, chunk: 16, budget: 8)
+        scheduler.add(sequence(0))
+        _ = scheduler.nextStep()
+        scheduler.add(sequence(1, lane: 1, tokens: 100))
+        scheduler.add(sequence(2, lane: 2, tokens: 100))
+        scheduler.appendToken(to: 0)
+        #expect(scheduler.nextStep().slices.map(\.number) == [0, 1])
+        scheduler.remove(1)
+        scheduler.appendToken(to: 0)
+        #expect(scheduler.nextStep().slices.map(\.number) == [0, 2])
+        #expect(scheduler.runningCount == 2)
     }
 
     @Test func aBurstOnOneSelectionDoesNotHoldUpAnother() {
@@ -198,7 +248,7 @@ import Testing
     /// Any mix of arrivals, tokens and departures keeps to the pages there are.
     @Test(arguments: 0..<20) func randomTrafficNeverHandsOutTooMuch(seed: UInt64) {
         var random = RandomSource(seed: seed)
-        var scheduler = scheduler(rows: 24, sequences: 6, pages: 8)
+        var scheduler = scheduler(rows: 24, budget: 9, sequences: 6, pages: 8)
         var live: Set<Int> = []
         for number in 0..<400 {
             if random.next() % 2 == 0 {

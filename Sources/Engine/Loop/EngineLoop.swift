@@ -34,6 +34,7 @@ final class EngineLoop {
                 rowCount: configuration.maximumRowCount,
                 logitsRowCount: configuration.maximumLogitsRowCount,
                 prefillChunk: configuration.prefillChunk,
+                prefillBudget: configuration.prefillBudget,
                 sequenceCount: configuration.maximumSequenceCount, pageCount: bounds.pageCount,
                 pageTokenCount: bounds.pageTokenCount))
     }

@@ -1,8 +1,10 @@
 /// Decides what each step computes; pure: no clock, no memory, no model.
 ///
 /// Sequences that decode come first, one row each; then prompts get chunks up to the step's budget
-/// of rows, selections taking turns. A free place goes to the highest priority that waits, there to
-/// the selection that has the fewest running sequences; see `WaitingQueue` for what ages.
+/// of rows, a small one where others decode: a step that reads all weights for a few rows anyway takes
+/// some more along at little cost, and nobody waits long for the next token. Selections take turns of
+/// a chunk each, over several steps if need be. A free place goes to the highest priority that waits,
+/// there to the selection that has the fewest running sequences; see `WaitingQueue` for what ages.
 ///
 /// Pages are reserved for the whole prompt at admission and grow with the output; when none is
 /// left, the youngest sequence of the lowest priority gives all of its own back, waits again and is
@@ -15,6 +17,8 @@ package struct Scheduler {
     private var prefilling = FairQueue()
     /// One of them that had no room for all the rows that it must have at once: the next step's first.
     private var delayed: Int?
+    /// The one whose turn went on when the last step was full.
+    private var turn: Turn?
     /// Running sequences with one token to compute, those that outrank others first.
     private var decoding: [Int] = []
     /// Running sequences of each selection that has any.
@@ -22,6 +26,12 @@ package struct Scheduler {
     /// No deadline is earlier; it may be that of a sequence that has left.
     private var earliestDeadline: ContinuousClock.Instant?
     private var decision = StepDecision()
+
+    /// What a sequence may still compute of its prompt before another selection's turn comes.
+    private struct Turn {
+        var number: Int
+        var rowCount: Int
+    }
 
     package init(limits: SchedulerLimits) {
         self.limits = limits
@@ -68,6 +78,7 @@ package struct Scheduler {
         decision.removeAll()
         var budget = StepBudget(rowCount: limits.rowCount, logitsRowCount: limits.logitsRowCount)
         scheduleDecoding(&budget, pages)
+        if !decision.slices.isEmpty { budget.limitPrompts(to: limits.prefillBudget) }
         admit(pages)
         schedulePrefill(&budget, pages)
         decision.groupBySelection()
@@ -148,12 +159,12 @@ package struct Scheduler {
     private mutating func schedulePrefill(_ budget: inout StepBudget, _ pages: some PageLedger) {
         guard !prefilling.isEmpty else { return }
         var unfinished: [Int] = []
-        var first = popDelayed()
-        while budget.rowCount > 0, let number = first ?? prefilling.popNext() {
-            first = nil
-            adoptCached(number, pages)
-            if !prefill(number, &budget) { unfinished.append(number) }
+        var first = [popTurn(), popDelayed()].compactMap { $0 }
+        while budget.promptRowCount > 0, let next = first.popLast() ?? nextTurn() {
+            adoptCached(next.number, pages)
+            if !prefill(next, &budget) { unfinished.append(next.number) }
         }
+        unfinished += first.map(\.number)
         sortDecoding()
         for number in unfinished {
             guard let sequence = sequences[number] else { continue }
@@ -161,29 +172,52 @@ package struct Scheduler {
         }
     }
 
+    private mutating func nextTurn() -> Turn? {
+        prefilling.popNext().map(nextTurn)
+    }
+
+    private func nextTurn(of number: Int) -> Turn {
+        Turn(number: number, rowCount: limits.prefillChunk)
+    }
+
     /// The sequence for which those that decode left room.
-    private mutating func popDelayed() -> Int? {
-        guard let number = delayed else { return nil }
-        delayed = nil
-        guard let sequence = sequences[number], sequence.isRunning else { return nil }
-        prefilling.remove(number, lane: sequence.selection)
-        return number
+    private mutating func popDelayed() -> Turn? {
+        defer { delayed = nil }
+        return delayed.flatMap { pop(nextTurn(of: $0)) }
+    }
+
+    /// A turn that nobody else waits for begins anew.
+    private mutating func popTurn() -> Turn? {
+        defer { turn = nil }
+        return turn.flatMap { pop($0) }.map { prefilling.isEmpty ? nextTurn(of: $0.number) : $0 }
+    }
+
+    /// Takes a sequence out of the queue unless it has left.
+    private mutating func pop(_ turn: Turn) -> Turn? {
+        guard let sequence = sequences[turn.number], sequence.isRunning else { return nil }
+        prefilling.remove(turn.number, lane: sequence.selection)
+        return turn
     }
 
     /// Computes as much of a sequence as there is room for.
     ///
     /// - Returns: true when that was all of it.
-    private mutating func prefill(_ number: Int, _ budget: inout StepBudget) -> Bool {
-        guard let sequence = sequences[number] else { return true }
-        let rowCount = budget.rowCount(for: sequence, atMost: limits.prefillChunk)
+    private mutating func prefill(_ next: Turn, _ budget: inout StepBudget) -> Bool {
+        guard let sequence = sequences[next.number] else { return true }
+        let rowCount = budget.rowCount(for: sequence, atMost: next.rowCount)
         if rowCount > 0 {
-            addSlice(of: number, rowCount: rowCount, &budget)
+            addSlice(of: next.number, rowCount: rowCount, &budget)
         } else if sequence.wholeRowCount != nil {
-            delayed = delayed ?? number
+            delayed = delayed ?? next.number
         }
-        guard rowCount == sequence.pendingTokenCount else { return false }
-        decoding.append(number)
-        return true
+        if rowCount == sequence.pendingTokenCount {
+            decoding.append(next.number)
+            return true
+        }
+        if rowCount < next.rowCount, budget.promptRowCount == 0, sequence.wholeRowCount == nil {
+            turn = turn ?? Turn(number: next.number, rowCount: next.rowCount - rowCount)
+        }
+        return false
     }
 
     /// Skips what another sequence has computed since the last chunk.
@@ -210,8 +244,7 @@ package struct Scheduler {
         } else {
             decision.slices.append(whole)
         }
-        budget.rowCount -= rowCount
-        budget.logitsRowCount -= tokens.upperBound - whole.firstLogitsToken
+        budget.spend(rowCount, logitsRowCount: tokens.upperBound - whole.firstLogitsToken)
         sequence.cachedTokenCount = tokens.upperBound
         sequence.firstLogitsToken = max(sequence.firstLogitsToken, tokens.upperBound)
         sequences[number] = sequence

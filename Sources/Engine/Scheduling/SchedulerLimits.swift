@@ -4,8 +4,10 @@ package struct SchedulerLimits: Equatable, Sendable {
     package var rowCount: Int
     /// Rows of a step that get logits; more than `sequenceCount`.
     package var logitsRowCount: Int
-    /// Rows of one sequence in a step.
+    /// Rows of one sequence in a step, and in its turn.
     package var prefillChunk: Int
+    /// Rows of all prompts in a step in which others decode.
+    package var prefillBudget: Int
     /// Sequences that run at the same time.
     package var sequenceCount: Int
     /// Pages of the cache.
@@ -14,12 +16,14 @@ package struct SchedulerLimits: Equatable, Sendable {
     package var pageTokenCount: Int
 
     package init(
-        rowCount: Int, logitsRowCount: Int, prefillChunk: Int, sequenceCount: Int, pageCount: Int,
-        pageTokenCount: Int
+        rowCount: Int, logitsRowCount: Int, prefillChunk: Int, prefillBudget: Int,
+        sequenceCount: Int,
+        pageCount: Int, pageTokenCount: Int
     ) {
         self.rowCount = rowCount
         self.logitsRowCount = logitsRowCount
         self.prefillChunk = prefillChunk
+        self.prefillBudget = prefillBudget
         self.sequenceCount = sequenceCount
         self.pageCount = pageCount
         self.pageTokenCount = pageTokenCount

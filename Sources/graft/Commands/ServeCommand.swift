@@ -36,6 +36,8 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Requests that may wait beyond those.") var queue = 1024
     @Option(help: "Tokens of a sequence (default: what the model was made for).") var context: Int?
     @Option(help: "Prompt tokens of one sequence in one step.") var prefillChunk = 256
+    @Option(help: "Prompt tokens of all sequences in one step while some generate.")
+    var prefillBudget = 64
     @Option(help: "Whether equal beginnings of prompts are computed once.")
     var prefixCache = OnOff.on
     @Option(help: "What is logged: debug, info, warning or error.") var logLevel = "info"
@@ -46,7 +48,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         for (name, value) in [
             ("--max-sequences", maxSequences), ("--prefill-chunk", prefillChunk),
-            ("--context", context ?? 1),
+            ("--prefill-budget", prefillBudget), ("--context", context ?? 1),
         ] where value < 1 {
             throw ValidationError("\(name) is \(value), expected 1 or more")
         }
@@ -73,9 +75,9 @@ struct ServeCommand: AsyncParsableCommand {
             onBadAdapter: registry.skipBadAdapters ? { logger.error("left out: \($0)") } : nil,
             configuration: EngineConfiguration(
                 maximumRowCount: max(512, prefillChunk), prefillChunk: prefillChunk,
-                maximumSequenceCount: maxSequences, queueLimit: queue,
-                keyValueByteCount: ByteCount(kvMemory)?.value ?? 1 << 30, maximumContext: context,
-                usesPrefixCache: prefixCache == .on))
+                prefillBudget: prefillBudget, maximumSequenceCount: maxSequences,
+                queueLimit: queue, keyValueByteCount: ByteCount(kvMemory)?.value ?? 1 << 30,
+                maximumContext: context, usesPrefixCache: prefixCache == .on))
         for adapter in session.registry.list() {
             for warning in adapter.warnings { logger.warning("\(adapter.name): \(warning)") }
         }
