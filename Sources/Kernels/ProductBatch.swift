@@ -130,14 +130,16 @@ public final class ProductBatch: WorkerJob {
     }
 
     /// Computes all products and forgets them.
-    public func run() {
+    ///
+    /// - Parameter meanwhile: called once while the workers compute; it must not wait for them.
+    public func run(meanwhile: () -> Void = {}) {
         roundInput()
         let rounded = Rounded(
             pairs: UnsafePointer(pairs.pointer), levels: UnsafePointer(levels.pointer),
             blocks: UnsafePointer(blocks.pointer))
         entries.withUnsafeBufferPointer { entries in
             work = Work(entries: entries, rounded: rounded)
-            pool.run(taskCount: taskCount, self)
+            pool.run(taskCount: taskCount, self, meanwhile: meanwhile)
             work = nil
         }
         entries.removeAll(keepingCapacity: true)

@@ -71,6 +71,8 @@ final class WorkerCrew: @unchecked Sendable {
         func deallocate() { memory.deallocate() }
     }
 
+    /// The part of what is left of a share that a worker takes at once is one of so many.
+    private static let takenPart = 4
     /// Rounds of waiting before a worker sleeps.
     private static let spinCount = 4000
 
@@ -96,22 +98,23 @@ final class WorkerCrew: @unchecked Sendable {
         withoutActuallyEscaping(body) { body in
             turn.withLock { _ in
                 closure.body = body
-                share(closure, taskCount)
+                share(closure, taskCount, meanwhile: {})
                 closure.body = nil
             }
         }
     }
 
-    func run(taskCount: Int, _ object: WorkerJob) {
+    func run(taskCount: Int, _ object: WorkerJob, meanwhile: () -> Void) {
         guard size > 1, taskCount > 1 else {
             return turn.withLock { _ in
+                meanwhile()
                 for task in 0..<taskCount { object.perform(task: task, worker: 0) }
             }
         }
-        turn.withLock { _ in share(object, taskCount) }
+        turn.withLock { _ in share(object, taskCount, meanwhile: meanwhile) }
     }
 
-    private func share(_ object: WorkerJob, _ taskCount: Int) {
+    private func share(_ object: WorkerJob, _ taskCount: Int, meanwhile: () -> Void) {
         let job = Job(taskCount: taskCount, object: .passUnretained(object))
         lines.job.pointee = job
         for worker in 0..<size {
@@ -121,6 +124,7 @@ final class WorkerCrew: @unchecked Sendable {
         lines.gate.pointee.store(Gate.open, ordering: .releasing)
         lines.generation.pointee.add(1, ordering: .sequentiallyConsistent)
         if sleeperCount.load(ordering: .sequentiallyConsistent) > 0 { sleep.wakeAll() }
+        meanwhile()
         work(on: job, as: 0)
         lines.gate.pointee.bitwiseAnd(~Gate.open, ordering: .acquiringAndReleasing)
         while lines.gate.pointee.load(ordering: .acquiring) != 0 { gk_pause() }
@@ -132,8 +136,8 @@ final class WorkerCrew: @unchecked Sendable {
             for offset in 0..<size {
                 let share = (worker + offset) % size
                 let end = firstTask(of: share + 1, job.taskCount)
-                while let task = takeTask(of: share, end: end) {
-                    object.perform(task: task, worker: worker)
+                while let tasks = takeTasks(of: share, end: end) {
+                    for task in tasks { object.perform(task: task, worker: worker) }
                 }
             }
         }
@@ -144,12 +148,16 @@ final class WorkerCrew: @unchecked Sendable {
         worker * taskCount / size
     }
 
-    private func takeTask(of share: Int, end: Int) -> Int? {
+    /// Some of the tasks that are left of a share, fewer and fewer: who takes one waits until all that
+    /// it wrote has left the processor.
+    private func takeTasks(of share: Int, end: Int) -> Range<Int>? {
         let next = lines.nextTask(of: share)
         // Reading alone leaves the line with its worker.
-        guard next.pointee.load(ordering: .relaxed) < end else { return nil }
-        let task = next.pointee.wrappingAdd(1, ordering: .relaxed).oldValue
-        return task < end ? task : nil
+        let left = end - next.pointee.load(ordering: .relaxed)
+        guard left > 0 else { return nil }
+        let count = max(1, left / Self.takenPart)
+        let first = next.pointee.wrappingAdd(count, ordering: .relaxed).oldValue
+        return first < end ? first..<min(end, first + count) : nil
     }
 
     private func loop(worker: Int) {

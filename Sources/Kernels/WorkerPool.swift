@@ -53,9 +53,12 @@ public final class WorkerPool: Sendable {
     }
 
     /// The same for a job that is an object: nothing is allocated.
-    package func run(taskCount: Int, _ job: WorkerJob) {
-        guard taskCount > 0 else { return }
-        crew.run(taskCount: taskCount, job)
+    ///
+    /// - Parameter meanwhile: called once, while other workers are at the job where there are any; it
+    ///   must not use the pool.
+    package func run(taskCount: Int, _ job: WorkerJob, meanwhile: () -> Void = {}) {
+        guard taskCount > 0 else { return meanwhile() }
+        crew.run(taskCount: taskCount, job, meanwhile: meanwhile)
     }
 
     /// A product's working memory, one a worker.

@@ -18,19 +18,38 @@ final class LinearStage {
         var copy = 0
     }
 
+    /// A low-rank operator on rows of one plan.
+    private struct Use {
+        let operation: UnsafePointer<LowRankView>
+        /// Its place among those of the plan at the slot.
+        let index: Int
+        let rows: Range<Int>
+        let output: RowBuffer
+        /// Where its products A·x lie.
+        let place: Int
+    }
+
+    /// Query, key and value are the most slots that follow as one stage.
+    private static let fetchedSlotCount = 3
+
     /// What stands at the slots where plans leave them alone.
     var base: PlanViews
+    /// All frozen products and every A·x.
     private let batch: ProductBatch
+    /// Every B·(A·x) of a turn.
+    private let expansions: ProductBatch
     private let buffers: StepBuffers
     private let maps: RowMapJob
     private let calls: CallStates
     private var input: RowBuffer
     private var projections: [Projection] = []
+    private var uses: [Use] = []
 
     init(base: PlanViews, buffers: StepBuffers, pool: WorkerPool) {
         self.base = base
         self.buffers = buffers
         batch = ProductBatch(pool: pool)
+        expansions = ProductBatch(pool: pool)
         maps = RowMapJob(pool: pool)
         calls = CallStates(pool: pool)
         input = buffers.normed
@@ -52,24 +71,30 @@ final class LinearStage {
     /// - Parameter ranges: the plans of rows 0 ..< n of input and outputs, without gaps.
     func run(_ ranges: [PlanRange]) {
         guard let rowCount = ranges.last?.rows.upperBound else { return }
-        let (rows, copyCount) = changedInput(ranges, rowCount: rowCount)
+        let extent = survey(ranges)
+        let (rows, copyCount) =
+            extent.hasMaps
+            ? changedInput(ranges, rowCount: rowCount) : (input.pointer, copyCount: 0)
         batch.begin(
             input: rows, rowCount: rowCount * (1 + copyCount), stride: input.width,
             width: input.width)
         for projection in projections {
             addFrozen(projection, ranges, firstRow: projection.copy * rowCount)
         }
-        let extent = extent(ranges)
         let products = buffers.lowRank(floatCount: extent.floatCount + extent.outputCount)
-        if extent.depth > 0 { contract(ranges, products) }
-        batch.run()
-        if extent.outputCount > 0 { scaleInner(ranges, products) }
+        let own = extent.outputCount > 0 ? products + extent.floatCount : nil
+        contract(products)
+        batch.run {
+            addExpansions(0, products, own: own)
+            if extent.depth > 0 { fetchNextOperators(ranges) }
+        }
+        if own != nil { scaleInner(products) }
         if extent.hasMaps { runMaps(.output, ranges) }
         for projection in projections { addBiases(projection, ranges) }
         for turn in 0..<extent.depth {
-            expand(
-                turn, ranges, products,
-                own: extent.outputCount > 0 ? products + extent.floatCount : nil)
+            if turn > 0 { addExpansions(turn, products, own: own) }
+            expansions.run()
+            if let own { addScaled(turn, own) }
         }
         if extent.hasMaps { runMaps(.update, ranges) }
     }
@@ -85,18 +110,26 @@ final class LinearStage {
         var hasMaps = false
     }
 
-    private func extent(_ ranges: [PlanRange]) -> Extent {
+    /// Looks once at what stands at all slots: views of many plans are far apart in memory.
+    private func survey(_ ranges: [PlanRange]) -> Extent {
         var extent = Extent()
+        uses.removeAll(keepingCapacity: true)
         for projection in projections {
             for range in ranges {
-                let view = range.views.linear[projection.slot]
-                extent.depth = max(extent.depth, view.lowRankCount)
-                if view.mapCount > 0 { extent.hasMaps = true }
-                for index in 0..<view.lowRankCount {
-                    let lowRank = view.lowRanks![index]
-                    extent.floatCount += range.rows.count * lowRank.rank
-                    if lowRank.factors != nil {
-                        extent.outputCount += range.rows.count * lowRank.b.outputCount
+                let view = range.views.linear.pointer + projection.slot
+                if view.pointee.mapCount > 0 { extent.hasMaps = true }
+                guard let operations = view.pointee.lowRanks else { continue }
+                extent.depth = max(extent.depth, view.pointee.lowRankCount)
+                for index in 0..<view.pointee.lowRankCount {
+                    let operation = operations + index
+                    uses.append(
+                        Use(
+                            operation: operation, index: index, rows: range.rows,
+                            output: projection.output, place: extent.floatCount))
+                    extent.floatCount += range.rows.count * operation.pointee.rank
+                    if operation.pointee.factors != nil {
+                        extent.outputCount +=
+                            range.rows.count * operation.pointee.b.outputCount
                     }
                 }
             }
@@ -104,15 +137,30 @@ final class LinearStage {
         return extent
     }
 
-    /// Adds A x of all low-rank operators to the batch.
-    private func contract(_ ranges: [PlanRange], _ products: UnsafeMutablePointer<Float>) {
-        forEachLowRank(ranges) { lowRank, _, range, _, place in
-            guard let a = lowRank.a else {
-                return copyScaled(range.rows, by: lowRank.scaling, to: products + place)
+    /// Has the first operators at the next slots brought near while workers compute: by the time that they
+    /// are needed, weights have pushed them out of the caches.
+    private func fetchNextOperators(_ ranges: [PlanRange]) {
+        guard let last = projections.last?.slot else { return }
+        for range in ranges {
+            let views = range.views.linear
+            for slot in last + 1..<min(last + 1 + Self.fetchedSlotCount, views.count) {
+                if let operations = views.pointer[slot].lowRanks { Prefetch.value(operations) }
             }
-            batch.add(
-                a, rows: range.rows, output: products + place,
-                outputStride: lowRank.rank, scale: lowRank.scaling)
+        }
+    }
+
+    /// Adds A x of all low-rank operators to the batch.
+    private func contract(_ products: UnsafeMutablePointer<Float>) {
+        for use in uses {
+            let operation = use.operation.pointee
+            let target = products + use.place
+            if let a = operation.a {
+                batch.add(
+                    a, rows: use.rows, output: target, outputStride: operation.rank,
+                    scale: operation.scaling)
+            } else {
+                copyScaled(use.rows, by: operation.scaling, to: target)
+            }
         }
     }
 
@@ -230,65 +278,47 @@ final class LinearStage {
     }
 
     /// i ⊙ A x where an operator has such factors.
-    private func scaleInner(_ ranges: [PlanRange], _ products: UnsafeMutablePointer<Float>) {
-        forEachLowRank(ranges) { lowRank, _, range, _, place in
-            guard let inner = lowRank.factors?.inner else { return }
-            for row in 0..<range.rows.count {
-                let product = products + place + row * lowRank.rank
-                for index in 0..<lowRank.rank { product[index] *= inner[index] }
+    private func scaleInner(_ products: UnsafeMutablePointer<Float>) {
+        for use in uses {
+            guard let inner = use.operation.pointee.factors?.inner else { continue }
+            let rank = use.operation.pointee.rank
+            for row in 0..<use.rows.count {
+                let product = products + use.place + row * rank
+                for index in 0..<rank { product[index] *= inner[index] }
             }
         }
     }
 
-    /// y += B (A x) for the operators whose turn it is.
+    /// Adds y += B (A x) of the operators whose turn it is to their batch.
     ///
     /// - Parameter own: room for B (A x) of operators with factors of outputs, which those meet before
     ///   it is added; nil where no operator has any.
-    private func expand(
-        _ turn: Int, _ ranges: [PlanRange], _ products: UnsafeMutablePointer<Float>,
-        own: UnsafeMutablePointer<Float>?
+    private func addExpansions(
+        _ turn: Int, _ products: UnsafeMutablePointer<Float>, own: UnsafeMutablePointer<Float>?
     ) {
         var free = own ?? products
-        forEachLowRank(ranges) { lowRank, index, range, projection, place in
-            guard index == turn else { return }
-            let width = projection.output.width
-            let isDirect = lowRank.factors == nil
-            batch.add(
-                lowRank.b, input: products + place, rowCount: range.rows.count,
-                inputStride: lowRank.rank,
-                output: isDirect ? projection.output.row(range.rows.lowerBound) : free,
-                outputStride: isDirect ? width : lowRank.b.outputCount, accumulating: isDirect)
-            if !isDirect { free += range.rows.count * lowRank.b.outputCount }
-        }
-        batch.run()
-        guard let own else { return }
-        free = own
-        forEachLowRank(ranges) { lowRank, index, range, projection, _ in
-            guard index == turn, let outer = lowRank.factors?.outer else { return }
-            let width = lowRank.b.outputCount
-            for row in range.rows {
-                Vectors.add(
-                    free, times: outer, scaledBy: 1, to: projection.output.row(row), count: width)
-                free += width
-            }
+        for use in uses where use.index == turn {
+            let operation = use.operation.pointee
+            let isDirect = operation.factors == nil
+            expansions.add(
+                operation.b, input: products + use.place, rowCount: use.rows.count,
+                inputStride: operation.rank,
+                output: isDirect ? use.output.row(use.rows.lowerBound) : free,
+                outputStride: isDirect ? use.output.width : operation.b.outputCount,
+                accumulating: isDirect)
+            if !isDirect { free += use.rows.count * operation.b.outputCount }
         }
     }
 
-    /// Calls `body` with every low-rank operator, its index within its plan's slot, and where its
-    /// products A·x lie.
-    private func forEachLowRank(
-        _ ranges: [PlanRange],
-        _ body: (LowRankView, Int, PlanRange, Projection, Int) -> Void
-    ) {
-        var place = 0
-        for projection in projections {
-            for range in ranges {
-                let view = range.views.linear[projection.slot]
-                for index in 0..<view.lowRankCount {
-                    let lowRank = view.lowRanks![index]
-                    body(lowRank, index, range, projection, place)
-                    place += range.rows.count * lowRank.rank
-                }
+    /// y += o ⊙ B (A x) for the operators of a turn that have such factors.
+    private func addScaled(_ turn: Int, _ own: UnsafeMutablePointer<Float>) {
+        var free = own
+        for use in uses where use.index == turn {
+            guard let outer = use.operation.pointee.factors?.outer else { continue }
+            let width = use.operation.pointee.b.outputCount
+            for row in use.rows {
+                Vectors.add(free, times: outer, scaledBy: 1, to: use.output.row(row), count: width)
+                free += width
             }
         }
     }

@@ -54,6 +54,12 @@ gk_level gk_current_level(void);
 /* Uses `level`, or the strongest supported one below it; returns the level in use. */
 gk_level gk_set_level(gk_level level);
 
+/* Has memory that will be read soon brought near; the thread does not wait for it. */
+static inline void gk_fetch(const void *memory, size_t bytes) {
+    for (size_t line = 0; line < bytes; line += 64)
+        __builtin_prefetch((const char *)memory + line);
+}
+
 /* Tells the processor that this thread is spinning. */
 static inline void gk_pause(void) {
 #if defined(__x86_64__)
