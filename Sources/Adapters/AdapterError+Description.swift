@@ -52,9 +52,6 @@ extension AdapterError {
         case .unknownSetting(let name, let value, let file):
             "\(file): unknown setting '\(name)' is \(value): with --strict-adapters every setting "
                 + "must be known; remove it if it has no meaning in inference"
-        case .unsupportedMethod(let found, let supported, let file):
-            "\(file): peft_type \(found) is not supported yet; "
-                + "supported: \(supported.joined(separator: ", "))"
         case .unknownMethod(let found, let supported, let file):
             "\(file): peft_type \(found) is no PEFT method that Graft knows; "
                 + "supported: \(supported.joined(separator: ", "))"

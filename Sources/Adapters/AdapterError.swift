@@ -20,7 +20,6 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     case invalidSetting(String, value: String, expected: String, file: String)
     case unsupportedSetting(String, value: String, reason: String, file: String)
     case unknownSetting(String, value: String, file: String)
-    case unsupportedMethod(String, supported: [String], file: String)
     case unknownMethod(String, supported: [String], file: String)
     case invalidPattern(setting: String, pattern: String, reason: String, file: String)
     case noTargetMatched(setting: String, value: String, modules: String, file: String)

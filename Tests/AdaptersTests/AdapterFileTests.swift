@@ -94,10 +94,6 @@ import Testing
             "{\"peft_type\":\"FOO\"}",
             "peft_type FOO is no PEFT method that Graft knows; supported: ADALORA, "
         ),
-        (
-            "{\"peft_type\":\"BONE\"}",
-            "peft_type BONE is not supported yet; supported: ADALORA, "
-        ),
         ("{\"peft_type\":3}", "'peft_type' is 3, expected a string"),
     ])
     func configurationsAreChecked(text: String, reason: String) throws {

@@ -81,6 +81,7 @@ import Transformer
             "expected with \"bat\", a divisor of both sides of "
                 + "'model.layers.0.self_attn.q_proj', [16, 16]"
         ),
+        (.bone, "init_weights", "\"mini\"", "expected true, false or \"bat\""),
         (.delora, "rank_pattern", "[]", "expected an object"),
         (.gralora, "gralora_k", "3", "expected a divisor of 'r', 4"),
         (.gralora, "alpha", "\"4\"", "expected a number from -1000000 to 1000000"),

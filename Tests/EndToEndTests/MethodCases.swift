@@ -76,7 +76,7 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
             path: Checkout.path("Tests/Goldens/\(id)/expected.safetensors"))
     }
 
-    static let all: [MethodCase] = ["methods", "adapterhub", "formats"].flatMap {
+    static let all: [MethodCase] = ["methods", "adapterhub", "formats", "older-peft"].flatMap {
         (try? load($0)) ?? []
     }
 

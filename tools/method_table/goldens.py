@@ -9,9 +9,10 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-GROUPS = ["methods", "adapterhub", "formats"]
+GROUPS = ["methods", "adapterhub", "formats", "older-peft"]
 # What made the references, by the key of the manifest that has its version.
-MAKERS = {"methods": ("PEFT", "peft"), "adapterhub": ("adapters", "adapters"), "formats": ("formulas", None)}
+MAKERS = {"methods": ("PEFT", "peft"), "adapterhub": ("adapters", "adapters"), "formats": ("formulas", None),
+          "older-peft": ("PEFT", "peft")}
 
 
 @dataclasses.dataclass

@@ -1,4 +1,4 @@
-"""Rows of the tables: goldens that are served alike, and methods and forms that are refused."""
+"""Rows of the tables: goldens that are served alike, and forms that are refused."""
 
 PLACES = {"beside": "{}", "input": "{} on the input", "output": "{} on the output",
           "after": "{} behind the layer", "instead": "{}", "front": "{} in front"}
@@ -11,7 +11,7 @@ REFUSED_HEADS = ["refused", "why", "goldens"]
 
 def title(golden):
     name = f"`{golden.facts['peft_type']}`"
-    return name if golden.group == "methods" else f"{golden.method}, {name}"
+    return name if golden.group in ("methods", "older-peft") else f"{golden.method}, {name}"
 
 
 def merging(facts):
@@ -74,21 +74,17 @@ def served(goldens, measured):
     return rows
 
 
-def refused(goldens, methods):
-    """A row for each reason, and for each method that has no golden."""
+def refused(goldens):
+    """A row for each reason."""
     groups = {}
     for golden in goldens:
         if golden.facts is None:
             groups.setdefault((golden.method, golden.reason), []).append(golden.variant)
     rows = [[f"`{method}`", reason, ", ".join(names)] for (method, reason), names in groups.items()]
-    known = {method for method, _ in groups}
-    for method in methods:
-        if not method["served"] and method["peft_type"].lower() not in known:
-            rows.append([f"`{method['peft_type']}`", method["reason"], "–"])
     return sorted(rows, key=lambda row: row[0].lower())
 
 
 def without_rows(methods, rows):
     """Methods that the program says it serves, and that no row names."""
-    return [method["peft_type"] for method in methods if method["served"]
-            and not any(f"`{method['peft_type']}`" in row[0] for row in rows)]
+    return [method["peft_type"] for method in methods
+            if not any(f"`{method['peft_type']}`" in row[0] for row in rows)]

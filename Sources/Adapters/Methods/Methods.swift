@@ -34,6 +34,7 @@ enum Methods {
         Arrow.peftType: Arrow.read,
         "BEFT": BEFT.read,
         "BOFT": BOFT.read,
+        "BONE": Bone.read,
         "C3A": C3A.read,
         "CARTRIDGE": PrefixTuning.read,
         "CPT": PromptTuning.read,
@@ -78,22 +79,14 @@ enum Methods {
 
     static let supported = readers.keys.sorted()
 
-    /// Methods of PEFT 0.21, and of older releases, that have no reader.
-    static let unsupported: Set<String> = [
-        "BONE"
-    ]
-
     /// True where a header tells everything about an adapter but that its values are finite.
     static func headerSuffices(for file: AdapterFile) -> Bool {
         file.peftType == LoRA.peftType && LoRA.holdsFactorsOnly(file)
     }
 
-    /// - Throws: `AdapterError.missingSetting` without a `peft_type`, `.unsupportedMethod` and
-    ///   `.unknownMethod` where no reader has it.
+    /// - Throws: `AdapterError.unknownMethod` where no reader has it.
     static func reader(of peftType: String, file: String) throws(AdapterError) -> Reader {
         if let reader = readers[peftType] { return reader }
-        throw unsupported.contains(peftType)
-            ? .unsupportedMethod(peftType, supported: supported, file: file)
-            : .unknownMethod(peftType, supported: supported, file: file)
+        throw .unknownMethod(peftType, supported: supported, file: file)
     }
 }

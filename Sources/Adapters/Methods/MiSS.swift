@@ -49,13 +49,21 @@ enum MiSS: LinearTuner {
     static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
+        try add(block, linear, settings, &compiler)
+    }
+
+    /// - Parameter block: the name that the block's tensors have.
+    static func add(
+        _ block: TensorPart, _ linear: LinearSlot, _ settings: Settings,
+        _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
         let slot = Slot.linear(linear)
         let shape = compiler.slots.shape(of: linear)
         let module = compiler.slots.name(of: slot)
         let rank = settings.rank
         let width: Int
         switch settings.form {
-        case .bat: return try addBat(linear, rank, &compiler)
+        case .bat: return try addBat(block, linear, rank, &compiler)
         case .folded: width = shape.outputCount
         case .mini(let miniature): width = miniature
         }
@@ -77,7 +85,7 @@ enum MiSS: LinearTuner {
 
     /// ΔW = W B + B in squares of `rank`: the squares of a row of W share one B.
     private static func addBat(
-        _ linear: LinearSlot, _ rank: Int, _ compiler: inout TunerCompiler
+        _ block: TensorPart, _ linear: LinearSlot, _ rank: Int, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)
         let shape = compiler.slots.shape(of: linear)

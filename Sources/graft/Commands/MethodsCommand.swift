@@ -6,7 +6,7 @@ import StrictJSON
 struct MethodsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "methods",
-        abstract: "Lists the methods of adapting that are served, and those that aren't and why.",
+        abstract: "Lists the methods of adapting that are served.",
         discussion: """
             Names are those of 'peft_type' in an adapter's configuration. What an adapter of yours \
             becomes, and what it costs, says 'graft inspect --base B A'.
@@ -16,18 +16,11 @@ struct MethodsCommand: ParsableCommand {
 
     func run() {
         guard json else {
-            for method in MethodListing.all {
-                print(
-                    method.peftType.padding(24), method.refusal.map { "refused: \($0)" } ?? "served"
-                )
-            }
+            for method in MethodListing.all { print(method.peftType) }
             return
         }
         let entries = MethodListing.all.map { method in
-            JSONValue.object([
-                "peft_type": .string(method.peftType), "served": .bool(method.isSupported),
-                "reason": method.refusal.map { .string($0) } ?? .null,
-            ])
+            JSONValue.object(["peft_type": .string(method.peftType)])
         }
         print(JSONValue.object(["methods": .array(entries)]).serialized())
     }

@@ -4,7 +4,8 @@ import StrictJSON
 /// Small valid adapters of methods that change weights, all on `AdapterFixture.query` of `TinyBase`,
 /// which is [16, 16].
 enum ProductFixture: String, CaseIterable, Sendable {
-    case miss, missMini, missBat, delora, gralora, c3a, waveft, waveftDirect, glora, gloraVectors
+    case miss, missMini, missBat, bone, delora, gralora, c3a, waveft, waveftDirect, glora,
+        gloraVectors
     case osf, deft, para, peanut, psoft, supertuning, frod, tinylora, unilora, uniloraSaved
 
     private static let module = "base_model.model." + AdapterFixture.query
@@ -53,6 +54,7 @@ enum ProductFixture: String, CaseIterable, Sendable {
         case .missMini:
             #"{"peft_type": "MISS", "r": 4, "init_weights": "mini", "mini_r": 2}"#
         case .missBat: #"{"peft_type": "MISS", "r": 4, "init_weights": "bat"}"#
+        case .bone: #"{"peft_type": "BONE", "r": 5, "init_weights": true}"#
         case .delora: #"{"peft_type": "DELORA", "r": 2}"#
         case .gralora: #"{"peft_type": "GRALORA", "r": 4, "gralora_k": 2, "hybrid_r": 1}"#
         case .c3a: #"{"peft_type": "C3A", "block_size": 4}"#
@@ -79,6 +81,7 @@ enum ProductFixture: String, CaseIterable, Sendable {
         case .miss: [Part("miss_block", [5, 16])]
         case .missMini: [Part("miss_block", [4, 2])]
         case .missBat: [Part("miss_block", [4, 4, 4])]
+        case .bone: [Part("bone_block", [5, 16])]
         case .delora:
             [
                 Part("delora_A", [2, 16]), Part("delora_B", [16, 2]), Part("delora_lambda", [1]),
