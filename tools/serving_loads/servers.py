@@ -1,6 +1,6 @@
 """Random LoRAs for a base, a server with them, and loads of requests whose speed is measured.
 
-For `tools/thousand-adapters` and `tools/hot-merging`; with Python's standard library alone.
+For `tools/thousand-adapters`, `tools/hot-merging` and `tools/long-prompts`; with Python's standard library alone.
 """
 import array
 import concurrent.futures
@@ -114,7 +114,7 @@ class Server:
         os.mkdir(shelf)
         for name in names:
             os.symlink(folder / name, os.path.join(shelf, name))
-        arguments += ["--adapter-dir", shelf]
+        arguments += ["--adapter-dir", shelf] if names else []
         self.start = time.monotonic()
         self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL)
 
@@ -151,6 +151,8 @@ class Answer:
 
     first_seconds: float
     merged: bool
+    # Seconds from one token to the next.
+    gaps: list
 
 
 class Client:
@@ -176,14 +178,16 @@ class Client:
         self.connection.sendall(json.dumps({
             "id": 1, "tokens": prompt, "adapter": adapter, "max_tokens": new,
             "temperature": 0, "ignore_eos": True}).encode() + b"\n")
-        first = None
+        moments = []
         for line in self.lines:
             event = json.loads(line)
-            first = first or time.monotonic() - start
             if event["event"] == "error":
                 raise RuntimeError(f"the server refused: {event}")
             if event["event"] == "done":
-                return Answer(first, any(part.get("merged") for part in event["adapter"]))
+                gaps = [after - before for before, after in zip(moments, moments[1:])]
+                merged = any(part.get("merged") for part in event["adapter"] or [])
+                return Answer((moments or [time.monotonic()])[0] - start, merged, gaps)
+            moments.append(time.monotonic())
         raise RuntimeError("the server closed the connection")
 
 

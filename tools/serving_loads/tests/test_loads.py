@@ -1,4 +1,4 @@
-"""Both measurements on the repository's tiny model, and how their figures are summed up."""
+"""All measurements on the repository's tiny model, and how their figures are summed up."""
 
 import contextlib
 import io
@@ -8,7 +8,7 @@ import pathlib
 import tempfile
 import unittest
 
-from serving_loads import hot_merging, servers, thousand_adapters
+from serving_loads import hot_merging, long_prompts, servers, thousand_adapters
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BASE = str(ROOT / "models/tiny-llama")
@@ -43,6 +43,17 @@ class Measurements(unittest.TestCase):
         modes = found["1 clients, 1 of requests on one adapter"]
         self.assertEqual({mode: run["merged_share"] for mode, run in modes.items()},
                          {"off": 0, "hot": 1, "auto": 1})
+
+    def test_waiting_beside_long_prompts_is_measured(self):
+        found = self.run_quietly(
+            long_prompts.main, "--clients", "2", "--requests", "3", "--prompt", "100", "--budgets", "8,64")
+        self.assertEqual(list(found), ["8", "64"])
+        for run in found.values():
+            waits = run["next_token_ms"]
+            self.assertTrue(0 <= waits["median"] <= waits["p95"] <= waits["largest"], run)
+            self.assertGreater(waits["largest"], 0)
+            self.assertGreater(run["first_token_of_long_prompts_ms"], 0)
+            self.assertGreater(run["tokens"], 2 * 60)
 
     def test_many_adapters_are_measured_beside_few(self):
         found = self.run_quietly(

@@ -1,0 +1,87 @@
+"""Measures how long those who generate wait while others' long prompts are read, by --prefill-budget.
+
+    tools/long-prompts --base model.bin
+    tools/long-prompts --base model.bin --budgets 32,64,512 --prompt 3000
+
+Some clients generate all the time, from short prompts; one sends a long prompt after the other and takes a
+few tokens of each. No prompt comes twice. The servers take turns. Prints one JSON object: seconds from one
+token to the next of those who generate, and to the first token after the long prompts. Builds graft unless
+--graft or GRAFT_EXECUTABLE names it.
+"""
+import argparse
+import concurrent.futures
+import contextlib
+import json
+import statistics
+import threading
+
+from .servers import Server, add_arguments, progress
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="tools/long-prompts", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
+    parser.set_defaults(requests=12)
+    parser.add_argument("--budgets", type=lambda text: [int(part) for part in text.split(",")],
+                        default=[16, 64, 512])
+    parser.add_argument("--clients", type=int, default=4, help="that generate")
+    parser.add_argument("--prompt", type=int, default=1000, help="tokens of a long prompt")
+    return parser.parse_args(arguments)
+
+
+def generate(client, name, has_ended):
+    """Gaps between the tokens of one request after the other, until it is told to end."""
+    gaps, number = [], 0
+    while not has_ended.is_set():
+        gaps += client.ask(None, f"{name} {number}", new=64).gaps
+        number += 1
+    return gaps
+
+
+def measure(options, budget, label):
+    """(gaps between tokens, seconds to the first tokens after long prompts) of one load."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server(options, None, [], "--prefill-budget", str(budget)))
+        clients = [stack.enter_context(server.connect()) for _ in range(options.clients + 1)]
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(options.clients))
+        has_ended = threading.Event()
+        running = [pool.submit(generate, client, f"{label} {number}", has_ended)
+                   for number, client in enumerate(clients[1:])]
+        try:
+            firsts = [clients[0].ask(None, f"{label} long {number}", options.prompt, 8).first_seconds
+                      for number in range(options.requests)]
+        finally:
+            has_ended.set()
+        return [gap for task in running for gap in task.result()], firsts
+
+
+def summary(samples):
+    """Of [(gaps, firsts)], one a run: medians of the runs' figures, in milliseconds."""
+    def median(values):
+        return round(1000 * statistics.median(values), 1)
+
+    def part(values, share):
+        return sorted(values)[int(share * (len(values) - 1))]
+
+    return {
+        "next_token_ms": {"median": median(part(gaps, 0.5) for gaps, _ in samples),
+                          "p95": median(part(gaps, 0.95) for gaps, _ in samples),
+                          "largest": median(max(gaps) for gaps, _ in samples)},
+        "first_token_of_long_prompts_ms": median(part(firsts, 0.5) for _, firsts in samples),
+        "tokens": round(statistics.median(len(gaps) for gaps, _ in samples))}
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    samples = {}
+    for turn in range(options.rounds):
+        for budget in options.budgets:
+            progress(f"--prefill-budget {budget}, round {turn + 1}")
+            samples.setdefault(budget, []).append(measure(options, budget, f"{budget} {turn}"))
+    print(json.dumps({str(budget): summary(runs) for budget, runs in samples.items()}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
