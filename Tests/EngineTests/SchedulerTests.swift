@@ -81,6 +81,37 @@ import Testing
         #expect(turns.map { $0.map(\.number) } == [[1], [1], [2], [2], [3], [3], [1], [1]])
     }
 
+    @Test func higherPrioritiesAreReadFirst() {
+        var scheduler = scheduler(rows: 64, chunk: 16, budget: 8)
+        scheduler.add(sequence(0))
+        _ = scheduler.nextStep()
+        scheduler.add(sequence(1, lane: 1, tokens: 100))
+        var read: [Int] = []
+        for step in 0..<4 {
+            scheduler.appendToken(to: 0)
+            read += scheduler.nextStep().slices.filter { $0.tokens.count == 8 }.map(\.number)
+            // In the middle of the other's turn.
+            if step == 0 { scheduler.add(sequence(2, lane: 2, tokens: 16, priority: 1)) }
+        }
+        #expect(read == [1, 2, 2, 1])
+    }
+
+    /// Prompts of a high priority that never end leave every eighth turn to the others.
+    @Test func aLowPriorityIsReadInTheEnd() {
+        var scheduler = scheduler(rows: 64, chunk: 8, budget: 8, sequences: 8, pages: 4096)
+        scheduler.add(sequence(0))
+        _ = scheduler.nextStep()
+        scheduler.add(sequence(1, lane: 1, tokens: 8, priority: -1))
+        for number in 2..<4 { scheduler.add(sequence(number, lane: number - 1, tokens: 4000)) }
+        var steps = 0
+        while steps < 20 {
+            steps += 1
+            scheduler.appendToken(to: 0)
+            if scheduler.nextStep().slices.contains(where: { $0.number == 1 }) { break }
+        }
+        #expect((7...9).contains(steps))
+    }
+
     @Test func aTurnEndsWithItsSequence() {
         var scheduler = scheduler(rows: 64, chunk: 16, budget: 8)
         scheduler.add(sequence(0))

@@ -25,9 +25,6 @@ struct FairQueue {
         count += 1
     }
 
-    /// Takes the first sequence of the lane whose turn it is.
-    mutating func popNext() -> Int? { popNext { _ in 0 } }
-
     /// The sequence that `popNext` takes with the same counts.
     func next(_ runningCount: (SelectionID) -> Int) -> Int? {
         nextPlace(runningCount).flatMap { lanes[rotation[$0]]?.first }

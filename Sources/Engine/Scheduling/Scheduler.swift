@@ -2,8 +2,8 @@
 ///
 /// Sequences that decode come first, one row each; then prompts get chunks up to the step's budget
 /// of rows, a small one where others decode: a step that reads all weights for a few rows anyway takes
-/// some more along at little cost, and nobody waits long for the next token. Selections take turns of
-/// a chunk each, over several steps if need be. A free place goes to the highest priority that waits,
+/// some more along at little cost, and nobody waits long for the next token. Selections of one
+/// priority take turns of a chunk each, over several steps if need be. A free place goes to the highest priority that waits,
 /// there to the selection that has the fewest running sequences; see `WaitingQueue` for what ages.
 ///
 /// Pages are reserved for the whole prompt at admission and grow with the output; when none is
@@ -14,7 +14,7 @@ package struct Scheduler {
     private var sequences: [Int: ScheduledSequence] = [:]
     private var waiting = WaitingQueue()
     /// Running sequences with more than their newest token to compute.
-    private var prefilling = FairQueue()
+    private var prefilling = WaitingQueue()
     /// One of them that had no room for all the rows that it must have at once: the next step's first.
     private var delayed: Int?
     /// The one whose turn went on when the last step was full.
@@ -151,7 +151,7 @@ package struct Scheduler {
             sequence.isRunning = true
             sequences[number] = sequence
             runningCounts[sequence.selection, default: 0] += 1
-            prefilling.insert(number, lane: sequence.selection)
+            prefilling.insert(number, lane: sequence.selection, priority: sequence.priority)
             decision.admitted.append(number)
         }
     }
@@ -168,12 +168,12 @@ package struct Scheduler {
         sortDecoding()
         for number in unfinished {
             guard let sequence = sequences[number] else { continue }
-            prefilling.insert(number, lane: sequence.selection)
+            prefilling.insert(number, lane: sequence.selection, priority: sequence.priority)
         }
     }
 
     private mutating func nextTurn() -> Turn? {
-        prefilling.popNext().map(nextTurn)
+        prefilling.popNext { _ in 0 }.map(nextTurn)
     }
 
     private func nextTurn(of number: Int) -> Turn {
@@ -186,16 +186,20 @@ package struct Scheduler {
         return delayed.flatMap { pop(nextTurn(of: $0)) }
     }
 
-    /// A turn that nobody else waits for begins anew.
+    /// A turn that nobody else waits for begins anew; one that a higher priority waits for has ended.
     private mutating func popTurn() -> Turn? {
         defer { turn = nil }
-        return turn.flatMap { pop($0) }.map { prefilling.isEmpty ? nextTurn(of: $0.number) : $0 }
+        guard let turn, let sequence = sequences[turn.number],
+            prefilling.highestPriority ?? sequence.priority <= sequence.priority
+        else { return nil }
+        return pop(turn).map { prefilling.isEmpty ? nextTurn(of: $0.number) : $0 }
     }
 
     /// Takes a sequence out of the queue unless it has left.
     private mutating func pop(_ turn: Turn) -> Turn? {
         guard let sequence = sequences[turn.number], sequence.isRunning else { return nil }
-        prefilling.remove(turn.number, lane: sequence.selection)
+        prefilling.remove(
+            turn.number, lane: sequence.selection, priority: sequence.priority)
         return turn
     }
 
@@ -256,7 +260,8 @@ package struct Scheduler {
                 sequence.number, lane: sequence.selection, priority: sequence.priority)
             return
         }
-        prefilling.remove(sequence.number, lane: sequence.selection)
+        prefilling.remove(
+            sequence.number, lane: sequence.selection, priority: sequence.priority)
         decoding.removeAll { $0 == sequence.number }
         let left = (runningCounts[sequence.selection] ?? 1) - 1
         runningCounts[sequence.selection] = left > 0 ? left : nil

@@ -1,4 +1,5 @@
-/// Sequences that wait: higher priorities first, and selections of one priority in turn.
+/// Sequences that wait for a place or for their turn: higher priorities first, and selections of one
+/// priority in turn.
 ///
 /// Every `ageingInterval`-th choice passes the highest priority over, in favour of the priority
 /// whose oldest sequence has waited for longest, so that no priority waits for ever.
@@ -14,6 +15,11 @@ struct WaitingQueue {
     private var levels: [Level] = []
     private var choiceCount = 0
     private(set) var count = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    /// The highest priority that waits.
+    var highestPriority: Int? { levels.first?.priority }
 
     mutating func insert(_ number: Int, lane: SelectionID, priority: Int) {
         let place = levels.firstIndex { $0.priority <= priority } ?? levels.endIndex
