@@ -213,6 +213,10 @@ struct CommandEndToEndTests {
         ),
         (["bench", "--base", "BASE", "--batch", "0"], "--batch"),
         (["serve", "--base", "BASE", "--kv-memory", "much"], "--kv-memory"),
+        (
+            ["serve", "--base", "BASE", "--prefill-budget", "0"],
+            "--prefill-budget is 0, expected 1 or more"
+        ),
     ])
     func mistakesGetOneSentence(mistake: (arguments: [String], named: String)) throws {
         let arguments = mistake.arguments.map {

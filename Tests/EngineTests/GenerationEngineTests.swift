@@ -69,6 +69,10 @@ import Transformer
                     maximumRowCount: 70, prefillChunk: chunk, maximumSequenceCount: 6))
             #expect(chunked.events == alone, "chunk of \(chunk)")
         }
+        for budget in [1, 5, 512] {
+            let budgeted = try await run(0..<16, EngineConfiguration(prefillBudget: budget))
+            #expect(budgeted.events == alone, "prompts of \(budget) tokens beside others")
+        }
         let pageByteCount = KeyValuePagePool.pageByteCount(
             layerCount: 2, shape: TinyBase.model.attentionShape)
         let scarce = try await run(
