@@ -19,7 +19,7 @@ final class LinearStage {
     }
 
     /// A low-rank operator on rows of one plan.
-    private struct Use {
+    private struct LowRankUse {
         let operation: UnsafePointer<LowRankView>
         /// Its place among those of the plan at the slot.
         let index: Int
@@ -43,7 +43,7 @@ final class LinearStage {
     private let calls: CallStates
     private var input: RowBuffer
     private var projections: [Projection] = []
-    private var uses: [Use] = []
+    private var lowRankUses: [LowRankUse] = []
 
     init(base: PlanViews, buffers: StepBuffers, pool: WorkerPool) {
         self.base = base
@@ -113,7 +113,7 @@ final class LinearStage {
     /// Looks once at what stands at all slots: views of many plans are far apart in memory.
     private func survey(_ ranges: [PlanRange]) -> Extent {
         var extent = Extent()
-        uses.removeAll(keepingCapacity: true)
+        lowRankUses.removeAll(keepingCapacity: true)
         for projection in projections {
             for range in ranges {
                 let view = range.views.linear.pointer + projection.slot
@@ -122,8 +122,8 @@ final class LinearStage {
                 extent.depth = max(extent.depth, view.pointee.lowRankCount)
                 for index in 0..<view.pointee.lowRankCount {
                     let operation = operations + index
-                    uses.append(
-                        Use(
+                    lowRankUses.append(
+                        LowRankUse(
                             operation: operation, index: index, rows: range.rows,
                             output: projection.output, place: extent.floatCount))
                     extent.floatCount += range.rows.count * operation.pointee.rank
@@ -151,7 +151,7 @@ final class LinearStage {
 
     /// Adds A x of all low-rank operators to the batch.
     private func contract(_ products: UnsafeMutablePointer<Float>) {
-        for use in uses {
+        for use in lowRankUses {
             let operation = use.operation.pointee
             let target = products + use.place
             if let a = operation.a {
@@ -279,7 +279,7 @@ final class LinearStage {
 
     /// i ⊙ A x where an operator has such factors.
     private func scaleInner(_ products: UnsafeMutablePointer<Float>) {
-        for use in uses {
+        for use in lowRankUses {
             guard let inner = use.operation.pointee.factors?.inner else { continue }
             let rank = use.operation.pointee.rank
             for row in 0..<use.rows.count {
@@ -297,7 +297,7 @@ final class LinearStage {
         _ turn: Int, _ products: UnsafeMutablePointer<Float>, own: UnsafeMutablePointer<Float>?
     ) {
         var free = own ?? products
-        for use in uses where use.index == turn {
+        for use in lowRankUses where use.index == turn {
             let operation = use.operation.pointee
             let isDirect = operation.factors == nil
             expansions.add(
@@ -313,7 +313,7 @@ final class LinearStage {
     /// y += o ⊙ B (A x) for the operators of a turn that have such factors.
     private func addScaled(_ turn: Int, _ own: UnsafeMutablePointer<Float>) {
         var free = own
-        for use in uses where use.index == turn {
+        for use in lowRankUses where use.index == turn {
             guard let outer = use.operation.pointee.factors?.outer else { continue }
             let width = use.operation.pointee.b.outputCount
             for row in use.rows {

@@ -20,7 +20,8 @@ import transformers
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 from goldens.methods.files import save_sorted  # noqa: E402
-from goldens.older_transformers import MODELS, PROMPT, check_base, greedy, load_base, logits_of  # noqa: E402
+from goldens.older_transformers import (  # noqa: E402
+    MODELS, PROMPT, check_base, check_versions, greedy, load_base, logits_of)
 
 SEED = 20260119
 FOLDER = ROOT / "Tests/Goldens/adapterhub"
@@ -69,14 +70,6 @@ WITH_HEAD = {"with-head", "prefix-with-head", "tied-head"}
 
 def metadata():
     return {"generator": "tools/goldens/make_adapterhub_goldens.py", "seed": str(SEED), **PINNED}
-
-
-def check_versions():
-    found = {"adapters": adapters.__version__, "transformers": transformers.__version__,
-             "torch": torch.__version__.split("+")[0]}
-    if found != PINNED:
-        sys.exit(f"make_adapterhub_goldens: needs {PINNED}, found {found}: "
-                 "use the environment of tools/python/adapterhub-requirements.txt")
 
 
 def randomize(model):
@@ -177,7 +170,7 @@ def make_stack(name, base, parts):
 
 
 def main():
-    check_versions()
+    check_versions(PINNED, adapters, transformers, torch)
     warnings.filterwarnings("ignore")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)

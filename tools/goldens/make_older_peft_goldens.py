@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 from goldens.methods.files import save_sorted  # noqa: E402
-from goldens.older_transformers import PROMPT, check_base, greedy, load_base, logits_of  # noqa: E402
+from goldens.older_transformers import PROMPT, check_base, check_versions, greedy, load_base, logits_of  # noqa: E402
 
 SEED = 20261122
 FOLDER = ROOT / "Tests/Goldens/older-peft"
@@ -42,14 +42,6 @@ NARROW = {"tiny-llama-bf16"}
 
 def metadata():
     return {"generator": "tools/goldens/make_older_peft_goldens.py", "seed": str(SEED), **PINNED}
-
-
-def check_versions():
-    found = {"peft": peft.__version__, "transformers": transformers.__version__,
-             "torch": torch.__version__.split("+")[0]}
-    if found != PINNED:
-        sys.exit(f"make_older_peft_goldens: needs {PINNED}, found {found}: "
-                 "use the environment of tools/python/older-peft-requirements.txt")
 
 
 def save(model, folder):
@@ -101,7 +93,7 @@ def make(name, base, kind, options):
 
 
 def main():
-    check_versions()
+    check_versions(PINNED, peft, transformers, torch)
     warnings.filterwarnings("ignore")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)

@@ -14,6 +14,13 @@ PROMPT = [1, 247, 16, 372, 483, 176, 443, 237]
 GREEDY_COUNT = 6
 
 
+def check_versions(pinned, *packages):
+    """Ends where what is installed isn't `pinned`, {name: version}: goldens say what made them."""
+    found = {package.__name__: package.__version__.split("+")[0] for package in packages}
+    if found != pinned:
+        sys.exit(f"goldens: needs {pinned}, found {found}: run tools/reference, which makes the environment")
+
+
 def load_base(name, attention="sdpa", dtype=torch.float32):
     """The base, in f32 unless told. This transformers reads rotary settings from other keys than its
     successor wrote."""

@@ -8,13 +8,12 @@ tokens; no prompt comes twice. The servers take turns; each starts anew for each
 some of its requests, which are not counted and make it merge. Prints one JSON object. Builds graft unless
 --graft or GRAFT_EXECUTABLE names it.
 """
-import argparse
 import json
 import random
 import statistics
 import time
 
-from .servers import Server, add_arguments, load, make_adapters, progress
+from .servers import Server, load, make_adapters, make_parser, numbers, progress
 
 MODES = ["off", "hot", "auto"]
 # Requests after which a server decides, and seconds that merging may take.
@@ -22,15 +21,8 @@ WARMING_REQUESTS = 24
 MERGING_SECONDS = 2
 
 
-def numbers(kind):
-    return lambda text: [kind(part) for part in text.split(",")]
-
-
 def parse(arguments):
-    parser = argparse.ArgumentParser(
-        prog="tools/hot-merging", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
+    parser = make_parser("hot-merging", __doc__)
     parser.set_defaults(requests=48)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--targets", choices=["qv", "all"], default="all")

@@ -8,24 +8,20 @@ few tokens of each. No prompt comes twice. The servers take turns. Prints one JS
 token to the next of those who generate, and to the first token after the long prompts. Builds graft unless
 --graft or GRAFT_EXECUTABLE names it.
 """
-import argparse
 import concurrent.futures
 import contextlib
 import json
-import statistics
 import threading
 
-from .servers import Server, add_arguments, progress
+from peers.summary import median, percentile
+
+from .servers import Server, make_parser, numbers, progress
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(
-        prog="tools/long-prompts", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
+    parser = make_parser("long-prompts", __doc__)
     parser.set_defaults(requests=12)
-    parser.add_argument("--budgets", type=lambda text: [int(part) for part in text.split(",")],
-                        default=[16, 64, 512])
+    parser.add_argument("--budgets", type=numbers(int), default=[16, 64, 512])
     parser.add_argument("--clients", type=int, default=4, help="that generate")
     parser.add_argument("--prompt", type=int, default=1000, help="tokens of a long prompt")
     return parser.parse_args(arguments)
@@ -59,18 +55,15 @@ def measure(options, budget, label):
 
 def summary(samples):
     """Of [(gaps, firsts)], one a run: medians of the runs' figures, in milliseconds."""
-    def median(values):
-        return round(1000 * statistics.median(values), 1)
-
-    def part(values, share):
-        return sorted(values)[int(share * (len(values) - 1))]
+    def milliseconds(seconds):
+        return round(1000 * median(seconds), 1)
 
     return {
-        "next_token_ms": {"median": median(part(gaps, 0.5) for gaps, _ in samples),
-                          "p95": median(part(gaps, 0.95) for gaps, _ in samples),
-                          "largest": median(max(gaps) for gaps, _ in samples)},
-        "first_token_of_long_prompts_ms": median(part(firsts, 0.5) for _, firsts in samples),
-        "tokens": round(statistics.median(len(gaps) for gaps, _ in samples))}
+        "next_token_ms": {"median": milliseconds([median(gaps) for gaps, _ in samples]),
+                          "p95": milliseconds([percentile(gaps, 0.95) for gaps, _ in samples]),
+                          "largest": milliseconds([max(gaps) for gaps, _ in samples])},
+        "first_token_of_long_prompts_ms": milliseconds([median(firsts) for _, firsts in samples]),
+        "tokens": round(median([len(gaps) for gaps, _ in samples]))}
 
 
 def main(arguments=None):

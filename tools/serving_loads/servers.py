@@ -2,6 +2,7 @@
 
 For `tools/thousand-adapters`, `tools/hot-merging` and `tools/long-prompts`; with Python's standard library alone.
 """
+import argparse
 import array
 import concurrent.futures
 import contextlib
@@ -24,8 +25,11 @@ CACHE = os.path.join(
 EXECUTABLE = str(pathlib.Path(__file__).resolve().parents[2] / ".build/release/graft")
 
 
-def add_arguments(parser):
-    """The options that every measurement of a server has."""
+def make_parser(command, description):
+    """With the options that every measurement of a server has."""
+    parser = argparse.ArgumentParser(
+        prog=f"tools/{command}", description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", required=True)
     parser.add_argument("--graft", default=os.environ.get("GRAFT_EXECUTABLE", EXECUTABLE),
                         help="a built graft")
@@ -33,6 +37,12 @@ def add_arguments(parser):
     parser.add_argument("--rounds", type=int, default=3, help="medians are shown")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--cache", default=CACHE, help="where the adapters are kept")
+    return parser
+
+
+def numbers(kind):
+    """Reads an option's numbers with commas between them."""
+    return lambda text: [kind(part) for part in text.split(",")]
 
 
 def progress(text):

@@ -8,23 +8,19 @@ new tokens come from --clients connections; each picks its adapter uniformly or 
 comes twice, so that no run finds another's keys and values. Prints one JSON object. Builds graft unless
 --graft or GRAFT_EXECUTABLE names it.
 """
-import argparse
 import json
 import os
 import statistics
 import time
 
-from .servers import Server, add_arguments, load, make_adapters, progress, uniform, zipf
+from .servers import Server, load, make_adapters, make_parser, progress, uniform, zipf
 
 # Adapters of the server that the one with many is compared with.
 FEW = 5
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(
-        prog="tools/thousand-adapters", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
+    parser = make_parser("thousand-adapters", __doc__)
     parser.add_argument("--adapters", type=int, default=1000)
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--targets", choices=["qv", "all"], default="qv")

@@ -1,8 +1,5 @@
-/// A method of adapting that this build serves.
-public struct MethodListing: Sendable, Equatable {
-    /// PEFT's spelling, for example `LORA`.
-    public let peftType: String
-
-    /// Every method, sorted.
-    public static let all = Methods.supported.map(MethodListing.init)
+/// The methods of adapting that this build serves.
+public enum MethodListing {
+    /// Their names in PEFT's spelling, for example `LORA`; sorted.
+    public static let peftTypes: [String] = Methods.supported
 }

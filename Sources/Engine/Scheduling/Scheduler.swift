@@ -173,17 +173,17 @@ package struct Scheduler {
     }
 
     private mutating func nextTurn() -> Turn? {
-        prefilling.popNext { _ in 0 }.map(nextTurn)
+        prefilling.popNext { _ in 0 }.map(wholeTurn)
     }
 
-    private func nextTurn(of number: Int) -> Turn {
+    private func wholeTurn(of number: Int) -> Turn {
         Turn(number: number, rowCount: limits.prefillChunk)
     }
 
     /// The sequence for which those that decode left room.
     private mutating func popDelayed() -> Turn? {
         defer { delayed = nil }
-        return delayed.flatMap { pop(nextTurn(of: $0)) }
+        return delayed.flatMap { pop(wholeTurn(of: $0)) }
     }
 
     /// A turn that nobody else waits for begins anew; one that a higher priority waits for has ended.
@@ -192,7 +192,7 @@ package struct Scheduler {
         guard let turn, let sequence = sequences[turn.number],
             prefilling.highestPriority ?? sequence.priority <= sequence.priority
         else { return nil }
-        return pop(turn).map { prefilling.isEmpty ? nextTurn(of: $0.number) : $0 }
+        return pop(turn).map { prefilling.isEmpty ? wholeTurn(of: $0.number) : $0 }
     }
 
     /// Takes a sequence out of the queue unless it has left.

@@ -27,7 +27,7 @@ struct BenchCommand: ParsableCommand {
     @OptionGroup var options: BaseOptions
     @Option(name: .customLong("adapter"), help: AdapterOption.help)
     var adapters: [AdapterOption] = []
-    @OptionGroup var factors: UpdateTypeOption
+    @OptionGroup var updates: UpdateTypeOption
     @Flag(help: "Merge each adapter first, as live merging does.") var merged = false
     @Option(help: "Tokens of each prompt.") var prompt = 512
     @Option(help: "Tokens that each sequence generates.") var generate = 128
@@ -72,7 +72,7 @@ struct BenchCommand: ParsableCommand {
         try adapters.map { option in
             try AdapterReader.read(
                 name: option.name, path: option.path, slots: base.slots, base: base,
-                options: AdapterOptions(strict: false, updateType: factors.type), pool: pool
+                options: AdapterOptions(strict: false, updateType: updates.type), pool: pool
             )
         }
     }

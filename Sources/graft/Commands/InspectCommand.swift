@@ -22,7 +22,7 @@ struct InspectCommand: ParsableCommand {
     @Flag(help: "List every tensor.") var tensors = false
     @Option(help: ArgumentHelp("The base that the adapter is for.", valueName: "path"))
     var base: String?
-    @OptionGroup var factors: UpdateTypeOption
+    @OptionGroup var updates: UpdateTypeOption
     @Argument(help: ArgumentHelp("A base or an adapter.", valueName: "path")) var file: String
 
     func run() throws {
@@ -57,7 +57,7 @@ struct InspectCommand: ParsableCommand {
         if let base {
             let pool = WorkerPool(threadCount: ProcessInfo.processInfo.activeProcessorCount)
             let base = try BaseModel.open(path: base, pool: pool)
-            try OperatorReport(path: file, base: base, updateType: factors.type, pool: pool)
+            try OperatorReport(path: file, base: base, updateType: updates.type, pool: pool)
                 .add(to: &report)
         }
         if tensors {

@@ -16,11 +16,10 @@ struct MethodsCommand: ParsableCommand {
 
     func run() {
         guard json else {
-            for method in MethodListing.all { print(method.peftType) }
-            return
+            return MethodListing.peftTypes.forEach { print($0) }
         }
-        let entries = MethodListing.all.map { method in
-            JSONValue.object(["peft_type": .string(method.peftType)])
+        let entries = MethodListing.peftTypes.map {
+            JSONValue.object(["peft_type": .string($0)])
         }
         print(JSONValue.object(["methods": .array(entries)]).serialized())
     }

@@ -23,7 +23,7 @@ struct PerplexityCommand: ParsableCommand {
     @OptionGroup var options: BaseOptions
     @Option(name: .customLong("adapter"), help: AdapterOption.help)
     var adapter: AdapterOption?
-    @OptionGroup var factors: UpdateTypeOption
+    @OptionGroup var updates: UpdateTypeOption
     @Option(help: ArgumentHelp("A file of text in UTF-8.", valueName: "path")) var text: String
     @Option(help: "Tokens of a window.") var window = 512
     @Option(help: "Windows at most (default: the whole text).") var windows: Int?
@@ -66,7 +66,7 @@ struct PerplexityCommand: ParsableCommand {
         guard let adapter else { return .base(base.slots) }
         let loaded = try AdapterReader.read(
             name: adapter.name, path: adapter.path, slots: base.slots, base: base,
-            options: AdapterOptions(strict: false, updateType: factors.type), pool: pool)
+            options: AdapterOptions(strict: false, updateType: updates.type), pool: pool)
         return try AdapterPlan(
             [SelectedOperators(name: adapter.name, operators: loaded.operators, weight: 1)],
             slots: base.slots)

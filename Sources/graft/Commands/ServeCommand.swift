@@ -70,7 +70,7 @@ struct ServeCommand: AsyncParsableCommand {
         let session = try LocalSession(
             options: options, adapters: adapters,
             adapterOptions: AdapterOptions(
-                strict: registry.strictAdapters, updateType: registry.factors.type),
+                strict: registry.strictAdapters, updateType: registry.updates.type),
             registrySettings: registrySettings,
             onBadAdapter: registry.skipBadAdapters ? { logger.error("left out: \($0)") } : nil,
             configuration: EngineConfiguration(

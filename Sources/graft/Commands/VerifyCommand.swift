@@ -30,7 +30,7 @@ struct VerifyCommand: AsyncParsableCommand {
     @OptionGroup var options: BaseOptions
     @Option(name: .customLong("adapter"), help: AdapterOption.help) var adapter: AdapterOption
     @Flag(help: "Refuse adapters with settings that are not known.") var strictAdapters = false
-    @OptionGroup var factors: UpdateTypeOption
+    @OptionGroup var updates: UpdateTypeOption
     @Option(
         help: ArgumentHelp(
             "Logits that PEFT computed, as tools/export_reference.py saves them.",
@@ -62,7 +62,7 @@ struct VerifyCommand: AsyncParsableCommand {
         let session = try LocalSession(
             options: options, adapters: [adapter],
             adapterOptions: AdapterOptions(
-                strict: strictAdapters, updateType: factors.type))
+                strict: strictAdapters, updateType: updates.type))
         // An adapter may have another number of tokens than its base.
         let lease = try session.registry.lease([SelectionEntry(name: adapter.name)])
         let reference = try ReferenceLogits(path: path, vocabularyCount: lease.plan.vocabularyCount)
@@ -81,7 +81,7 @@ struct VerifyCommand: AsyncParsableCommand {
         let loaded = try AdapterReader.read(
             name: adapter.name, path: adapter.path, slots: base.slots, base: base,
             options: AdapterOptions(
-                strict: strictAdapters, updateType: factors.type), pool: pool)
+                strict: strictAdapters, updateType: updates.type), pool: pool)
         let check = AdapterCheck(base: base, adapter: loaded, pool: pool)
         let report = try check.run()
         print(json ? report.json(loaded).serialized() : report.text(loaded))

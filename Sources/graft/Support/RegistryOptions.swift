@@ -16,7 +16,7 @@ struct RegistryOptions: ParsableArguments {
     var skipBadAdapters = false
     @Flag(help: "Refuse adapters with settings that are not known, instead of warning.")
     var strictAdapters = false
-    @OptionGroup var factors: UpdateTypeOption
+    @OptionGroup var updates: UpdateTypeOption
     @Option(
         help:
             "Memory for adapters; idle ones beyond it are read again when asked for (default: a quarter of the machine's)."

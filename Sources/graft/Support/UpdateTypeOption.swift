@@ -1,7 +1,7 @@
 import Adapters
 internal import ArgumentParser
 
-/// The type that adapters' factors are kept in.
+/// The type that the matrices of adapters' updates are kept in.
 struct UpdateTypeOption: ParsableArguments {
     /// What `--adapter-dtype` takes.
     enum Name: String, ExpressibleByArgument, CaseIterable {
