@@ -6,6 +6,8 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var prefillChunk: Int
     /// Prompt tokens of all sequences in one step in which others generate: what these wait for.
     public var prefillBudget: Int
+    /// Tokens of one sequence that a step guesses and verifies behind its newest; 0 for none.
+    public var draftTokenCount: Int
     /// Sequences that are computed at the same time.
     public var maximumSequenceCount: Int
     /// Requests that may wait beyond those.
@@ -21,12 +23,14 @@ public struct EngineConfiguration: Sendable, Equatable {
 
     public init(
         maximumRowCount: Int = 512, prefillChunk: Int = 256, prefillBudget: Int = 64,
-        maximumSequenceCount: Int = 64, queueLimit: Int = 1024, keyValueByteCount: Int = 1 << 30,
+        draftTokenCount: Int = 8, maximumSequenceCount: Int = 64, queueLimit: Int = 1024,
+        keyValueByteCount: Int = 1 << 30,
         maximumContext: Int? = nil, layerCount: Int? = nil, usesPrefixCache: Bool = true
     ) {
         self.maximumRowCount = max(1, maximumRowCount, maximumSequenceCount)
         self.prefillChunk = max(1, prefillChunk)
         self.prefillBudget = max(1, prefillBudget)
+        self.draftTokenCount = max(0, draftTokenCount)
         self.maximumSequenceCount = max(1, maximumSequenceCount)
         self.queueLimit = max(0, queueLimit)
         self.keyValueByteCount = max(0, keyValueByteCount)

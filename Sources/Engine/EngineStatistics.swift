@@ -31,6 +31,10 @@ public struct EngineStatistics: Sendable, Equatable {
     public var promptTokenCount = 0
     /// New tokens of all requests.
     public var generatedTokenCount = 0
+    /// Guessed tokens that steps verified.
+    public var draftedTokenCount = 0
+    /// Those that turned out to be right.
+    public var acceptedDraftTokenCount = 0
 
     public init() {}
 }

@@ -22,6 +22,10 @@ extension Service {
                 "most_selections": number(engine.maximumPlanCount),
                 "preemptions": number(engine.preemptionCount),
             ]),
+            "drafts": .object([
+                "tokens": number(engine.draftedTokenCount),
+                "accepted": number(engine.acceptedDraftTokenCount),
+            ]),
             "pages": .object([
                 "used": number(engine.usedPageCount), "total": number(engine.totalPageCount),
                 "cached": number(engine.cachedPageCount),

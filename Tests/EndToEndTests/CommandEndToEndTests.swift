@@ -217,6 +217,10 @@ struct CommandEndToEndTests {
             ["serve", "--base", "BASE", "--prefill-budget", "0"],
             "--prefill-budget is 0, expected 1 or more"
         ),
+        (
+            ["serve", "--base", "BASE", "--draft-tokens=-1"],
+            "--draft-tokens is -1, expected 0 or more"
+        ),
     ])
     func mistakesGetOneSentence(mistake: (arguments: [String], named: String)) throws {
         let arguments = mistake.arguments.map {

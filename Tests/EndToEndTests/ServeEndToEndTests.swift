@@ -62,7 +62,8 @@ struct ServeEndToEndTests {
         }
         let alone = try names.map { name in
             try GraftProcess.serve(
-                arguments(Checkout.model("tiny-llama"), [name]), [request(name, id: 1)]
+                arguments(Checkout.model("tiny-llama"), [name]) + ["--draft-tokens", "0"],
+                [request(name, id: 1)]
             ).done(1)?.tokens
         }
         let folder = try TemporaryDirectory()

@@ -15,7 +15,8 @@ import Transformer
         GenerationEngine(
             base: TinyBase.model, pool: TinyBase.pool,
             configuration: EngineConfiguration(
-                maximumRowCount: 200, prefillChunk: chunk, maximumSequenceCount: 8,
+                maximumRowCount: 200, prefillChunk: chunk, draftTokenCount: 0,
+                maximumSequenceCount: 8,
                 keyValueByteCount: pageCount * Self.pageByteCount, usesPrefixCache: caching))
     }
 

@@ -40,7 +40,9 @@ import Transformer
 
     private func engine(_ record: RecordingRunner.Record) -> GenerationEngine {
         let base = TinyBase.model
-        let configuration = EngineConfiguration(maximumSequenceCount: Self.placeCount)
+        // Every sequence makes a token a step, so that steps tell the order.
+        let configuration = EngineConfiguration(
+            draftTokenCount: 0, maximumSequenceCount: Self.placeCount)
         let bounds = RequestBounds(
             contextCount: 256, pageCount: 256, pageTokenCount: 16, layerCount: 2)
         return GenerationEngine(configuration: configuration, bounds: bounds) {

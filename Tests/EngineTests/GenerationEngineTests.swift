@@ -55,7 +55,7 @@ import Transformer
     @Test func anAnswerIsTheSameAloneAndInAnyBatchChunkOrCache() async throws {
         var alone: [[GenerationEvent]] = []
         for index in 0..<16 {
-            alone += try await run([index], EngineConfiguration()).events
+            alone += try await run([index], EngineConfiguration(draftTokenCount: 0)).events
         }
         for count in [2, 3, 8, 16] {
             let together = try await run(0..<count, EngineConfiguration())
@@ -76,7 +76,8 @@ import Transformer
         let pageByteCount = KeyValuePagePool.pageByteCount(
             layerCount: 2, shape: TinyBase.model.attentionShape)
         let scarce = try await run(
-            0..<16, EngineConfiguration(keyValueByteCount: 9 * pageByteCount))
+            0..<16,
+            EngineConfiguration(draftTokenCount: 0, keyValueByteCount: 9 * pageByteCount))
         #expect(scarce.events == alone)
         #expect(scarce.statistics.preemptionCount > 0)
         #expect(scarce.statistics.usedPageCount == 0)
@@ -225,7 +226,9 @@ import Transformer
         // A clock that each token moves on by a second.
         let start = ContinuousClock.now
         let sink = RecordingSink()
-        let timed = self.engine { start + .seconds(RecordingSink.tokens(sink.events).count) }
+        let timed = self.engine(EngineConfiguration(draftTokenCount: 0)) {
+            start + .seconds(RecordingSink.tokens(sink.events).count)
+        }
         let partial = try submit(timed, count: 200, timeout: .milliseconds(3500), sink: sink)
         let events = await partial.sink.wait()
         #expect(RecordingSink.summary(events)?.reason == .timeout)

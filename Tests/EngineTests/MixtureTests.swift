@@ -34,7 +34,8 @@ import Transformer
         GenerationEngine(
             base: TinyBase.model, pool: TinyBase.pool,
             configuration: EngineConfiguration(
-                maximumRowCount: rowCount, prefillChunk: chunk, maximumSequenceCount: 8,
+                maximumRowCount: rowCount, prefillChunk: chunk, draftTokenCount: 0,
+                maximumSequenceCount: 8,
                 keyValueByteCount: pageCount * Self.pageByteCount, usesPrefixCache: caching))
     }
 

@@ -34,6 +34,10 @@ struct PagedScheduler {
     mutating func add(_ sequence: ScheduledSequence) { scheduler.add(sequence) }
     mutating func appendToken(to number: Int) { scheduler.appendToken(to: number) }
     mutating func nextStep() -> StepDecision { scheduler.nextStep(pages) }
+    mutating func addDrafts(_ draftTokenCount: (Int) -> Int) -> StepDecision {
+        scheduler.addDrafts(pages, draftTokenCount)
+    }
+    mutating func dropDrafts(of number: Int) { scheduler.dropDrafts(of: number) }
     mutating func expired(at now: ContinuousClock.Instant) -> [Int] { scheduler.expired(at: now) }
 
     mutating func remove(_ number: Int) {

@@ -12,7 +12,7 @@ import Transformer
         GenerationEngine(
             base: TinyBase.model, pool: TinyBase.pool,
             configuration: EngineConfiguration(
-                prefillChunk: 24, maximumSequenceCount: 8,
+                prefillChunk: 24, draftTokenCount: 0, maximumSequenceCount: 8,
                 keyValueByteCount: pageCount * Self.pageByteCount, usesPrefixCache: caching))
     }
 

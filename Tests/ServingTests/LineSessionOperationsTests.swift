@@ -73,6 +73,8 @@ import Testing
         #expect(event["connections"] == .integer(1))
         #expect(event["requests"]?.objectValue?["running"] == .integer(0))
         #expect(event["requests"]?.objectValue?["cancelled"] == .integer(0))
+        #expect(event["drafts"]?.objectValue?["tokens"] == .integer(0))
+        #expect(event["drafts"]?.objectValue?["accepted"] == .integer(0))
         #expect(event["steps"]?.objectValue?["most_selections"] == .integer(0))
     }
 

@@ -13,6 +13,10 @@ final class DecodingSequence {
     /// Tokens and pages.
     let paged: PagedSequence
     var sampler: Sampler
+    /// Guesses at the next tokens.
+    var draft = Draft()
+    /// What the step's rows make of it: the next tokens, the last one not guessed; kept for its memory.
+    var choices: [TokenChoice] = []
     /// Entries for the prompt's tokens so far; nil once they are out, or not wanted.
     var promptLogprobs: [TokenLogprobs?]?
     let submitted: ContinuousClock.Instant
@@ -64,6 +68,13 @@ final class DecodingSequence {
     func append(_ token: Int32, at now: @Sendable () -> ContinuousClock.Instant) {
         paged.append(token)
         if firstTokenAt == nil { firstTokenAt = now() }
+    }
+
+    /// Guesses the next tokens, as many as are wanted and can be used.
+    func propose(limit: Int) {
+        let count = plans.plan.readsWholeCalls ? 0 : newTokenLimit - newTokenCount - 1
+        draft.propose(
+            after: tokens, from: softPromptTokenCount, limit: min(limit, count))
     }
 
     /// Accounts for a step's tokens; what it skips for the first time was found in the cache.

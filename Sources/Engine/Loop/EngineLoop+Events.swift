@@ -1,32 +1,27 @@
 internal import Transformer
 
 extension EngineLoop {
-    /// Turns a slice's rows of logits into prompt scores and the next token.
-    ///
-    /// - Parameter choice: made from the last row; nil where that one makes no token.
-    func process(
-        _ slice: StepDecision.Slice, _ logits: StepLogits, firstRow: Int, _ choice: TokenChoice?
-    ) {
-        let scoredCount = slice.logitsRowCount - (choice == nil ? 0 : 1)
+    /// Turns a slice's rows of logits into prompt scores and the next tokens.
+    func process(_ slice: StepDecision.Slice, _ logits: StepLogits, firstRow: Int) {
+        guard let sequence = sequences[slice.number] else { return }
+        let makesTokens = makesTokens(slice, sequence)
+        let scoredCount = slice.logitsRowCount - (makesTokens ? 1 + slice.draftTokenCount : 0)
         for offset in 0..<scoredCount {
             let place = slice.firstLogitsToken + offset
             let row = logits.row(firstRow + offset)
             guard LogitRow(row).isFinite else {
                 return fail(slice.number, .nonFiniteLogits(position: place))
             }
-            guard let sequence = sequences[slice.number] else { return }
             if place + 1 < sequence.promptEnd { score(slice.number, place: place + 1, row) }
         }
-        if let choice {
-            guard choice.isFinite else {
-                return fail(
-                    slice.number, .nonFiniteLogits(position: slice.tokens.upperBound - 1))
+        if makesTokens {
+            guard sequence.choices.first?.isFinite ?? true else {
+                return fail(slice.number, .nonFiniteLogits(position: sequence.tokens.count - 1))
             }
             guard deliverPromptLogprobs(slice.number) else { return }
-            return generate(slice.number, choice)
+            return generate(sequence, draftTokenCount: slice.draftTokenCount)
         }
-        guard let sequence = sequences[slice.number], sequence.newTokenLimit == 0,
-            slice.tokens.upperBound == sequence.promptEnd,
+        guard sequence.newTokenLimit == 0, slice.tokens.upperBound == sequence.promptEnd,
             deliverPromptLogprobs(slice.number)
         else { return }
         finish(slice.number, .length)
@@ -54,25 +49,46 @@ extension EngineLoop {
         return false
     }
 
-    private func generate(_ number: Int, _ choice: TokenChoice) {
-        guard let sequence = sequences[number] else { return }
-        guard let token = choice.token else {
-            return fail(number, .nonFiniteLogits(position: sequence.tokens.count - 1))
+    /// Takes over what the step's rows made, up to the first token that was not guessed.
+    private func generate(_ sequence: DecodingSequence, draftTokenCount: Int) {
+        let acceptedCount = sequence.choices.count - 1
+        sequence.draft.note(draftedCount: draftTokenCount, acceptedCount: acceptedCount)
+        statistics.draftedTokenCount += draftTokenCount
+        statistics.acceptedDraftTokenCount += acceptedCount
+        for choice in sequence.choices {
+            guard let token = choice.token else {
+                return fail(
+                    sequence.number, .nonFiniteLogits(position: sequence.tokens.count - 1))
+            }
+            // All tokens so far have been computed, guessed ones among them.
+            pages.publish(sequence.number, tokenCount: sequence.tokens.count)
+            sequence.append(token, at: now)
+            scheduler.appendToken(to: sequence.number)
+            statistics.generatedTokenCount += 1
+            guard proceeds(sequence, with: token, choice.model) else { return }
         }
-        sequence.append(token, at: now)
-        scheduler.appendToken(to: number)
-        statistics.generatedTokenCount += 1
+        if draftTokenCount > 0 { scheduler.dropDrafts(of: sequence.number) }
+    }
+
+    /// Delivers a new token.
+    ///
+    /// - Returns: false when the request ended with it.
+    private func proceeds(
+        _ sequence: DecodingSequence, with token: Int32, _ model: LogprobTable?
+    ) -> Bool {
         let isEndToken = sequence.request.endTokens.contains(token)
         let decision = sequence.request.sink.receive(
             .token(
                 GeneratedToken(
-                    token: token, isEndToken: isEndToken,
-                    logprobs: choice.model?.logprobs(of: token))))
+                    token: token, isEndToken: isEndToken, logprobs: model?.logprobs(of: token))))
         if isEndToken || decision == .stop {
-            finish(number, .stop)
+            finish(sequence.number, .stop)
         } else if sequence.newTokenCount == sequence.newTokenLimit {
-            finish(number, .length)
+            finish(sequence.number, .length)
+        } else {
+            return true
         }
+        return false
     }
 
     /// Accounts for a step that is about to run.

@@ -12,6 +12,7 @@ final class EngineLoop {
     let published: PublishedStatistics
     let now: @Sendable () -> ContinuousClock.Instant
     var scheduler: Scheduler
+    private var drafter: Drafter
     var sequences: [Int: DecodingSequence] = [:]
     var statistics: EngineStatistics
     /// The rows of the step; kept for their memory.
@@ -29,6 +30,7 @@ final class EngineLoop {
         self.published = published
         self.now = now
         statistics = published.current
+        drafter = Drafter(tokenLimit: configuration.draftTokenCount)
         scheduler = Scheduler(
             limits: SchedulerLimits(
                 rowCount: configuration.maximumRowCount,
@@ -74,23 +76,42 @@ final class EngineLoop {
     }
 
     private func step() {
-        let decision = scheduler.nextStep(pages)
+        var decision = scheduler.nextStep(pages)
         statistics.preemptionCount += decision.preempted.count
         guard !decision.slices.isEmpty else { return }
-        prepareSlices(decision)
+        let onlyGenerates = decision.slices.allSatisfy { $0.tokens.count == 1 }
+        decision = addDrafts(to: decision)
+        let started = now()
+        prepareSlices(decision, at: started)
         count(decision)
+        let tokenCount = statistics.generatedTokenCount
         let logits = runner.step(slices)
-        let choices = choices(for: decision, logits)
+        chooseTokens(for: decision, logits)
         var row = 0
-        for (place, slice) in decision.slices.enumerated() {
-            pages.publish(slice.number, tokenCount: slice.tokens.upperBound)
-            process(slice, logits, firstRow: row, choices[place])
+        for slice in decision.slices {
+            pages.publish(
+                slice.number, tokenCount: slice.tokens.upperBound - slice.draftTokenCount)
+            process(slice, logits, firstRow: row)
             row += slice.logitsRowCount
         }
+        guard onlyGenerates else { return }
+        drafter.note(
+            rowCount: decision.rowCount,
+            tokenCount: statistics.generatedTokenCount - tokenCount, duration: now() - started)
     }
 
-    private func prepareSlices(_ decision: StepDecision) {
-        let started = now()
+    /// Lets those that generate guess further tokens, where rows are left.
+    private func addDrafts(to decision: StepDecision) -> StepDecision {
+        guard drafter.tokenLimit > 0 else { return decision }
+        let generating = decision.slices.compactMap { slice in
+            sequences[slice.number].flatMap { makesTokens(slice, $0) ? $0 : nil }
+        }
+        drafter.draft(
+            for: generating, rowCount: decision.rowCount, limit: scheduler.freeRowCount)
+        return scheduler.addDrafts(pages) { sequences[$0]?.draft.tokenCount ?? 0 }
+    }
+
+    private func prepareSlices(_ decision: StepDecision, at started: ContinuousClock.Instant) {
         if slices.count > decision.slices.count {
             slices.removeSubrange(decision.slices.count...)
         }
@@ -148,7 +169,9 @@ extension StepSlice {
             "a shared page would be written to")
         plan = sequence.plans.plan(at: slice.tokens.lowerBound)
         tokens.removeAll(keepingCapacity: true)
-        tokens.append(contentsOf: sequence.paged.tokens[slice.tokens])
+        let known = slice.tokens.lowerBound..<slice.tokens.upperBound - slice.draftTokenCount
+        tokens.append(contentsOf: sequence.paged.tokens[known])
+        tokens.append(contentsOf: sequence.draft.tokens.prefix(slice.draftTokenCount))
         cachedTokenCount = slice.tokens.lowerBound
         pages.removeAll(keepingCapacity: true)
         companionPages.removeAll(keepingCapacity: true)

@@ -23,29 +23,37 @@ struct TokenChoice {
 }
 
 extension EngineLoop {
-    /// The next tokens of a step's slices, place by place; nil for slices whose last row makes none.
+    /// Whether a slice's last rows make new tokens.
+    func makesTokens(_ slice: StepDecision.Slice, _ sequence: DecodingSequence) -> Bool {
+        sequence.newTokenLimit > 0
+            && slice.tokens.upperBound - slice.draftTokenCount == sequence.tokens.count
+            && slice.logitsRowCount > slice.draftTokenCount
+    }
+
+    /// Chooses the next tokens of a step's sequences: what the newest token's row makes, and as long as
+    /// that is what was guessed, what the next row makes.
     ///
     /// Sampling goes over a whole vocabulary, several times with some parameters, so the workers share
     /// the sequences. Each has a sampler of its own, and no choice depends on another.
-    func choices(for decision: StepDecision, _ logits: StepLogits) -> [TokenChoice?] {
-        var drawn: [(place: Int, row: Int, sequence: DecodingSequence)] = []
+    func chooseTokens(for decision: StepDecision, _ logits: StepLogits) {
+        var drawn: [(row: Int, draftTokenCount: Int, sequence: DecodingSequence)] = []
         var row = 0
-        for (place, slice) in decision.slices.enumerated() {
+        for slice in decision.slices {
             row += slice.logitsRowCount
-            guard slice.logitsRowCount > 0, let sequence = sequences[slice.number],
-                slice.tokens.upperBound == sequence.tokens.count, sequence.newTokenLimit > 0
-            else { continue }
-            drawn.append((place, row - 1, sequence))
+            guard let sequence = sequences[slice.number], makesTokens(slice, sequence) else {
+                continue
+            }
+            drawn.append((row - 1 - slice.draftTokenCount, slice.draftTokenCount, sequence))
         }
-        var choices = [TokenChoice?](repeating: nil, count: decision.slices.count)
-        choices.withUnsafeMutableBufferPointer { choices in
-            // Each task writes a place of its own.
-            let places = choices
-            runner.concurrently(drawn.count) { index in
-                let (place, row, sequence) = drawn[index]
-                places[place] = TokenChoice(for: sequence, from: logits.row(row))
+        runner.concurrently(drawn.count) { index in
+            let (row, draftTokenCount, sequence) = drawn[index]
+            sequence.choices.removeAll(keepingCapacity: true)
+            for offset in 0...draftTokenCount {
+                let choice = TokenChoice(for: sequence, from: logits.row(row + offset))
+                sequence.choices.append(choice)
+                guard offset < draftTokenCount, choice.token == sequence.draft.tokens[offset]
+                else { break }
             }
         }
-        return choices
     }
 }

@@ -61,6 +61,14 @@ package struct Scheduler {
         sequences[number]?.tokenCount += 1
     }
 
+    /// Notes that a sequence's drafts have been verified: what they made beyond its tokens is void.
+    package mutating func dropDrafts(of number: Int) {
+        guard var sequence = sequences[number] else { return }
+        sequence.cachedTokenCount = min(sequence.cachedTokenCount, sequence.tokenCount - 1)
+        sequence.firstLogitsToken = sequence.tokenCount - 1
+        sequences[number] = sequence
+    }
+
     /// Sequences whose deadline has come, by age.
     ///
     /// **Complexity**: O(1) until the earliest deadline, O(sequences) from then on.
@@ -82,6 +90,47 @@ package struct Scheduler {
         admit(pages)
         schedulePrefill(&budget, pages)
         decision.groupBySelection()
+        return decision
+    }
+
+    /// Rows that are left in the step that was decided last.
+    package var freeRowCount: Int {
+        min(
+            limits.rowCount - decision.rowCount,
+            limits.logitsRowCount - decision.slices.reduce(0) { $0 + $1.logitsRowCount })
+    }
+
+    /// Adds guesses to the step that was decided last, behind the newest tokens of sequences, as far as
+    /// rows and pages are left. Nothing gives way to them.
+    ///
+    /// - Parameter draftTokenCount: how many a sequence wants.
+    package mutating func addDrafts(
+        _ pages: some PageLedger, _ draftTokenCount: (Int) -> Int
+    ) -> StepDecision {
+        var rowCount = freeRowCount
+        for place in decision.slices.indices where rowCount > 0 {
+            let slice = decision.slices[place]
+            guard var sequence = sequences[slice.number], sequence.callTokenCount == nil,
+                slice.tokens.upperBound == sequence.tokenCount
+            else { continue }
+            var count = min(draftTokenCount(slice.number), rowCount)
+            let wanted = limits.pageCount(for: sequence, moreTokens: count)
+            if wanted - sequence.heldPageCount <= pages.availablePageCount {
+                sequence.heldPageCount = max(sequence.heldPageCount, wanted)
+                pages.grow(slice.number, to: sequence.heldPageCount)
+            } else {
+                let room = sequence.heldPageCount / sequence.laneCount * limits.pageTokenCount
+                count = min(count, room - sequence.tokenCount)
+            }
+            guard count > 0 else { continue }
+            decision.slices[place].draftTokenCount = count
+            decision.slices[place].tokens =
+                slice.tokens.lowerBound..<slice.tokens.upperBound + count
+            decision.slices[place].pageCount = sequence.heldPageCount
+            sequence.cachedTokenCount += count
+            sequences[slice.number] = sequence
+            rowCount -= count
+        }
         return decision
     }
 

@@ -29,8 +29,8 @@ package struct SchedulerLimits: Equatable, Sendable {
         self.pageTokenCount = pageTokenCount
     }
 
-    /// Pages that hold all known tokens of a sequence.
-    func pageCount(for sequence: ScheduledSequence) -> Int {
-        (sequence.tokenCount + pageTokenCount - 1) / pageTokenCount * sequence.laneCount
+    /// Pages that hold all known tokens of a sequence, and so many more.
+    func pageCount(for sequence: ScheduledSequence, moreTokens count: Int = 0) -> Int {
+        (sequence.tokenCount + count + pageTokenCount - 1) / pageTokenCount * sequence.laneCount
     }
 }

@@ -8,6 +8,8 @@ package struct StepDecision: Equatable, Sendable {
         package var tokens: Range<Int>
         /// The first token whose row gets logits; the range's end for none.
         package var firstLogitsToken: Int
+        /// Guessed tokens at the end, which the step verifies.
+        package var draftTokenCount = 0
         /// Pages that the sequence holds during the step.
         package var pageCount: Int
         /// Whether the sequence's next tokens are in this step too, under its other selection.

@@ -38,6 +38,11 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Prompt tokens of one sequence in one step.") var prefillChunk = 256
     @Option(help: "Prompt tokens of all sequences in one step while some generate.")
     var prefillBudget = 64
+    @Option(
+        help: ArgumentHelp(
+            "Tokens of one sequence that a step guesses from its text and verifies; 0 for none.",
+            valueName: "count"))
+    var draftTokens = 8
     @Option(help: "Whether equal beginnings of prompts are computed once.")
     var prefixCache = OnOff.on
     @Option(help: "What is logged: debug, info, warning or error.") var logLevel = "info"
@@ -52,7 +57,9 @@ struct ServeCommand: AsyncParsableCommand {
         ] where value < 1 {
             throw ValidationError("\(name) is \(value), expected 1 or more")
         }
-        if queue < 0 { throw ValidationError("--queue is \(queue), expected 0 or more") }
+        for (name, value) in [("--queue", queue), ("--draft-tokens", draftTokens)] where value < 0 {
+            throw ValidationError("\(name) is \(value), expected 0 or more")
+        }
         if Logger.Level(rawValue: logLevel) == nil {
             throw ValidationError(
                 "--log-level is '\(logLevel)', expected debug, info, warning or error")
@@ -75,8 +82,9 @@ struct ServeCommand: AsyncParsableCommand {
             onBadAdapter: registry.skipBadAdapters ? { logger.error("left out: \($0)") } : nil,
             configuration: EngineConfiguration(
                 maximumRowCount: max(512, prefillChunk), prefillChunk: prefillChunk,
-                prefillBudget: prefillBudget, maximumSequenceCount: maxSequences,
-                queueLimit: queue, keyValueByteCount: ByteCount(kvMemory)?.value ?? 1 << 30,
+                prefillBudget: prefillBudget, draftTokenCount: draftTokens,
+                maximumSequenceCount: maxSequences, queueLimit: queue,
+                keyValueByteCount: ByteCount(kvMemory)?.value ?? 1 << 30,
                 maximumContext: context, usesPrefixCache: prefixCache == .on))
         for adapter in session.registry.list() {
             for warning in adapter.warnings { logger.warning("\(adapter.name): \(warning)") }
