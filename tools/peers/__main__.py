@@ -8,19 +8,20 @@ import sys
 
 from . import assets, page
 from .engine import Unavailable
-from .graft_engine import Graft
+from .graft_engine import Graft, GraftWithoutGuesses
 from .guard import Guard
 from .hardware import describe
-from .llama_cpp import LlamaCpp
+from .llama_cpp import LlamaCpp, LlamaCppGuessing
 from .measure import Measurement
 from .openvino_engine import OpenVINO
 from .peft_engine import Peft, PeftOneByOne
 from .places import PEERS, ROOT
 from .results import Results
 from .rows import GROUPS, all_rows
-from .vllm_engine import Vllm
+from .vllm_engine import Vllm, VllmGuessing
 
-NAMES = ["llama.cpp", "openvino", "vllm", "peft", "peft-1"]
+NAMES = ["graft-steady", "llama.cpp", "llama.cpp-ngram", "openvino", "vllm", "vllm-ngram", "peft",
+         "peft-1"]
 
 
 def parse(arguments):
@@ -73,12 +74,11 @@ def set_priority(nice):
 
 
 def make_engine(name, options):
-    if name == "llama.cpp":
-        return LlamaCpp(options.threads)
-    if name == "openvino":
-        return OpenVINO(options.threads)
-    if name == "vllm":
-        return Vllm(options.threads)
+    if name == "graft-steady":
+        return GraftWithoutGuesses(options.threads, options.graft)
+    for kind in [LlamaCpp, LlamaCppGuessing, OpenVINO, Vllm, VllmGuessing]:
+        if name == kind.name:
+            return kind(options.threads)
     kind = Peft if name == "peft" else PeftOneByOne
     return kind(options.threads, options.peft_python)
 

@@ -69,6 +69,21 @@ class Engine:
         raise NotImplementedError
 
 
+class ServerOnly:
+    """An engine with settings that matter to its server alone: its other rows are the plain one's."""
+
+    reason = "measured as a server only"
+
+    def prefill(self, model, weights, count):
+        raise Unsupported(self.reason)
+
+    def decode(self, model, weights, count):
+        raise Unsupported(self.reason)
+
+    def batch(self, model, weights, sequences, count):
+        raise Unsupported(self.reason)
+
+
 def run(command, log=None, **options):
     """Runs a program to its end and gives its standard output; raises Failed with its last words."""
     limit = options.pop("timeout", RUN_SECONDS)

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 from . import assets
-from .engine import Engine, Failed, last_words, process, run, wait_until
+from .engine import Engine, Failed, ServerOnly, last_words, process, run, wait_until
 from .exchanges import GraftLines
 from .load import run_load
 
@@ -18,6 +18,7 @@ class Graft(Engine):
     name = "graft"
     title = "Graft"
     mixing = "requests with different adapters share every forward step"
+    options = []
 
     def __init__(self, threads, program):
         super().__init__(threads)
@@ -57,7 +58,7 @@ class Graft(Engine):
             path = os.path.join(folder, "socket")
             log = pathlib.Path(folder) / "log"
             command = [self.program, "serve", "--base", assets.base("small", weights),
-                       "--threads", self.threads, "--socket", path]
+                       "--threads", self.threads, "--socket", path, *self.options]
             for index, name in enumerate(names):
                 command += ["--adapter", f"{name}={assets.adapter_directory(index)}"]
             with process(command, log) as server:
@@ -66,7 +67,7 @@ class Graft(Engine):
 
     def greedy(self, model, weights, prompts, count, adapter=None):
         command = [self.program, "serve", "--base", assets.base(model, weights),
-                   "--threads", self.threads]
+                   "--threads", self.threads, *self.options]
         if adapter is not None:
             command += ["--adapter", f"a={assets.adapter_directory(adapter)}"]
         lines = "".join(json.dumps({
@@ -79,6 +80,15 @@ class Graft(Engine):
         if done.returncode != 0 or len(found) != len(prompts):
             raise Failed(f"graft serve: {last_words(done.stdout + done.stderr)}")
         return [found[number] for number in range(len(prompts))]
+
+
+class GraftWithoutGuesses(ServerOnly, Graft):
+    """Graft where every token has a step of its own."""
+
+    name = "graft-steady"
+    title = "Graft, no guessing"
+    mixing = "as above, with `--draft-tokens 0`"
+    options = ["--draft-tokens", 0]
 
 
 def accepts(path):

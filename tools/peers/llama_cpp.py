@@ -12,7 +12,8 @@ import tempfile
 import urllib.request
 
 from . import assets
-from .engine import Engine, Failed, Unavailable, answers, process, run, wait_until
+from .engine import (Engine, Failed, ServerOnly, Unavailable, answers, process, run,
+                     wait_until)
 from .exchanges import LlamaCompletions
 from .load import run_load
 from .places import PEERS
@@ -32,6 +33,7 @@ class LlamaCpp(Engine):
     title = "llama.cpp"
     mixing = ("sets one list of adapters for a whole batch, so requests with different adapters "
               "wait for one another")
+    options = []
 
     folder = PEERS / f"llama.cpp-{VERSION}"
 
@@ -100,7 +102,7 @@ class LlamaCpp(Engine):
         port = free_port()
         command = [self.program("llama-server"), "-m", assets.base(model, weights),
                    "-t", self.threads, "-tb", self.threads, "--host", "127.0.0.1", "--port", port,
-                   "-np", clients, "-c", clients * 256, "--no-webui"]
+                   "-np", clients, "-c", clients * 256, "--no-webui", *self.options]
         if adapters:
             paths = ",".join(str(assets.adapter_gguf(i)) for i in range(adapters))
             command += ["--lora", paths, "--lora-init-without-apply"]
@@ -125,6 +127,16 @@ class LlamaCpp(Engine):
                 body |= {"stream": False, "return_tokens": True}
                 found.append(post(f"http://127.0.0.1:{port}/completion", body)["tokens"])
         return found
+
+
+class LlamaCppGuessing(ServerOnly, LlamaCpp):
+    """llama.cpp with what it has of prompt lookup; others of its kinds and sizes were slower still."""
+
+    name = "llama.cpp-ngram"
+    title = "llama.cpp, guessing"
+    options = ["--spec-type", "ngram-map-k", "--spec-ngram-map-k-size-n", 2,
+               "--spec-ngram-map-k-size-m", 4]
+    mixing = f"as above, with `{' '.join(str(option) for option in options)}`"
 
 
 def free_port():

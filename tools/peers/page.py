@@ -87,7 +87,9 @@ def text_of(data, plots, plots_under):
         "8 clients; each sends a prompt of 64 tokens, waits for its 64 new tokens, and sends its "
         "next prompt. SmolLM2 in bf16, without adapter and with 8 different adapters, one for each "
         f"client ({models.get('adapters', '')}). The clients run on the same machine. Latency is the time "
-        "until an answer is complete.",
+        "until an answer is complete. After prompts of random tokens greedy answers repeat themselves, so "
+        "that guesses from their own text are often right: engines that can guess so are measured both "
+        "ways; [what it gives on other texts](scaling.md#guessed-tokens).",
         tables.server_table(data),
         tables.turns_text(data),
         *[f"![{PLOTS[name]}]({plots_under}{name})" for name in PLOTS if name in plots],

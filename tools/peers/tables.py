@@ -19,6 +19,11 @@ def engines(data):
     return [name for name, about in data["engines"].items() if about["available"]]
 
 
+def peers(data):
+    """Engines that are not Graft."""
+    return [name for name in engines(data) if not name.startswith("graft")]
+
+
 def title(data, engine):
     return data["engines"][engine]["title"]
 
@@ -54,9 +59,9 @@ def table(head, lines):
 def ratio(data, row):
     """Graft over the best peer, and over nobody when there is no peer."""
     ours = value(data, row, "graft")
-    peers = [value(data, row, engine) for engine in engines(data) if engine != "graft"]
-    peers = [peer for peer in peers if peer is not None]
-    return f"**{ours / max(peers):.2f}**" if ours is not None and peers else "–"
+    theirs = [value(data, row, engine) for engine in peers(data)]
+    theirs = [value for value in theirs if value is not None]
+    return f"**{ours / max(theirs):.2f}**" if ours is not None and theirs else "–"
 
 
 def kernel_table(data, model):
@@ -111,12 +116,14 @@ def headline(data):
     """How much faster Graft is where every client has an adapter of its own."""
     ours = value(data, "server-loras", "graft")
     factors = [f"{ours / value(data, 'server-loras', e):.1f} times {title(data, e)}"
-               for e in engines(data)
-               if e != "graft" and ours is not None and values(data, "server-loras", e)]
+               for e in peers(data)
+               if not e.endswith("-ngram") and ours is not None and values(data, "server-loras", e)]
     if not factors:
         return ""
+    steady = value(data, "server-loras", "graft-steady")
+    alone = "" if steady is None else f" Without guessing it makes {number(steady)}."
     return ("**With eight clients, each with an adapter of its own, Graft makes "
-            f"{number(ours)} tokens/s:** {', '.join(factors)}.")
+            f"{number(ours)} tokens/s:** {', '.join(factors)}.{alone}")
 
 
 def turns_text(data):

@@ -1,10 +1,12 @@
 """vLLM's CPU build with its OpenAI server."""
 
 import contextlib
+import json
 import os
 
 from . import assets
-from .engine import Engine, Failed, Unsupported, answers, process, python_environment, wait_until
+from .engine import (Engine, Failed, ServerOnly, Unsupported, answers, process,
+                     python_environment, wait_until)
 from .exchanges import OpenAICompletions
 from .hardware import has_bf16
 from .llama_cpp import free_port, post
@@ -19,6 +21,7 @@ class Vllm(Engine):
     name = "vllm"
     title = "vLLM (CPU)"
     mixing = "batches different adapters, all padded to one rank, up to `--max-loras` of them at once"
+    options = []
 
     def __init__(self, threads):
         super().__init__(threads)
@@ -44,7 +47,7 @@ class Vllm(Engine):
         command = [self.python, "-m", "vllm.entrypoints.openai.api_server", "--model", base,
                    "--host", "127.0.0.1", "--port", port, "--dtype", self.dtype,
                    "--max-model-len", 1024, "--max-num-seqs", max(clients, 16),
-                   "--no-enable-prefix-caching"]
+                   "--no-enable-prefix-caching", *self.options]
         if names:
             command += ["--enable-lora", "--max-lora-rank", assets.RANK,
                         "--max-loras", min(len(names), max(clients, 1)),
@@ -114,3 +117,14 @@ class Vllm(Engine):
                     raise Failed(f"vLLM answered {answer}")
                 found.append(answer["choices"][0]["token_ids"])
         return found
+
+
+class VllmGuessing(ServerOnly, Vllm):
+    """vLLM with what it has of prompt lookup."""
+
+    name = "vllm-ngram"
+    title = "vLLM (CPU), guessing"
+    settings = {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_min": 2,
+                "prompt_lookup_max": 4}
+    mixing = f"as above, with `--speculative-config '{json.dumps(settings)}'`"
+    options = ["--speculative-config", json.dumps(settings)]

@@ -100,6 +100,14 @@ class Page(unittest.TestCase):
     def test_begins_with_what_matters_most(self):
         self.assertIn("Graft makes 100 tokens/s:** 4.0 times llama.cpp.", self.text)
 
+    def test_other_settings_of_graft_are_no_peer(self):
+        data = example()
+        samples = data["rows"]["server-loras"]["samples"]
+        samples["graft-steady"] = [dict(samples["graft"][0], value=80.0)]
+        data["engines"]["graft-steady"] = dict(data["engines"]["graft"], title="Graft, steady")
+        self.assertIn("4.0 times llama.cpp. Without guessing it makes 80", tables.headline(data))
+        self.assertEqual(tables.ratio(data, "server-loras"), "**4.00**")
+
     def test_breaks_running_text_but_no_table(self):
         for line in self.text.splitlines():
             self.assertTrue(len(line) <= 120 or line[0] in "|*!", line)
