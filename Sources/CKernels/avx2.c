@@ -7,6 +7,7 @@
 #define INT_TILE 4
 #define FEW_ROWS 1
 #define DOT_ROWS 3
+#define DOT_OUTPUTS 2
 #define GK_HARDWARE_HALF 1
 
 #pragma clang diagnostic ignored "-Wpsabi"

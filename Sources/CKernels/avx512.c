@@ -6,7 +6,8 @@
 #define TILE 12
 #define INT_TILE 4
 #define FEW_ROWS 3
-#define DOT_ROWS 3
+#define DOT_ROWS 4
+#define DOT_OUTPUTS 4
 #define GK_HARDWARE_HALF 1
 
 #pragma clang diagnostic ignored "-Wpsabi"

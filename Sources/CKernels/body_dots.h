@@ -4,8 +4,9 @@
  *
  * Lane i of 16 adds k = i, i + 16, … by fused multiply-adds; the lanes are then added as a tree. So
  * no output has padding, whatever the rank, and no output's bits depend on which others are computed
- * beside it. A tile is 1 row × 4 outputs, or DOT_ROWS × 2: 3 × 2 sums are 12 of 16 registers with
- * AVX2, 2 × 2 are 16 of 32 with NEON, where weights and rows need 8 more.
+ * beside it. A tile is 1 row × 4 outputs, or up to DOT_ROWS × DOT_OUTPUTS: 3 × 2 sums are 12 of 16
+ * registers with AVX2, 4 × 4 are 16 of 32 with AVX-512, and 2 × 2 16 of 32 with NEON, where weights
+ * and rows need 8 more.
  */
 INLINE lanes_f take_stored(gk_type type, const uint8_t *w, size_t k) {
     if (type == GK_F32) return LOAD((const float *)w + k);
@@ -28,7 +29,7 @@ INLINE lanes_f take_stored_part(gk_type type, const uint8_t *w, size_t k, size_t
 #define DOT_ROW(r) lanes_f v##r = LOAD(x + r * q->x_stride + k);
 #define DOT_ROW_PART(r) lanes_f v##r = load_part(x + r * q->x_stride + k, left, 0);
 #define DOT_WEIGHTS(o) lanes_f w##o = take_stored(type, w + o * stride, k);
-/* One row reads each weight once: those of the next tile are fetched meanwhile. */
+/* Each weight is read once: those of the next tile are fetched meanwhile. */
 #define DOT_WEIGHTS_AHEAD(o)                                                                      \
     DOT_WEIGHTS(o)                                                                                \
     __builtin_prefetch(ahead + o * stride + k * (type == GK_F32 ? 4 : 2));
@@ -54,44 +55,66 @@ INLINE lanes_f take_stored_part(gk_type type, const uint8_t *w, size_t k, size_t
         TILE_OF(DOT_PUT)                                                                          \
     }
 
-#define DOT_1_1(M) M(0, 0)
-#define DOT_1_4(M) M(0, 0) M(0, 1) M(0, 2) M(0, 3)
-#if DOT_ROWS == 2
-#define DOT_ROWS_OF(M) ROWS_2(M)
-#define DOT_N_1(M) M(0, 0) M(1, 0)
-#define DOT_N_2(M) M(0, 0) M(0, 1) M(1, 0) M(1, 1)
+#define DOT_OF_1(M, r) M(r, 0)
+#define DOT_OF_2(M, r) M(r, 0) M(r, 1)
+#define DOT_OF_4(M, r) M(r, 0) M(r, 1) M(r, 2) M(r, 3)
+#define DOT_1_1(M) DOT_OF_1(M, 0)
+#define DOT_1_4(M) DOT_OF_4(M, 0)
+#define DOT_2_1(M) DOT_1_1(M) DOT_OF_1(M, 1)
+#define DOT_2_2(M) DOT_OF_2(M, 0) DOT_OF_2(M, 1)
+#define DOT_2_4(M) DOT_1_4(M) DOT_OF_4(M, 1)
+#define DOT_3_1(M) DOT_2_1(M) DOT_OF_1(M, 2)
+#define DOT_3_2(M) DOT_2_2(M) DOT_OF_2(M, 2)
+#define DOT_3_4(M) DOT_2_4(M) DOT_OF_4(M, 2)
+#define DOT_4_1(M) DOT_3_1(M) DOT_OF_1(M, 3)
+#define DOT_4_4(M) DOT_3_4(M) DOT_OF_4(M, 3)
+
+/* All outputs of R rows, `outputs` at a time and then one by one. */
+#define DEFINE_DOT_ROWS(R, OUTPUTS)                                                               \
+    DEFINE_DOT_TILE(dots_##R##_1, DOT_##R##_1, ROWS_##R, ROWS_1, DOT_WEIGHTS)                     \
+    DEFINE_DOT_TILE(dots_##R##_n, DOT_##R##_##OUTPUTS, ROWS_##R, ROWS_##OUTPUTS,                  \
+                    DOT_WEIGHTS_AHEAD)                                                            \
+    INLINE void dots_##R(gk_type type, const gk_dot_product *q, size_t row) {                     \
+        size_t bytes = q->inputs * (type == GK_F32 ? 4 : 2), o = 0;                               \
+        const uint8_t *weights = q->weights, *after = q->after ? q->after : weights;              \
+        const float *x = q->x + row * q->x_stride;                                                \
+        float *y = q->y + row * q->y_stride;                                                      \
+        for (; o + OUTPUTS <= q->outputs; o += OUTPUTS) {                                         \
+            const uint8_t *w = weights + o * bytes;                                               \
+            int is_last = o + 2 * OUTPUTS > q->outputs;                                           \
+            dots_##R##_n(type, q, x, w, is_last ? after : w + OUTPUTS * bytes, y + o);            \
+        }                                                                                         \
+        for (; o < q->outputs; o++) dots_##R##_1(type, q, x, weights + o * bytes, NULL, y + o);   \
+    }
+DEFINE_DOT_ROWS(1, 4)
+#if DOT_OUTPUTS == 4
+DEFINE_DOT_ROWS(2, 4)
 #else
-#define DOT_ROWS_OF(M) ROWS_3(M)
-#define DOT_N_1(M) M(0, 0) M(1, 0) M(2, 0)
-#define DOT_N_2(M) M(0, 0) M(0, 1) M(1, 0) M(1, 1) M(2, 0) M(2, 1)
+DEFINE_DOT_ROWS(2, 2)
 #endif
-DEFINE_DOT_TILE(dots_1_1, DOT_1_1, ROWS_1, ROWS_1, DOT_WEIGHTS)
-DEFINE_DOT_TILE(dots_1_4, DOT_1_4, ROWS_1, ROWS_4, DOT_WEIGHTS_AHEAD)
-DEFINE_DOT_TILE(dots_n_1, DOT_N_1, DOT_ROWS_OF, ROWS_1, DOT_WEIGHTS)
-DEFINE_DOT_TILE(dots_n_2, DOT_N_2, DOT_ROWS_OF, ROWS_2, DOT_WEIGHTS)
+#if DOT_ROWS == 4
+DEFINE_DOT_ROWS(3, 4)
+DEFINE_DOT_ROWS(4, 4)
+#elif DOT_ROWS == 3
+DEFINE_DOT_ROWS(3, 2)
+#endif
 
 INLINE void dots_of_type(gk_type type, const gk_dot_product *q) {
-    size_t row_bytes = q->inputs * (type == GK_F32 ? 4 : 2), row = 0;
-    const uint8_t *weights = q->weights, *after = q->after ? q->after : weights;
-    for (; row + DOT_ROWS <= q->rows; row += DOT_ROWS) {
-        const float *x = q->x + row * q->x_stride;
-        float *y = q->y + row * q->y_stride;
-        size_t o = 0;
-        for (; o + 2 <= q->outputs; o += 2)
-            dots_n_2(type, q, x, weights + o * row_bytes, NULL, y + o);
-        if (o < q->outputs) dots_n_1(type, q, x, weights + o * row_bytes, NULL, y + o);
+    size_t row = 0;
+    for (; row + DOT_ROWS <= q->rows; row += DOT_ROWS)
+#if DOT_ROWS == 4
+        dots_4(type, q, row);
+    if (row + 3 == q->rows) {
+        dots_3(type, q, row);
+        return;
     }
-    for (; row < q->rows; row++) {
-        const float *x = q->x + row * q->x_stride;
-        float *y = q->y + row * q->y_stride;
-        size_t o = 0;
-        for (; o + 4 <= q->outputs; o += 4) {
-            const uint8_t *w = weights + o * row_bytes;
-            dots_1_4(type, q, x, w, o + 8 <= q->outputs ? w + 4 * row_bytes : after, y + o);
-        }
-        for (; o < q->outputs; o++)
-            dots_1_1(type, q, x, weights + o * row_bytes, NULL, y + o);
-    }
+#elif DOT_ROWS == 3
+        dots_3(type, q, row);
+#else
+        dots_2(type, q, row);
+#endif
+    for (; row + 2 <= q->rows; row += 2) dots_2(type, q, row);
+    if (row < q->rows) dots_1(type, q, row);
 }
 
 static void GK(dots)(const gk_dot_product *q) {

@@ -7,6 +7,7 @@
 #define INT_TILE 3
 #define FEW_ROWS 3
 #define DOT_ROWS 2
+#define DOT_OUTPUTS 2
 #define GK_HARDWARE_HALF 1
 
 #include "body_lanes.h"

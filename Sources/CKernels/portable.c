@@ -4,6 +4,7 @@
 #define INT_TILE 4
 #define FEW_ROWS 3
 #define DOT_ROWS 3
+#define DOT_OUTPUTS 2
 
 #pragma clang diagnostic ignored "-Wpsabi"
 

@@ -15,9 +15,11 @@ struct Draft {
     }
 
     mutating func propose(after text: [Int32], from first: Int, limit: Int) {
+        tokens.removeAll(keepingCapacity: true)
+        (tokenCount, matchCount) = (0, 0)
+        guard limit > 0 else { return }
         let lookup = PromptLookup(text, from: first)
         matchCount = lookup.matchCount
-        tokenCount = 0
         lookup.fill(&tokens, after: text, count: limit)
     }
 

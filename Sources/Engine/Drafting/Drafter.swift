@@ -27,9 +27,11 @@ struct Drafter {
     ///   - rowCount: the step's rows without any.
     ///   - limit: rows that are left.
     func draft(for sequences: [DecodingSequence], rowCount: Int, limit: Int) {
-        guard tokenLimit > 0, cost.isKnown else { return }
-        for sequence in sequences { sequence.propose(limit: tokenLimit) }
         let leastRate = cost.leastAcceptanceRate
+        // No chance is larger than 1: then not even looking is worth its time.
+        let count = cost.isKnown && leastRate <= 1 ? tokenLimit : 0
+        for sequence in sequences { sequence.propose(limit: count) }
+        guard count > 0 else { return }
         var left = limit
         if sequences.count > 1 {
             left = min(left, cost.rowCount(lengthening: rowCount, by: Self.longestDelay))

@@ -72,9 +72,10 @@ final class DecodingSequence {
 
     /// Guesses the next tokens, as many as are wanted and can be used.
     func propose(limit: Int) {
-        let count = plans.plan.readsWholeCalls ? 0 : newTokenLimit - newTokenCount - 1
+        let count = min(limit, newTokenLimit - newTokenCount - 1)
         draft.propose(
-            after: tokens, from: softPromptTokenCount, limit: min(limit, count))
+            after: tokens, from: softPromptTokenCount,
+            limit: plans.plan.readsWholeCalls ? 0 : count)
     }
 
     /// Accounts for a step's tokens; what it skips for the first time was found in the cache.
