@@ -20,34 +20,45 @@ final class ChannelOutlet: Sendable {
         self.channel = channel
         self.limit = limit
         self.onOverflow = onOverflow
+        channel.closeFuture.whenComplete { _ in self.close() }
     }
 
-    private enum Decision { case wait, flush, overflow }
+    /// Runs `body` on the event loop; not at all once the channel is closed, when the loop may have ended.
+    func schedule(_ body: @escaping @Sendable () -> Void) {
+        state.withLock { state in
+            if !state.isClosed { channel.eventLoop.execute(body) }
+        }
+    }
+
+    /// Nothing is handed to the event loop from here on: it may end before its clients' answers do.
+    private func close() {
+        state.withLock { state in
+            state.isClosed = true
+            state.pending = ByteBuffer()
+        }
+    }
 
     func write(_ line: String) {
-        let decision = state.withLock { state -> Decision in
-            guard !state.isClosed else { return .wait }
+        let isOverflow = state.withLock { state in
+            guard !state.isClosed else { return false }
             guard state.waitingByteCount <= limit else {
                 state.isClosed = true
                 state.pending = ByteBuffer()
-                return .overflow
+                return true
             }
             state.waitingByteCount += state.pending.writeString(line)
-            defer { state.isFlushScheduled = true }
-            return state.isFlushScheduled ? .wait : .flush
+            if !state.isFlushScheduled { channel.eventLoop.execute { self.flush() } }
+            state.isFlushScheduled = true
+            return false
         }
-        switch decision {
-        case .wait: break
-        case .flush: channel.eventLoop.execute { self.flush() }
-        case .overflow:
-            onOverflow()
-            channel.close(promise: nil)
-        }
+        guard isOverflow else { return }
+        onOverflow()
+        channel.close(promise: nil)
     }
 
     /// Closes the channel when everything written so far is out.
     func finish() {
-        channel.eventLoop.execute {
+        schedule {
             self.flush()
             self.channel.writeAndFlush(ByteBuffer()).whenComplete { _ in
                 self.channel.close(promise: nil)

@@ -25,11 +25,7 @@ final class LineChannelHandler: ChannelDuplexHandler {
         let boundContext = NIOLoopBound(context, eventLoop: context.eventLoop)
         buffer.withUnsafeReadableBytes { bytes in
             framer.append(bytes) { line in
-                connection.receive(line) {
-                    boundContext.eventLoop.execute {
-                        handler.value.resumeReading(boundContext.value)
-                    }
-                }
+                connection.receive(line) { handler.value.resumeReading(boundContext.value) }
             }
         }
     }

@@ -28,7 +28,8 @@ final class SocketConnection: Sendable {
     /// Bytes of lines that wait to be handled.
     var backlog: Int { queuedByteCount.load(ordering: .relaxed) }
 
-    /// - Parameter completion: called when the line has been handled.
+    /// - Parameter completion: called on the event loop when the line has been handled, unless the channel
+    ///   is closed by then.
     func receive(_ line: FramedLine, completion: @escaping @Sendable () -> Void) {
         let textByteCount = if case .line(let bytes) = line { bytes.count } else { 0 }
         let byteCount = textByteCount + Self.lineByteCount
@@ -36,7 +37,7 @@ final class SocketConnection: Sendable {
         queue.async {
             self.connection.receive(line)
             self.queuedByteCount.subtract(byteCount, ordering: .relaxed)
-            completion()
+            self.outlet.schedule(completion)
         }
     }
 

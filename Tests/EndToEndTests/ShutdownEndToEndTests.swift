@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import StrictJSON
 import Testing
@@ -34,5 +35,28 @@ struct ShutdownEndToEndTests {
         server.terminate()
         for client in clients { #expect(try client.answer(1)?.tokens.count == 200) }
         #expect(server.waitUntilExit() == 0)
+    }
+
+    /// What is on its way to clients who have left must not reach event loops that have ended.
+    @Test func clientsMayLeaveWhileTheServerDoes() throws {
+        for _ in 0..<12 {
+            let folder = try TemporaryDirectory()
+            let errors = folder.file("errors")
+            try Data().write(to: URL(fileURLWithPath: errors))
+            let server = try ChildProcess(
+                Checkout.executable,
+                ["serve", "--socket", folder.file("s"), "--log-level", "error"] + base,
+                errors: errors)
+            defer { server.kill() }
+            do {
+                let clients = try (0..<40).map { _ in try UnixClient(folder.file("s")) }
+                for client in clients {
+                    client.send(#"{"id":1,"tokens":[1,5,9],"max_tokens":1500,"ignore_eos":true}"#)
+                }
+            }
+            server.terminate()
+            #expect(server.waitUntilExit() == 0)
+            #expect(try Data(contentsOf: URL(fileURLWithPath: errors)).isEmpty)
+        }
     }
 }
