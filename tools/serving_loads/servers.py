@@ -1,6 +1,7 @@
 """Random LoRAs for a base, a server with them, and loads of requests whose speed is measured.
 
-For `tools/thousand-adapters`, `tools/hot-merging` and `tools/long-prompts`; with Python's standard library alone.
+For `tools/thousand-adapters`, `tools/hot-merging`, `tools/long-prompts` and `tools/guessed-tokens`; with Python's
+standard library alone.
 """
 import argparse
 import array
@@ -184,10 +185,19 @@ class Client:
         """One request of random tokens, which `seed` determines."""
         generator = random.Random(seed)
         prompt = [generator.randrange(self.vocabulary) for _ in range(tokens)]
+        return self.exchange({
+            "tokens": prompt, "adapter": adapter, "max_tokens": new, "temperature": 0,
+            "ignore_eos": True})
+
+    def statistics(self):
+        """What the server says of itself."""
+        self.connection.sendall(b'{"op": "stats", "id": 1}\n')
+        return json.loads(self.lines.readline())
+
+    def exchange(self, request):
+        """Sends one request and reads its answer."""
         start = time.monotonic()
-        self.connection.sendall(json.dumps({
-            "id": 1, "tokens": prompt, "adapter": adapter, "max_tokens": new,
-            "temperature": 0, "ignore_eos": True}).encode() + b"\n")
+        self.connection.sendall(json.dumps({"id": 1} | request).encode() + b"\n")
         moments = []
         for line in self.lines:
             event = json.loads(line)
@@ -208,26 +218,32 @@ def load(server, clients, requests, choose, name, tokens=32, new=32):
     `choose` gives a request's adapter by its number; `name` tells the load's prompts from all others,
     so that none finds another's keys and values.
     """
-    numbers = iter(range(requests))
+    jobs = ((choose(number), f"{name} {number}") for number in range(requests))
+    seconds, answers = work_off(
+        server, clients, jobs, lambda client, job: client.ask(*job, tokens, new))
+    return requests * (tokens + new) / seconds, answers
+
+
+def work_off(server, clients, jobs, ask):
+    """Lets `clients` connections do jobs one after the other; returns the seconds and the answers."""
+    jobs = iter(jobs)
     lock = threading.Lock()
 
     def work(client):
         answers = []
         while True:
             with lock:
-                number = next(numbers, None)
-                if number is None:
-                    return answers
-                adapter = choose(number)
-            answers.append(client.ask(adapter, f"{name} {number}", tokens, new))
+                job = next(jobs, None)
+            if job is None:
+                return answers
+            answers.append(ask(client, job))
 
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(server.connect()) for _ in range(clients)]
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(clients))
         start = time.monotonic()
         answers = [answer for part in pool.map(work, connections) for answer in part]
-        seconds = time.monotonic() - start
-    return requests * (tokens + new) / seconds, answers
+        return time.monotonic() - start, answers
 
 
 def zipf(names, exponent, seed):

@@ -8,7 +8,7 @@ import pathlib
 import tempfile
 import unittest
 
-from serving_loads import hot_merging, long_prompts, servers, thousand_adapters
+from serving_loads import guessed_tokens, hot_merging, long_prompts, servers, thousand_adapters
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BASE = str(ROOT / "models/tiny-llama")
@@ -54,6 +54,18 @@ class Measurements(unittest.TestCase):
             self.assertGreater(waits["largest"], 0)
             self.assertGreater(run["first_token_of_long_prompts_ms"], 0)
             self.assertGreater(run["tokens"], 2 * 60)
+
+    def test_guessing_is_measured_beside_none(self):
+        found = self.run_quietly(
+            guessed_tokens.main, "--clients", "1,2", "--requests", "2", "--new", "60")
+        self.assertEqual(len(found), 5)
+        for kind in found.values():
+            self.assertEqual(list(kind), ["1 clients", "2 clients"])
+            for runs in kind.values():
+                self.assertEqual(list(runs), ["0", "8"])
+                self.assertEqual(runs["0"]["ratio"], 1)
+                self.assertEqual(runs["0"]["guesses_per_token"], 0)
+                self.assertGreater(runs["8"]["tokens_per_second"], 0)
 
     def test_many_adapters_are_measured_beside_few(self):
         found = self.run_quietly(
