@@ -4,7 +4,7 @@
     tools/guessed-tokens --base model.bin --drafts 0,4,8,16 --clients 1,4,16
 
 The base is asked questions, and to correct, to shorten and to list what is in texts that it is given: greedily,
-and the questions sampled, too. Servers take turns, one for each number of guesses; the first is what the others
+and the questions also at a temperature of 0.7. Servers take turns, one for each number of guesses; the first is what the others
 are compared with. Prints one JSON object: new tokens a second, the ratio to the first server's (the median over
 rounds), guesses for each new token, and the share of them that was right. Builds graft unless --graft or
 GRAFT_EXECUTABLE names it.
@@ -40,6 +40,7 @@ TASKS = {
     "shortening": "Say the same in fewer words:\n\n",
     "listing": "List everything that somebody has to do, or that was done, according to this text:\n\n",
 }
+KINDS = ["questions", "sampled", *TASKS]
 
 
 def parse(arguments):
@@ -47,8 +48,13 @@ def parse(arguments):
     parser.set_defaults(requests=24)
     parser.add_argument("--drafts", type=numbers(int), default=[0, 8], help="guesses of a sequence and step")
     parser.add_argument("--clients", type=numbers(int), default=[1, 8])
+    parser.add_argument("--kinds", type=numbers(str), default=KINDS, help=", ".join(KINDS))
     parser.add_argument("--new", type=int, default=128, help="new tokens of an answer at most")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    for kind in options.kinds:
+        if kind not in KINDS:
+            parser.error(f"--kinds knows {', '.join(KINDS)}, not '{kind}'")
+    return options
 
 
 def loads(options):
@@ -59,13 +65,13 @@ def loads(options):
 
     kinds = {
         "questions": [request(text) for text in QUESTIONS],
-        "questions, temperature 0.7": [
+        "sampled": [
             request(text, temperature=0.7, top_p=0.95, seed=seed)
             for seed, text in enumerate(QUESTIONS)]}
     for kind, task in TASKS.items():
         kinds[kind] = [request(task + text) for text in TEXTS]
-    return {kind: [found[number % len(found)] for number in range(options.requests)]
-            for kind, found in kinds.items()}
+    return {kind: [kinds[kind][number % len(kinds[kind])] for number in range(options.requests)]
+            for kind in options.kinds}
 
 
 def measure(server, requests, client_count):
