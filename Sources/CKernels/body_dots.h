@@ -69,7 +69,7 @@ INLINE lanes_f take_stored_part(gk_type type, const uint8_t *w, size_t k, size_t
 #define DOT_4_1(M) DOT_3_1(M) DOT_OF_1(M, 3)
 #define DOT_4_4(M) DOT_3_4(M) DOT_OF_4(M, 3)
 
-/* All outputs of R rows, `outputs` at a time and then one by one. */
+/* All outputs of R rows, OUTPUTS at a time and then one by one. */
 #define DEFINE_DOT_ROWS(R, OUTPUTS)                                                               \
     DEFINE_DOT_TILE(dots_##R##_1, DOT_##R##_1, ROWS_##R, ROWS_1, DOT_WEIGHTS)                     \
     DEFINE_DOT_TILE(dots_##R##_n, DOT_##R##_##OUTPUTS, ROWS_##R, ROWS_##OUTPUTS,                  \
@@ -86,35 +86,32 @@ INLINE lanes_f take_stored_part(gk_type type, const uint8_t *w, size_t k, size_t
         }                                                                                         \
         for (; o < q->outputs; o++) dots_##R##_1(type, q, x, weights + o * bytes, NULL, y + o);   \
     }
+/* Expands DOT_OUTPUTS and DOT_ROWS before they are pasted into a name. */
+#define DEFINE_SEVERAL_DOT_ROWS(R, OUTPUTS) DEFINE_DOT_ROWS(R, OUTPUTS)
+#define DOTS_OF(R) dots_##R
+#define DOTS_OF_ROWS(R) DOTS_OF(R)
 DEFINE_DOT_ROWS(1, 4)
-#if DOT_OUTPUTS == 4
-DEFINE_DOT_ROWS(2, 4)
-#else
-DEFINE_DOT_ROWS(2, 2)
+DEFINE_SEVERAL_DOT_ROWS(2, DOT_OUTPUTS)
+#if DOT_ROWS >= 3
+DEFINE_SEVERAL_DOT_ROWS(3, DOT_OUTPUTS)
 #endif
-#if DOT_ROWS == 4
-DEFINE_DOT_ROWS(3, 4)
-DEFINE_DOT_ROWS(4, 4)
-#elif DOT_ROWS == 3
-DEFINE_DOT_ROWS(3, 2)
+#if DOT_ROWS >= 4
+DEFINE_SEVERAL_DOT_ROWS(4, DOT_OUTPUTS)
 #endif
 
 INLINE void dots_of_type(gk_type type, const gk_dot_product *q) {
-    size_t row = 0;
-    for (; row + DOT_ROWS <= q->rows; row += DOT_ROWS)
-#if DOT_ROWS == 4
-        dots_4(type, q, row);
-    if (row + 3 == q->rows) {
-        dots_3(type, q, row);
-        return;
-    }
-#elif DOT_ROWS == 3
-        dots_3(type, q, row);
-#else
-        dots_2(type, q, row);
+    for (size_t row = 0; row < q->rows; row += DOT_ROWS) {
+        switch (q->rows - row) {
+        case 1: dots_1(type, q, row); break;
+#if DOT_ROWS >= 3
+        case 2: dots_2(type, q, row); break;
 #endif
-    for (; row + 2 <= q->rows; row += 2) dots_2(type, q, row);
-    if (row < q->rows) dots_1(type, q, row);
+#if DOT_ROWS >= 4
+        case 3: dots_3(type, q, row); break;
+#endif
+        default: DOTS_OF_ROWS(DOT_ROWS)(type, q, row);
+        }
+    }
 }
 
 static void GK(dots)(const gk_dot_product *q) {

@@ -9,6 +9,12 @@ final class ChannelOutlet: Sendable {
         /// Bytes that the socket hasn't taken.
         var waitingByteCount = 0
         var isClosed = false
+
+        /// What waits is lost, and so is what comes.
+        mutating func close() {
+            isClosed = true
+            pending = ByteBuffer()
+        }
     }
 
     private let channel: any Channel
@@ -20,21 +26,14 @@ final class ChannelOutlet: Sendable {
         self.channel = channel
         self.limit = limit
         self.onOverflow = onOverflow
-        channel.closeFuture.whenComplete { _ in self.close() }
+        // The event loop may end before its clients' answers do.
+        channel.closeFuture.whenComplete { _ in self.state.withLock { $0.close() } }
     }
 
-    /// Runs `body` on the event loop; not at all once the channel is closed, when the loop may have ended.
+    /// Runs `body` on the event loop; not at all once the channel is closed.
     func schedule(_ body: @escaping @Sendable () -> Void) {
         state.withLock { state in
             if !state.isClosed { channel.eventLoop.execute(body) }
-        }
-    }
-
-    /// Nothing is handed to the event loop from here on: it may end before its clients' answers do.
-    private func close() {
-        state.withLock { state in
-            state.isClosed = true
-            state.pending = ByteBuffer()
         }
     }
 
@@ -42,8 +41,7 @@ final class ChannelOutlet: Sendable {
         let isOverflow = state.withLock { state in
             guard !state.isClosed else { return false }
             guard state.waitingByteCount <= limit else {
-                state.isClosed = true
-                state.pending = ByteBuffer()
+                state.close()
                 return true
             }
             state.waitingByteCount += state.pending.writeString(line)

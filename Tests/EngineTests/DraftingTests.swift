@@ -132,37 +132,32 @@ import Transformer
         let tokens: [Int32] = [5, 6, 7, 5, 6, 7, 5, 6]
         let plain = try await answers(
             engine(drafts: 0), [Request(tokens: tokens, promptLogprobCount: nil)])
-        let spoilt = engine(runner: { GuessSpoiler($0) { row in row[3] += 40 } })
+        let spoilt = engine { $0[3] += 40 }
         let answer = try await answers(
             spoilt, [Request(tokens: tokens, promptLogprobCount: nil)])
         #expect(spoilt.statistics().draftedTokenCount > 0)
         #expect(answer != plain)
     }
 
+    /// An engine that spoils the rows of guesses; no prompt may be scored.
     private func engine(
-        runner: @escaping @Sendable (ForwardPass) -> any StepRunner
+        spoiling guesses: Set<Int32>? = nil,
+        _ spoil: @escaping @Sendable (UnsafeMutableBufferPointer<Float>) -> Void
     ) -> GenerationEngine {
-        let configuration = EngineConfiguration()
-        let bounds = RequestBounds(
-            contextCount: 256, pageCount: 64, pageTokenCount: Attention.pageTokenCount,
-            layerCount: 2)
-        let shape = TinyBase.model.attentionShape
-        return GenerationEngine(
-            configuration: configuration, bounds: bounds, now: { Self.instant }
-        ) {
-            let pages = KeyValuePagePool(pageCount: 64, layerCount: 2, shape: shape)
-            let forward = ForwardPass(
-                base: TinyBase.model, pages: pages, pool: TinyBase.pool,
-                maximumRowCount: configuration.maximumRowCount,
-                maximumLogitsRowCount: configuration.maximumLogitsRowCount)
-            return (runner(forward), pages)
+        .tiny(now: { Self.instant }) { forward in
+            SpoilingRunner(
+                forward,
+                where: { slice, place in
+                    place > slice.firstLogitsRow
+                        && guesses?.contains(slice.tokens[place]) ?? true
+                }, spoil: spoil)
         }
     }
 
     /// A row that no token comes from can't fail a request; one that a token comes from does.
     @Test func onlyRowsThatCountCanFail() async throws {
         // After 8 the prompt has 95, which can't come; 8 does.
-        let wrong = engine(runner: { GuessSpoiler($0, guesses: [95]) { row in row[5] = .nan } })
+        let wrong = engine(spoiling: [95]) { $0[5] = .nan }
         let answer = try await answers(
             wrong,
             [
@@ -176,7 +171,7 @@ import Transformer
         #expect(
             wrong.statistics().draftedTokenCount > wrong.statistics().acceptedDraftTokenCount)
         let tokens: [Int32] = [5, 6, 7, 5, 6, 7, 5, 6]
-        let right = engine(runner: { GuessSpoiler($0) { row in row[5] = .nan } })
+        let right = engine { $0[5] = .nan }
         let sink = RecordingSink()
         _ = try await answers(
             right, [Request(tokens: tokens, promptLogprobCount: nil, sink: sink)])
@@ -227,38 +222,5 @@ import Transformer
         let tokens: [Int32] = [5, 6, 7, 5, 6, 7, 5, 6]
         _ = try await answers(engine, [Request(tokens: tokens, plan: TinyMixtures.call)])
         #expect(engine.statistics().draftedTokenCount == 0)
-    }
-}
-
-/// The forward pass with the rows of guesses spoilt; no prompt may be scored.
-private final class GuessSpoiler: StepRunner {
-    private let forward: ForwardPass
-    private let guesses: [Int32]?
-    private let spoil: (UnsafeMutableBufferPointer<Float>) -> Void
-
-    /// - Parameter guesses: spoils rows of these tokens only.
-    init(
-        _ forward: ForwardPass, guesses: [Int32]? = nil,
-        spoil: @escaping (UnsafeMutableBufferPointer<Float>) -> Void
-    ) {
-        self.forward = forward
-        self.guesses = guesses
-        self.spoil = spoil
-    }
-
-    func step(_ slices: [StepSlice]) -> StepLogits {
-        let logits = forward.step(slices)
-        var row = 0
-        for slice in slices {
-            for place in slice.firstLogitsRow..<slice.tokens.count {
-                if place > slice.firstLogitsRow,
-                    guesses?.contains(slice.tokens[place]) ?? true
-                {
-                    spoil(logits.row(row))
-                }
-                row += 1
-            }
-        }
-        return logits
     }
 }

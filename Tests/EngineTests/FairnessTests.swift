@@ -39,21 +39,11 @@ import Transformer
     }
 
     private func engine(_ record: RecordingRunner.Record) -> GenerationEngine {
-        let base = TinyBase.model
         // Every sequence makes a token a step, so that steps tell the order.
-        let configuration = EngineConfiguration(
-            draftTokenCount: 0, maximumSequenceCount: Self.placeCount)
-        let bounds = RequestBounds(
-            contextCount: 256, pageCount: 256, pageTokenCount: 16, layerCount: 2)
-        return GenerationEngine(configuration: configuration, bounds: bounds) {
-            let pages = KeyValuePagePool(
-                pageCount: bounds.pageCount, layerCount: 2, shape: base.attentionShape)
-            let forward = ForwardPass(
-                base: base, pages: pages, pool: TinyBase.pool,
-                maximumRowCount: configuration.maximumRowCount,
-                maximumLogitsRowCount: configuration.maximumLogitsRowCount)
-            return (RecordingRunner(forward, record), pages)
-        }
+        .tiny(
+            EngineConfiguration(draftTokenCount: 0, maximumSequenceCount: Self.placeCount),
+            pageCount: 256
+        ) { RecordingRunner($0, record) }
     }
 
     private func submit(

@@ -4,43 +4,10 @@ import Synchronization
 import Testing
 import Transformer
 
-/// The forward pass with rows of one token spoilt.
-private final class SpoilingRunner: StepRunner {
-    let forward: ForwardPass
-    let token: Int32
-
-    init(_ forward: ForwardPass, token: Int32) {
-        self.forward = forward
-        self.token = token
-    }
-
-    func step(_ slices: [StepSlice]) -> StepLogits {
-        let logits = forward.step(slices)
-        var row = 0
-        for slice in slices {
-            for spoilt in slice.tokens[slice.firstLogitsRow...] {
-                if spoilt == token { logits.row(row)[5] = .nan }
-                row += 1
-            }
-        }
-        return logits
-    }
-}
-
 @Suite struct NonFiniteLogitsTests {
     @Test func oneRequestFailsAndTheOthersGoOn() async throws {
-        let configuration = EngineConfiguration()
-        let shape = TinyBase.model.attentionShape
-        let bounds = RequestBounds(
-            contextCount: 256, pageCount: 64,
-            pageTokenCount: Attention.pageTokenCount, layerCount: 2)
-        let engine = GenerationEngine(configuration: configuration, bounds: bounds) {
-            let pages = KeyValuePagePool(pageCount: 64, layerCount: 2, shape: shape)
-            let forward = ForwardPass(
-                base: TinyBase.model, pages: pages, pool: TinyBase.pool,
-                maximumRowCount: configuration.maximumRowCount,
-                maximumLogitsRowCount: configuration.maximumLogitsRowCount)
-            return (SpoilingRunner(forward, token: 95), pages)
+        let engine = GenerationEngine.tiny { forward in
+            SpoilingRunner(forward, where: { $0.tokens[$1] == 95 }) { row in row[5] = .nan }
         }
         let leases = (0..<2).map { _ in CountingLease(TinyBase.plans[0]) }
         let sinks = (0..<2).map { _ in RecordingSink() }

@@ -166,6 +166,28 @@ enum TinyBase {
     }
 }
 
+extension GenerationEngine {
+    /// An engine on the tiny base whose steps go through a runner of the test's own.
+    static func tiny(
+        _ configuration: EngineConfiguration = .init(), pageCount: Int = 64,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        runner: @escaping @Sendable (ForwardPass) -> any StepRunner
+    ) -> GenerationEngine {
+        let bounds = RequestBounds(
+            contextCount: 256, pageCount: pageCount, pageTokenCount: Attention.pageTokenCount,
+            layerCount: 2)
+        return GenerationEngine(configuration: configuration, bounds: bounds, now: now) {
+            let pages = KeyValuePagePool(
+                pageCount: pageCount, layerCount: 2, shape: TinyBase.model.attentionShape)
+            let forward = ForwardPass(
+                base: TinyBase.model, pages: pages, pool: TinyBase.pool,
+                maximumRowCount: configuration.maximumRowCount,
+                maximumLogitsRowCount: configuration.maximumLogitsRowCount)
+            return (runner(forward), pages)
+        }
+    }
+}
+
 /// Counts how often it is released.
 final class CountingLease: PlanLease {
     let plan: AdapterPlan

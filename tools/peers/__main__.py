@@ -85,7 +85,7 @@ def make_engine(name, options):
 
 def prepared(engine, results):
     """Whether the engine could be set up; the results keep how, or why not."""
-    about = {"title": engine.title, "mixing": engine.mixing}
+    about = {"title": engine.title, "mixing": engine.mixing, "variant_of": engine.variant_of}
     try:
         engine.prepare(say)
         about |= {"available": True, "versions": engine.versions()}

@@ -36,6 +36,8 @@ class Engine:
     title = ""
     # One sentence for the page: how the engine treats different adapters.
     mixing = ""
+    # The engine of which this one is another setting.
+    variant_of = None
 
     def __init__(self, threads):
         self.threads = threads
@@ -72,16 +74,7 @@ class Engine:
 class ServerOnly:
     """An engine with settings that matter to its server alone: its other rows are the plain one's."""
 
-    reason = "measured as a server only"
-
-    def prefill(self, model, weights, count):
-        raise Unsupported(self.reason)
-
-    def decode(self, model, weights, count):
-        raise Unsupported(self.reason)
-
-    def batch(self, model, weights, sequences, count):
-        raise Unsupported(self.reason)
+    prefill, decode, batch = Engine.prefill, Engine.decode, Engine.batch
 
 
 def run(command, log=None, **options):

@@ -87,7 +87,8 @@ class GraftWithoutGuesses(ServerOnly, Graft):
 
     name = "graft-steady"
     title = "Graft, no guessing"
-    mixing = "as above, with `--draft-tokens 0`"
+    variant_of = "graft"
+    mixing = "as Graft, with `--draft-tokens 0`"
     options = ["--draft-tokens", 0]
 
 

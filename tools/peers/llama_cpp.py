@@ -136,7 +136,8 @@ class LlamaCppGuessing(ServerOnly, LlamaCpp):
     title = "llama.cpp, guessing"
     options = ["--spec-type", "ngram-map-k", "--spec-ngram-map-k-size-n", 2,
                "--spec-ngram-map-k-size-m", 4]
-    mixing = f"as above, with `{' '.join(str(option) for option in options)}`"
+    variant_of = "llama.cpp"
+    mixing = f"as llama.cpp, with `{' '.join(str(option) for option in options)}`"
 
 
 def free_port():

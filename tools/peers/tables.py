@@ -8,9 +8,8 @@ KERNEL_ROWS = {
 }
 WEIGHT_NAMES = {"bf16": "bf16", "q8": "8-bit (Q8_0)", "q4": "4-bit (Q4_0)"}
 NOTES = """Every figure is the median, with lowest and highest run in brackets where there were several. “Ratio” is Graft over the
-fastest peer. “Of reads” is the share of the measured memory reads that Graft's decoding would need if every
-token read every weight once; more than 100 % where memory was faster in that run than when its limit was
-measured. OpenVINO gets the bf16 weights as f16, because its reader of GGUF knows no bf16. vLLM and
+fastest peer. “Of reads” is the share of the memory reads measured just before a run that Graft's decoding would
+need if every token read every weight once; more than 100 % where memory was faster in the run. OpenVINO gets the bf16 weights as f16, because its reader of GGUF knows no bf16. vLLM and
 PEFT compute in f32 on processors without bf16 products, where that is faster for them."""
 
 
@@ -20,8 +19,13 @@ def engines(data):
 
 
 def peers(data):
-    """Engines that are not Graft."""
-    return [name for name in engines(data) if not name.startswith("graft")]
+    """Engines that are not Graft, other settings of them included."""
+    return [name for name in engines(data) if "graft" not in (name, variant_of(data, name))]
+
+
+def variant_of(data, engine):
+    """The engine of which this one is another setting, or None."""
+    return data["engines"][engine].get("variant_of")
 
 
 def title(data, engine):
@@ -60,7 +64,7 @@ def ratio(data, row):
     """Graft over the best peer, and over nobody when there is no peer."""
     ours = value(data, row, "graft")
     theirs = [value(data, row, engine) for engine in peers(data)]
-    theirs = [value for value in theirs if value is not None]
+    theirs = [speed for speed in theirs if speed is not None]
     return f"**{ours / max(theirs):.2f}**" if ours is not None and theirs else "–"
 
 
@@ -84,12 +88,19 @@ def kernel_table(data, model):
 def share_of_reads(data, row, model, weights):
     if "decode" not in row or "models" not in data or not data["limits"]:
         return ""
-    speed = value(data, row, "graft")
-    if speed is None:
+    samples = data["rows"].get(row, {}).get("samples", {}).get("graft", [])
+    if not samples:
         return "–"
     each = data["models"]["bytes"][f"{model}-{weights}"]
-    reads = median([limit["read_gb_s"] for limit in data["limits"]]) * 1e9
-    return f"{100 * speed * each / reads:.0f} %"
+    shares = [sample["value"] * each / reads_before(data, sample) for sample in samples]
+    return f"{100 * median(shares):.0f} %"
+
+
+def reads_before(data, sample):
+    """Bytes a second that memory gave when it was last measured before the sample: from hour to hour
+    it gives half or twice as much."""
+    earlier = [limit for limit in data["limits"] if limit["time"] <= sample["at"]]
+    return max(earlier, key=lambda limit: limit["time"], default=data["limits"][0])["read_gb_s"] * 1e9
 
 
 def server_table(data):
@@ -117,7 +128,8 @@ def headline(data):
     ours = value(data, "server-loras", "graft")
     factors = [f"{ours / value(data, 'server-loras', e):.1f} times {title(data, e)}"
                for e in peers(data)
-               if not e.endswith("-ngram") and ours is not None and values(data, "server-loras", e)]
+               if variant_of(data, e) is None and ours is not None
+               and values(data, "server-loras", e)]
     if not factors:
         return ""
     steady = value(data, "server-loras", "graft-steady")

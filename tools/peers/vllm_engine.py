@@ -126,5 +126,6 @@ class VllmGuessing(ServerOnly, Vllm):
     title = "vLLM (CPU), guessing"
     settings = {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_min": 2,
                 "prompt_lookup_max": 4}
-    mixing = f"as above, with `--speculative-config '{json.dumps(settings)}'`"
+    variant_of = "vllm"
+    mixing = f"as vLLM, with `--speculative-config '{json.dumps(settings)}'`"
     options = ["--speculative-config", json.dumps(settings)]

@@ -13,7 +13,7 @@ import json
 
 from peers.summary import median
 
-from .servers import Server, make_parser, numbers, progress, work_off
+from .servers import Server, in_turns, list_of, make_parser, work_off
 
 QUESTIONS = [
     "What is a contract?", "How do I keep tomatoes from getting too much water?",
@@ -46,9 +46,9 @@ KINDS = ["questions", "sampled", *TASKS]
 def parse(arguments):
     parser = make_parser("guessed-tokens", __doc__)
     parser.set_defaults(requests=24)
-    parser.add_argument("--drafts", type=numbers(int), default=[0, 8], help="guesses of a sequence and step")
-    parser.add_argument("--clients", type=numbers(int), default=[1, 8])
-    parser.add_argument("--kinds", type=numbers(str), default=KINDS, help=", ".join(KINDS))
+    parser.add_argument("--drafts", type=list_of(int), default=[0, 8], help="guesses of a sequence and step")
+    parser.add_argument("--clients", type=list_of(int), default=[1, 8])
+    parser.add_argument("--kinds", type=list_of(str), default=KINDS, help=", ".join(KINDS))
     parser.add_argument("--new", type=int, default=128, help="new tokens of an answer at most")
     options = parser.parse_args(arguments)
     for kind in options.kinds:
@@ -98,15 +98,12 @@ def summary(runs, first):
 def main(arguments=None):
     options = parse(arguments)
     samples = {}
-    for turn in range(options.rounds):
-        for drafts in options.drafts:
-            progress(f"--draft-tokens {drafts}, round {turn + 1}")
-            with Server(options, None, [], "--draft-tokens", str(drafts), "--prefix-cache",
-                        "off") as server:
-                for kind, requests in loads(options).items():
-                    for count in options.clients:
-                        samples.setdefault((kind, count), {}).setdefault(drafts, []).append(
-                            measure(server, requests, count))
+    for _, drafts in in_turns(options, "--draft-tokens", options.drafts):
+        with Server(options, None, [], "--draft-tokens", str(drafts), "--prefix-cache", "off") as server:
+            for kind, requests in loads(options).items():
+                for count in options.clients:
+                    samples.setdefault((kind, count), {}).setdefault(drafts, []).append(
+                        measure(server, requests, count))
     found = {}
     for (kind, count), runs in samples.items():
         found.setdefault(kind, {})[f"{count} clients"] = {

@@ -13,7 +13,7 @@ import random
 import statistics
 import time
 
-from .servers import Server, load, make_adapters, make_parser, numbers, progress
+from .servers import Server, list_of, load, make_adapters, make_parser, progress
 
 MODES = ["off", "hot", "auto"]
 # Requests after which a server decides, and seconds that merging may take.
@@ -26,8 +26,8 @@ def parse(arguments):
     parser.set_defaults(requests=48)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--targets", choices=["qv", "all"], default="all")
-    parser.add_argument("--clients", type=numbers(int), default=[1, 8])
-    parser.add_argument("--shares", type=numbers(float), default=[1, 0.95, 0.8])
+    parser.add_argument("--clients", type=list_of(int), default=[1, 8])
+    parser.add_argument("--shares", type=list_of(float), default=[1, 0.95, 0.8])
     return parser.parse_args(arguments)
 
 

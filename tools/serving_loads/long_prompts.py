@@ -15,13 +15,13 @@ import threading
 
 from peers.summary import median, percentile
 
-from .servers import Server, make_parser, numbers, progress
+from .servers import Server, in_turns, list_of, make_parser
 
 
 def parse(arguments):
     parser = make_parser("long-prompts", __doc__)
     parser.set_defaults(requests=12)
-    parser.add_argument("--budgets", type=numbers(int), default=[16, 64, 512])
+    parser.add_argument("--budgets", type=list_of(int), default=[16, 64, 512])
     parser.add_argument("--clients", type=int, default=4, help="that generate")
     parser.add_argument("--prompt", type=int, default=1000, help="tokens of a long prompt")
     return parser.parse_args(arguments)
@@ -69,10 +69,8 @@ def summary(samples):
 def main(arguments=None):
     options = parse(arguments)
     samples = {}
-    for turn in range(options.rounds):
-        for budget in options.budgets:
-            progress(f"--prefill-budget {budget}, round {turn + 1}")
-            samples.setdefault(budget, []).append(measure(options, budget, f"{budget} {turn}"))
+    for turn, budget in in_turns(options, "--prefill-budget", options.budgets):
+        samples.setdefault(budget, []).append(measure(options, budget, f"{budget} {turn}"))
     print(json.dumps({str(budget): summary(runs) for budget, runs in samples.items()}, indent=1))
 
 

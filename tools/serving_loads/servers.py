@@ -41,8 +41,8 @@ def make_parser(command, description):
     return parser
 
 
-def numbers(kind):
-    """Reads an option's numbers with commas between them."""
+def list_of(kind):
+    """Reads an option's values with commas between them."""
     return lambda text: [kind(part) for part in text.split(",")]
 
 
@@ -50,6 +50,14 @@ def progress(text):
     """Says on a terminal what is being measured."""
     if sys.stderr.isatty():
         print(text, file=sys.stderr, flush=True)
+
+
+def in_turns(options, option, values):
+    """(round, value of the option) of servers that take turns."""
+    for turn in range(options.rounds):
+        for value in values:
+            progress(f"{option} {value}, round {turn + 1}")
+            yield turn, value
 
 
 def inspect(options):

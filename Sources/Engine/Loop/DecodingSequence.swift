@@ -72,10 +72,9 @@ final class DecodingSequence {
 
     /// Guesses the next tokens, as many as are wanted and can be used.
     func propose(limit: Int) {
-        let count = min(limit, newTokenLimit - newTokenCount - 1)
         draft.propose(
             after: tokens, from: softPromptTokenCount,
-            limit: plans.plan.readsWholeCalls ? 0 : count)
+            limit: min(limit, newTokenLimit - newTokenCount - 1))
     }
 
     /// Accounts for a step's tokens; what it skips for the first time was found in the cache.

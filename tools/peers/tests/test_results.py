@@ -24,8 +24,8 @@ def example():
         "vllm": {"title": "vLLM", "mixing": "pads", "available": False, "reason": "no wheel <here>"},
     }
     rows = {
-        "decode-bf16": {"samples": {"graft": [{"value": 90.0, "load": 1.0},
-                                              {"value": 110.0, "load": 1.0}],
+        "decode-bf16": {"samples": {"graft": [{"value": 90.0, "load": 1.0, "at": "2026-01-01T10:00:00"},
+                                              {"value": 110.0, "load": 1.0, "at": "2026-01-01T12:00:00"}],
                                     "llama.cpp": [{"value": 50.0, "load": 1.0}]}, "missing": {}},
         "server-loras": {"samples": {"graft": [LOAD], "llama.cpp": [LOAD | {"value": 25.0}]},
                          "missing": {}},
@@ -33,7 +33,8 @@ def example():
     }
     machine = {"processor": "P", "family": "1/2", "flags": ["avx2"], "cores": 2, "threads": 2,
                "virtual": True, "memory_gb": 8, "system": "S", "kernel": "K", "date": "D"}
-    limits = [{"read_gb_s": 27.0, "f32_gflops": 200.0}]
+    limits = [{"read_gb_s": reads, "f32_gflops": 200.0, "time": f"2026-01-01T{hour}:00:00"}
+              for hour, reads in [("09", 24.3), ("11", 29.7), ("13", 1.0)]]
     return {"format": 1, "machine": machine, "engines": engines, "rows": rows, "limits": limits,
             "checks": {"llama.cpp/small/bf16/base": compare([[1, 2]], [[1, 3]])},
             "models": {"bytes": {"small-bf16": 135_000_000}}}
@@ -104,7 +105,8 @@ class Page(unittest.TestCase):
         data = example()
         samples = data["rows"]["server-loras"]["samples"]
         samples["graft-steady"] = [dict(samples["graft"][0], value=80.0)]
-        data["engines"]["graft-steady"] = dict(data["engines"]["graft"], title="Graft, steady")
+        data["engines"]["graft-steady"] = dict(
+            data["engines"]["graft"], title="Graft, steady", variant_of="graft")
         self.assertIn("4.0 times llama.cpp. Without guessing it makes 80", tables.headline(data))
         self.assertEqual(tables.ratio(data, "server-loras"), "**4.00**")
 
