@@ -1,5 +1,4 @@
 internal import Checkpoints
-internal import Crypto
 internal import StrictJSON
 
 /// An adapter as it lies on disk, read whole into memory: a PEFT directory, a `.lora` file, or one of
@@ -30,6 +29,8 @@ struct AdapterFile: Sendable {
     private(set) var experts: [Mixture.Expert] = []
     /// True where rows of the factors B of Q and K are in llama.cpp's order.
     var queryKeyRowsArePermuted = false
+    /// True where the tensors are those of one safetensors file, as it has them.
+    private(set) var isSafetensors = false
 
     /// - Throws: `AdapterError`: what is no adapter, no regular file, outside `options.root`, damaged
     ///   or changed while it was read.
@@ -172,6 +173,7 @@ struct AdapterFile: Sendable {
             tokenizerFiles: tokenizerFiles
                 ?? Self.tokenizerFiles(among: content.tensors, path: content.path),
             extent: extent)
+        isSafetensors = true
     }
 
     /// - Parameter peftType: where the configuration doesn't say it.
@@ -221,9 +223,7 @@ struct AdapterFile: Sendable {
         var hasher = ContentHasher()
         hasher.update(configuration.canonicalText)
         for tensor in tensors {
-            hasher.update(tensor.name)
-            hasher.update(tensor.elementType.rawValue)
-            hasher.update(tensor.shape.map(String.init).joined(separator: ","))
+            hasher.append(tensor.description)
             if files != nil { tensor.withBytes { hasher.update($0) } }
         }
         for (name, content) in (files?.contents ?? [:]).sorted(by: { $0.key < $1.key }) {
@@ -231,28 +231,5 @@ struct AdapterFile: Sendable {
             content.withUnsafeBytes { hasher.update($0) }
         }
         return hasher.finish()
-    }
-}
-
-/// SHA-256 of several parts: each goes in with its length in front, so that no two contents run
-/// together.
-private struct ContentHasher {
-    private var hasher = SHA256()
-
-    mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { hasher.update(bufferPointer: $0) }
-        hasher.update(bufferPointer: bytes)
-    }
-
-    mutating func update(_ text: String) {
-        Array(text.utf8).withUnsafeBytes { update($0) }
-    }
-
-    /// In hexadecimal.
-    func finish() -> String {
-        hasher.finalize().map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
     }
 }

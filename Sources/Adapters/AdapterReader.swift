@@ -22,10 +22,12 @@ public enum AdapterReader {
             shelf: TokenizerShelf(base: base.tokenizer))
     }
 
-    /// - Parameter shelf: where tokenizers are shared.
+    /// - Parameters:
+    ///   - shelf: where tokenizers are shared.
+    ///   - layouts: nil: the adapter won't come back.
     static func read(
         name: String, path: String, base: BaseModel, options: AdapterOptions, pool: WorkerPool,
-        shelf: TokenizerShelf
+        shelf: TokenizerShelf, layouts: ProductLayouts? = nil
     ) throws(AdapterError) -> LoadedAdapter {
         let file = try AdapterFile.open(path, options: options).inRowOrder(of: base.configuration)
         let read = try Methods.reader(of: file.peftType, file: file.configuration.file)
@@ -40,7 +42,28 @@ public enum AdapterReader {
             parameterCount: compiled.parameterCount,
             warnings: compiled.warnings
                 + tokenizerWarnings(tokenizer, compiled.operators, base, file.tokenizerFiles),
-            targets: compiled.targets)
+            targets: compiled.targets,
+            files: layouts.flatMap { KnownFiles(file, compiled, path: path, layouts: $0) })
+    }
+
+    /// Reads an adapter whose files are known, all but the values.
+    ///
+    /// - Returns: nil where it must be read as one that isn't known.
+    static func read(
+        _ order: LoadOrder, base: BaseModel, options: AdapterOptions, pool: WorkerPool,
+        buffers: ReadBuffers
+    ) -> LoadedAdapter? {
+        let facts = order.facts
+        guard let files = facts.files,
+            let content = files.content(
+                of: order.origin.path, known: facts.hash, FileReader(root: options.root), buffers)
+        else { return nil }
+        return LoadedAdapter(
+            name: order.name, hash: content.hash, peftType: facts.peftType,
+            operators: content.operators.keepingUpdates(
+                as: options.updateType.beside(base), pool: pool),
+            parameterCount: facts.parameterCount, warnings: facts.warnings, targets: facts.targets,
+            files: files, isFromKnownFiles: true)
     }
 
     /// A tokenizer may know tokens that the model has no rows for, often one for padding.
@@ -59,15 +82,20 @@ public enum AdapterReader {
     /// Checks an adapter, and drops its values: of plain factors, and where another adapter of the same
     /// recipe was checked, without reading them.
     ///
-    /// - Parameter recipes: what was checked so far.
+    /// - Parameters:
+    ///   - recipes: what was checked so far.
+    ///   - layouts: shared by those that come back.
     /// - Throws: `AdapterError`, as `read` would; of values alone only where they are read.
     static func check(
         path: String, base: BaseModel, options: AdapterOptions, pool: WorkerPool,
-        recipes: CheckedRecipes
+        recipes: CheckedRecipes, layouts: ProductLayouts
     ) throws(AdapterError) -> AdapterFacts {
         let file = try AdapterFile.open(path, options: options, extent: .header)
         let recipe = file.recipe
-        if let facts = recipes.facts(recipe, path: path, hash: file.contentHash) { return facts }
+        if var facts = recipes.facts(recipe, path: path, hash: file.contentHash) {
+            facts.files = facts.files?.belonging(to: file, path: path)
+            return facts
+        }
         let facts: AdapterFacts
         if Methods.headerSuffices(for: file) {
             let read = try Methods.reader(of: file.peftType, file: file.configuration.file)
@@ -77,7 +105,8 @@ public enum AdapterReader {
                 hash: file.contentHash, peftType: file.peftType,
                 parameterCount: compiled.parameterCount, rank: compiled.checkedRank,
                 warnings: compiled.warnings, targets: compiled.targets,
-                layerCount: compiled.operators.repeatedBase?.slots.layerCount)
+                layerCount: compiled.operators.repeatedBase?.slots.layerCount,
+                files: KnownFiles(file, compiled, path: path, layouts: layouts))
         } else {
             let whole = try AdapterFile.open(path, options: options)
                 .inRowOrder(of: base.configuration)

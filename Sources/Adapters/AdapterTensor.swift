@@ -11,6 +11,20 @@ struct AdapterTensor: Sendable {
     /// Row-major.
     var shape: [Int] { view.shape }
     var elementType: ElementType { view.elementType }
+    /// Name, type and shape as the content's hash takes them.
+    var description: [UInt8] {
+        ContentHasher.framed(
+            name, elementType.rawValue, shape.map(String.init).joined(separator: ","))
+    }
+    /// Which of its file's bytes are its values.
+    var place: Range<Int> {
+        let start = view.owner.bytes.baseAddress.flatMap { file in
+            view.bytes.baseAddress.map { $0 - file }
+        }
+        return (start ?? 0)..<(start ?? 0) + view.bytes.count
+    }
+    /// All of its file, as far as that was read.
+    var file: MappedFile { view.owner }
 
     /// The same tensor under another name.
     func renamed(_ name: String) -> AdapterTensor { AdapterTensor(view.renamed(name)) }

@@ -23,10 +23,16 @@ public final class LoadedAdapter: Sendable {
     public let warnings: [String]
     /// Which modules it changes, in short, for example `q_proj ×24, v_proj ×24`.
     public let targets: String
+    /// What its files were, where that lets it come back sooner.
+    let files: KnownFiles?
+    /// True where nothing but values was read, since the rest was known.
+    package let isFromKnownFiles: Bool
 
     init(
         name: String, hash: String, peftType: String, operators: AdapterOperators,
-        tokenizer: AdapterTokenizer? = nil, parameterCount: Int, warnings: [String], targets: String
+        tokenizer: AdapterTokenizer? = nil, parameterCount: Int, warnings: [String],
+        targets: String, files: KnownFiles? = nil,
+        isFromKnownFiles: Bool = false
     ) {
         self.name = name
         self.hash = hash
@@ -38,6 +44,8 @@ public final class LoadedAdapter: Sendable {
         self.byteCount = operators.byteCount
         self.warnings = warnings
         self.targets = targets
+        self.files = files
+        self.isFromKnownFiles = isFromKnownFiles
     }
 }
 

@@ -46,4 +46,35 @@ struct FloatReader {
         default: bytes.loadUnaligned(fromByteOffset: 8 * index, as: Double.self).isFinite
         }
     }
+
+    /// True where no element is infinite or NaN: bits alone tell, many at a time.
+    func areFinite(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        switch type {
+        case .f32: Self.areFinite(bytes, exponent: 0x7F80_0000 as UInt32)
+        case .f16: Self.areFinite(bytes, exponent: 0x7C00 as UInt16)
+        case .bf16: Self.areFinite(bytes, exponent: 0x7F80 as UInt16)
+        default: Self.areFinite(bytes, exponent: 0x7FF0_0000_0000_0000 as UInt64)
+        }
+    }
+
+    private static func areFinite<Bits: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+        _ bytes: UnsafeRawBufferPointer, exponent: Bits
+    ) -> Bool {
+        var exceptions: Bits = 0
+        for index in 0..<bytes.count / MemoryLayout<Bits>.size {
+            let bits = bytes.loadUnaligned(
+                fromByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self)
+            exceptions |= bits & exponent == exponent ? 1 : 0
+        }
+        return exceptions == 0
+    }
+}
+
+extension ElementType {
+    /// True where no element is infinite or NaN; types that have none are.
+    ///
+    /// - Parameter bytes: whole elements, not necessarily aligned.
+    package func areFinite(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        FloatReader(self)?.areFinite(bytes) ?? true
+    }
 }

@@ -66,13 +66,14 @@ public struct TensorView: @unchecked Sendable {
     public func nonFiniteSummary() -> NonFiniteSummary? {
         guard let reader = FloatReader(elementType) else { return nil }
         defer { withExtendedLifetime(owner) {} }
+        guard !reader.areFinite(bytes) else { return nil }
         var count = 0
         var first = 0
         for index in 0..<elementCount where !reader.isFinite(bytes, at: index) {
             if count == 0 { first = index }
             count += 1
         }
-        return count == 0 ? nil : NonFiniteSummary(count: count, first: place(of: first))
+        return NonFiniteSummary(count: count, first: place(of: first))
     }
 
     private func place(of index: Int) -> [Int] {

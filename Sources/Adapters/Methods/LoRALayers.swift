@@ -57,8 +57,19 @@ struct LoRALayers {
             let up = try compiler.packed(b, shape.outputCount, rank)
             compiler.append(
                 .lowRank(LowRankOperator(a: down, b: up, scaling: scaling)), at: linear)
+            noteProduct(linear, a, b, scaling, &compiler)
         }
         if let bias { compiler.append(.bias(bias.map { scaling * $0 }), at: linear) }
+    }
+
+    /// Where the file's two matrices are all that the update is.
+    private func noteProduct(
+        _ linear: LinearSlot, _ a: AdapterTensor, _ b: AdapterTensor, _ scaling: Float,
+        _ compiler: inout TunerCompiler
+    ) {
+        guard settings.isPlain else { return }
+        compiler.products.append(
+            StoredProduct(slot: linear, a: a.name, b: b.name, scaling: scaling))
     }
 
     /// y += scaling · B (d ⊙ A x): KaSA's factors with its singular values.
@@ -89,6 +100,9 @@ struct LoRALayers {
         }
         compiler.checkedRank = max(compiler.checkedRank ?? 0, rank)
         compiler.operators.linear[linear] = []
+        noteProduct(
+            linear, a, b, try settings.scaling(of: compiler.slots.name(of: .linear(linear))),
+            &compiler)
         _ = try biasOfB(.linear(linear), outputCount: b.shape[0], &compiler)
         if settings.normalizesWeights { _ = try compiler.require(.magnitude, at: .linear(linear)) }
     }

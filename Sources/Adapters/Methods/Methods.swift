@@ -10,6 +10,8 @@ struct CompiledAdapter {
     var targets: String
     /// The largest rank, where no values were read.
     var checkedRank: Int?
+    /// Updates that are a product of two of the file's matrices, as they are.
+    var products: [StoredProduct] = []
 }
 
 /// From `peft_type` to the reader of the method.

@@ -21,6 +21,8 @@ struct TunerCompiler {
     /// What is known of those tables.
     var resized = ResizedTables()
     var operators = AdapterOperators()
+    /// Those of the operators that are products of stored matrices.
+    var products: [StoredProduct] = []
     var parameterCount = 0
     var warnings: [String] = []
 
@@ -149,6 +151,7 @@ struct TunerCompiler {
         CompiledAdapter(
             operators: operators, parameterCount: parameterCount,
             warnings: warnings + self.warnings,
-            targets: TargetSummary.text(operators, slots: slots), checkedRank: checkedRank)
+            targets: TargetSummary.text(operators, slots: slots), checkedRank: checkedRank,
+            products: products)
     }
 }

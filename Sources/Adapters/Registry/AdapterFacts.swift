@@ -11,6 +11,8 @@ struct AdapterFacts: Sendable {
     var targets: String
     /// Layers of the model that it makes of the base; nil: the base's own.
     var layerCount: Int?
+    /// What its files were, where that lets it come back sooner.
+    var files: KnownFiles?
 }
 
 extension AdapterFacts {
@@ -19,7 +21,7 @@ extension AdapterFacts {
             hash: adapter.hash, peftType: adapter.peftType,
             parameterCount: adapter.parameterCount, rank: adapter.rank,
             warnings: adapter.warnings, targets: adapter.targets,
-            layerCount: adapter.operators.repeatedBase?.slots.layerCount)
+            layerCount: adapter.operators.repeatedBase?.slots.layerCount, files: adapter.files)
     }
 }
 
@@ -35,6 +37,6 @@ struct LoadOrder: Sendable {
     /// Which content of which life of the name it is.
     let version: UInt64
     let origin: AdapterOrigin
-    /// The content that must come back; empty where it was never read.
-    let hash: String
+    /// What must come back; its values where they were read before.
+    let facts: AdapterFacts
 }

@@ -43,6 +43,8 @@ public final class AdapterRegistry: Sendable {
     private let shelf: TokenizerShelf
     let loads = AdapterLoads()
     private let recipes = CheckedRecipes()
+    private let layouts = ProductLayouts()
+    private let buffers = ReadBuffers()
     let mergePolicy: LockedMergePolicy?
     let onMergeFailure: @Sendable (SelectionEntry, AdapterError) -> Void
     private let state: Mutex<RegistryState>
@@ -92,7 +94,8 @@ public final class AdapterRegistry: Sendable {
         try AdapterName.check(name)
         let origin = AdapterOrigin(path: path, stamps: try stamps(of: path))
         let facts = try AdapterReader.check(
-            path: path, base: base, options: options, pool: pool, recipes: recipes)
+            path: path, base: base, options: options, pool: pool, recipes: recipes,
+            layouts: layouts)
         let (listing, released) = locked { $0.register(facts, name: name, origin: origin) }
         finish(released)
         forgetMerging(listing)
@@ -139,6 +142,11 @@ public final class AdapterRegistry: Sendable {
     /// What adapters hold in memory now.
     public var memory: AdapterMemory { locked { $0.memory } }
 
+    /// The adapter of a name while it is in memory.
+    package func resident(_ name: String) -> LoadedAdapter? {
+        locked { $0.entries[name]?.adapter }
+    }
+
     /// Leases and plans that exist now; both are zero when nothing is in flight.
     package var liveCounts: (leases: Int, plans: Int) {
         locked { ($0.leaseCount, $0.planCount) }
@@ -146,7 +154,13 @@ public final class AdapterRegistry: Sendable {
 
     func read(name: String, path: String) throws(AdapterError) -> LoadedAdapter {
         try AdapterReader.read(
-            name: name, path: path, base: base, options: options, pool: pool, shelf: shelf)
+            name: name, path: path, base: base, options: options, pool: pool, shelf: shelf,
+            layouts: layouts)
+    }
+
+    /// Nil for an adapter that must be read as if nothing were known of it.
+    func readAgain(_ order: LoadOrder) -> LoadedAdapter? {
+        AdapterReader.read(order, base: base, options: options, pool: pool, buffers: buffers)
     }
 
     func stamps(of path: String) throws(AdapterError) -> [FileStamp] {

@@ -37,7 +37,7 @@ extension RegistryState {
             orders.append(
                 LoadOrder(
                     name: selected.name, version: entry.version, origin: entry.origin,
-                    hash: entry.facts.hash))
+                    facts: entry.facts))
         }
         for hold in holds {
             entries[hold.name]!.inUseCount += 1

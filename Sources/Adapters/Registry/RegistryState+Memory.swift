@@ -55,13 +55,24 @@ extension RegistryState {
         guard let byteCountLimit else { return [] }
         var dropped: [LoadedAdapter] = []
         while residentByteCount > byteCountLimit {
-            let idle = entries.filter { $0.value.adapter != nil && $0.value.inUseCount == 0 }
-            guard let oldest = idle.min(by: { $0.value.lastUse < $1.value.lastUse })?.key,
-                let adapter = drop(oldest)
-            else { break }
+            guard let oldest = leastRecentlyUsed, let adapter = drop(oldest) else { break }
             dropCount += 1
             dropped.append(adapter)
         }
         return dropped
+    }
+
+    /// Of the adapters in memory that nobody holds. Looks at the entries where they are: copies of a
+    /// thousand take longer than reading an adapter.
+    private var leastRecentlyUsed: String? {
+        var oldest: (index: [String: Entry].Index, lastUse: UInt64)?
+        for index in entries.indices {
+            let lastUse = entries.values[index].lastUse
+            guard lastUse < oldest?.lastUse ?? .max, entries.values[index].inUseCount == 0,
+                entries.values[index].adapter != nil
+            else { continue }
+            oldest = (index, lastUse)
+        }
+        return oldest.map { entries.keys[$0.index] }
     }
 }

@@ -99,6 +99,10 @@ struct FloatTensor {
             values.flatMap { value in
                 withUnsafeBytes(of: HalfPrecision.bf16(value).littleEndian) { [UInt8]($0) }
             }
+        case .f16:
+            values.flatMap { value in
+                withUnsafeBytes(of: Float16(value).bitPattern.littleEndian) { [UInt8]($0) }
+            }
         case .i64:
             values.flatMap { value in withUnsafeBytes(of: Int64(value).littleEndian) { [UInt8]($0) }
             }

@@ -1,0 +1,122 @@
+internal import Checkpoints
+internal import Kernels
+internal import Transformer
+
+/// An update B A x of a linear layer whose factors are two of a file's tensors, as they are.
+struct StoredProduct: Hashable, Sendable {
+    let slot: LinearSlot
+    /// Names of the tensors.
+    let a, b: String
+    let scaling: Float
+}
+
+/// Where a file has the factors of an adapter that is nothing but products of them: what comes from a
+/// file that begins with the same bytes needn't be parsed, nor compiled.
+struct ProductLayout: Hashable, Sendable {
+    struct Tensor: Hashable, Sendable {
+        /// As the content's hash takes it.
+        let description: [UInt8]
+        let elementType: ElementType
+        let outputCount: Int
+        let inputCount: Int
+        /// Which of the file's bytes it is.
+        let place: Range<Int>
+    }
+
+    /// A product of two of the tensors, by their numbers.
+    struct Product: Hashable, Sendable {
+        let slot: LinearSlot
+        let a, b: Int
+        let scaling: Float
+    }
+
+    /// The bytes in front of the tensors'.
+    let header: [UInt8]
+    let fileByteCount: Int
+    /// In the order of the content's hash.
+    let tensors: [Tensor]
+    let products: [Product]
+
+    /// - Returns: nil for an adapter that is more than its products, or whose file is of another kind.
+    init?(_ file: AdapterFile, _ compiled: CompiledAdapter) {
+        guard file.isSafetensors, file.tokenizerFiles.isEmpty, file.experts.isEmpty,
+            let content = file.tensors.first?.file,
+            file.tensors.count == 2 * compiled.products.count,
+            compiled.operators.holdsOnlyUpdates(of: Set(compiled.products.map(\.slot)))
+        else { return nil }
+        var numbers: [String: Int] = [:]
+        var tensors: [Tensor] = []
+        for tensor in file.tensors {
+            guard tensor.shape.count == 2,
+                let type = WeightType(rawValue: tensor.elementType.rawValue),
+                type.blockElementCount == 1
+            else { return nil }
+            numbers[tensor.name] = tensors.count
+            tensors.append(
+                Tensor(
+                    description: tensor.description, elementType: tensor.elementType,
+                    outputCount: tensor.shape[0], inputCount: tensor.shape[1], place: tensor.place))
+        }
+        var products: [Product] = []
+        for product in compiled.products {
+            guard let a = numbers.removeValue(forKey: product.a),
+                let b = numbers.removeValue(forKey: product.b)
+            else { return nil }
+            products.append(Product(slot: product.slot, a: a, b: b, scaling: product.scaling))
+        }
+        let start = tensors.map(\.place.lowerBound).min() ?? 0
+        header = withExtendedLifetime(content) { [UInt8](content.bytes[..<start]) }
+        fileByteCount = content.bytes.count
+        self.tensors = tensors
+        self.products = products
+    }
+
+    /// - Parameter bytes: a file that begins with `header`.
+    func areFinite(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        tensors.allSatisfy {
+            $0.elementType.areFinite(UnsafeRawBufferPointer(rebasing: bytes[$0.place]))
+        }
+    }
+
+    /// Continues the hash of an adapter's content with its tensors.
+    func hash(_ bytes: UnsafeRawBufferPointer, into hasher: inout ContentHasher) {
+        for tensor in tensors {
+            hasher.append(tensor.description)
+            hasher.update(UnsafeRawBufferPointer(rebasing: bytes[tensor.place]))
+        }
+    }
+
+    /// The products of a file's matrices, packed.
+    func operators(_ bytes: UnsafeRawBufferPointer) -> AdapterOperators {
+        var operators = AdapterOperators()
+        operators.linear.reserveCapacity(products.count)
+        for product in products {
+            operators.linear[product.slot] = [
+                .lowRank(
+                    LowRankOperator(
+                        a: RowMatrix(copying: matrix(product.a, bytes)),
+                        b: PackedMatrix(packing: matrix(product.b, bytes), pool: nil),
+                        scaling: product.scaling))
+            ]
+        }
+        return operators
+    }
+
+    private func matrix(_ number: Int, _ bytes: UnsafeRawBufferPointer) -> WeightMatrix {
+        let tensor = tensors[number]
+        return WeightMatrix(
+            pointer: bytes.baseAddress! + tensor.place.lowerBound,
+            type: WeightType(rawValue: tensor.elementType.rawValue)!,
+            outputCount: tensor.outputCount, inputCount: tensor.inputCount)
+    }
+}
+
+extension AdapterOperators {
+    /// True for an adapter that does nothing but change these linear layers, each by one operator at most.
+    fileprivate func holdsOnlyUpdates(of slots: Set<LinearSlot>) -> Bool {
+        Set(linear.keys) == slots && linear.values.allSatisfy { $0.count <= 1 } && norms.isEmpty
+            && embedding.isEmpty && gatedPrefixes.isEmpty && bottlenecks.isEmpty && prefix == nil
+            && vocabulary == nil && activation == nil && companion == nil && stateLayers.isEmpty
+            && repeatedBase == nil
+    }
+}
