@@ -85,11 +85,15 @@ INLINE __m512 half_lanes(const uint8_t *p) {
 #define PAIR_START(i)                                                                             \
     const gk_row_block *h##i = x.heads + i * x.head_stride + block;                               \
     __m512i s##i = start_of(type, h##i), t##i = s##i;
+/* Keeps the compiler from loading rows' words far ahead, into registers that it takes from the
+ * accumulators: the processor runs ahead by itself. */
+#define IN_ORDER(a, b) __asm__ volatile("" : "+v"(a), "+v"(b) : : "memory")
 #define PAIR_DOT(i)                                                                               \
     {                                                                                             \
         __m512i v = _mm512_set1_epi32(word_at(levels + i * x.level_stride, index));               \
         s##i = _mm512_dpbusd_epi32(s##i, u, v);                                                   \
         t##i = _mm512_dpbusd_epi32(t##i, u2, v);                                                  \
+        IN_ORDER(s##i, t##i);                                                                     \
     }
 #define PAIR_SCALE(i)                                                                             \
     {                                                                                             \
