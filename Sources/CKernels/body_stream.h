@@ -29,12 +29,13 @@ INLINE size_t step_bytes(gk_type type) { return GK_PANEL * (type == GK_F16 ? 2 :
 #define ADVANCE_AT(i) a##i = FMA(FACTOR(x[i * x_stride + k]), w, a##i);
 #define ADVANCE_NEXT(i) a##i = FMA(FACTOR(x[i * x_stride + k + 1]), w, a##i);
 
-/* Of types with one weight an input; TAKE widens 16 of them. */
+/* Of types with one weight an input; TAKE widens 16 of them. Unrolled, the compiler loads several inputs'
+ * weights first, into registers that it takes from the sums. */
 #define DEFINE_INPUT_TILE(type, R, TAKE)                                                          \
     static void GK(stream_##type##_##R)(const stream_tile *t) {                                   \
         STREAM_LOCALS                                                                             \
         ROWS_##R(DECLARE)                                                                         \
-        _Pragma("clang loop unroll_count(4)")                                                     \
+        _Pragma("clang loop unroll(disable)")                                                     \
         for (size_t k = 0; k < inputs; k++) {                                                     \
             FETCH_AHEAD(k);                                                                       \
             lanes_f w = TAKE(weights, k);                                                         \
