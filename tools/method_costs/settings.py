@@ -75,7 +75,7 @@ SETTINGS = [
     Setting("OFT", "OFTConfig", {"oft_block_size": 32}, "blocks of 32"),
     Setting("BOFT", "BOFTConfig", {"boft_block_size": 8}, "blocks of 8"),
     Setting("HRA", "HRAConfig", {"r": 8}, "8 reflections"),
-    Setting("PSOFT", "PsoftConfig", {"r": 32}, "rank 32"),
+    Setting("PSOFT", "PsoftConfig", {"r": 32, "target_modules": ["q_proj", "v_proj"]}, "rank 32, q, v", None),
     Setting("RoAd", "RoadConfig", {"group_size": 64}, "groups of 64"),
     Setting("(IA)³", "IA3Config", {
         "target_modules": ["k_proj", "v_proj", "down_proj"], "feedforward_modules": ["down_proj"]},
