@@ -70,7 +70,7 @@ static const row_function GK(rows)[GK_BF16 + 1] = {
  * before any hardware looks ahead: the next group is fetched meanwhile, or what comes after the last. */
 INLINE ptrdiff_t bytes_ahead(const gk_product *q, size_t first, const uint8_t *panel) {
     size_t group = GK_GROUP * gk_panel_bytes(q->type, q->inputs);
-    if (group >= 2 * AHEAD) return 2 * AHEAD;
+    if (group >= AHEAD) return AHEAD;
     if (first + GK_GROUP >= q->last_panel && q->after) return (ptrdiff_t)((uintptr_t)q->after - (uintptr_t)panel);
     return (ptrdiff_t)group;
 }

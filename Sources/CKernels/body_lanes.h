@@ -12,8 +12,8 @@
 #include "kernel_table.h"
 
 #define LANES 16
-/* Bytes ahead of its use at which a weight is fetched: the hardware stops at each 4 KiB. */
-#define AHEAD 2048
+/* Bytes ahead of its use at which a weight is fetched, a page: the hardware stops at each. */
+#define AHEAD 4096
 
 typedef float lanes_f __attribute__((ext_vector_type(16)));
 typedef int32_t lanes_i __attribute__((ext_vector_type(16)));
