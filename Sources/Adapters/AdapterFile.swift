@@ -84,7 +84,7 @@ struct AdapterFile: Sendable {
     private static func openDirectory(
         _ path: String, _ reader: FileReader, _ extent: Extent
     ) throws(AdapterError) -> AdapterFile {
-        let directory = path.hasSuffix("/") ? path : path + "/"
+        let directory = FilePath.asDirectory(path)
         guard try reader.kind(of: directory + configurationName) != .missing else {
             if let mixture = try Mixture.open(directory: directory, reader, extent) {
                 return mixture
@@ -102,7 +102,7 @@ struct AdapterFile: Sendable {
     static func openPEFT(
         _ path: String, _ reader: FileReader, _ extent: Extent
     ) throws(AdapterError) -> AdapterFile {
-        let directory = path.hasSuffix("/") ? path : path + "/"
+        let directory = FilePath.asDirectory(path)
         guard try reader.kind(of: directory + tensorName) != .missing else {
             if let foreign = try ForeignAdapter.adapterHub(
                 directory: directory, configurationFile: directory + configurationName, reader)
@@ -223,7 +223,7 @@ struct AdapterFile: Sendable {
         var hasher = ContentHasher()
         hasher.update(configuration.canonicalText)
         for tensor in tensors {
-            hasher.append(tensor.description)
+            hasher.append(tensor.hashedFacts)
             if files != nil { tensor.withBytes { hasher.update($0) } }
         }
         for (name, content) in (files?.contents ?? [:]).sorted(by: { $0.key < $1.key }) {

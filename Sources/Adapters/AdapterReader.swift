@@ -96,29 +96,21 @@ public enum AdapterReader {
             facts.files = facts.files?.belonging(to: file, path: path)
             return facts
         }
-        let facts: AdapterFacts
-        if Methods.headerSuffices(for: file) {
-            let read = try Methods.reader(of: file.peftType, file: file.configuration.file)
-            let compiled = try read(
-                file, Methods.Context(base: base, options: options, pool: pool, readsValues: false))
-            facts = AdapterFacts(
-                hash: file.contentHash, peftType: file.peftType,
-                parameterCount: compiled.parameterCount, rank: compiled.checkedRank,
-                warnings: compiled.warnings, targets: compiled.targets,
-                layerCount: compiled.operators.repeatedBase?.slots.layerCount,
-                files: KnownFiles(file, compiled, path: path, layouts: layouts))
-        } else {
-            let whole = try AdapterFile.open(path, options: options)
-                .inRowOrder(of: base.configuration)
-            let read = try Methods.reader(of: whole.peftType, file: whole.configuration.file)
-            let compiled = try read(
-                whole, Methods.Context(base: base, options: options, pool: pool))
-            facts = AdapterFacts(
-                hash: whole.contentHash, peftType: whole.peftType,
-                parameterCount: compiled.parameterCount, rank: compiled.operators.largestRank,
-                warnings: compiled.warnings, targets: compiled.targets,
-                layerCount: compiled.operators.repeatedBase?.slots.layerCount)
-        }
+        let readsValues = !Methods.headerSuffices(for: file)
+        let checked =
+            readsValues
+            ? try AdapterFile.open(path, options: options).inRowOrder(of: base.configuration) : file
+        let read = try Methods.reader(of: checked.peftType, file: checked.configuration.file)
+        let compiled = try read(
+            checked,
+            Methods.Context(base: base, options: options, pool: pool, readsValues: readsValues))
+        let facts = AdapterFacts(
+            hash: checked.contentHash, peftType: checked.peftType,
+            parameterCount: compiled.parameterCount,
+            rank: compiled.checkedRank ?? compiled.operators.largestRank,
+            warnings: compiled.warnings, targets: compiled.targets,
+            layerCount: compiled.operators.repeatedBase?.slots.layerCount,
+            files: KnownFiles(checked, compiled, path: path, layouts: layouts))
         recipes.remember(facts, recipe: recipe, path: path)
         return facts
     }

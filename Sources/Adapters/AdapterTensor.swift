@@ -12,16 +12,16 @@ struct AdapterTensor: Sendable {
     var shape: [Int] { view.shape }
     var elementType: ElementType { view.elementType }
     /// Name, type and shape as the content's hash takes them.
-    var description: [UInt8] {
+    var hashedFacts: [UInt8] {
         ContentHasher.framed(
             name, elementType.rawValue, shape.map(String.init).joined(separator: ","))
     }
     /// Which of its file's bytes are its values.
     var place: Range<Int> {
-        let start = view.owner.bytes.baseAddress.flatMap { file in
-            view.bytes.baseAddress.map { $0 - file }
+        guard let file = view.owner.bytes.baseAddress, let values = view.bytes.baseAddress else {
+            return 0..<0
         }
-        return (start ?? 0)..<(start ?? 0) + view.bytes.count
+        return values - file..<values - file + view.bytes.count
     }
     /// All of its file, as far as that was read.
     var file: MappedFile { view.owner }

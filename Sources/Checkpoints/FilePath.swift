@@ -1,9 +1,14 @@
 internal import Glibc
 
 /// Paths as text.
-enum FilePath {
-    static func join(_ directory: String, _ name: String) -> String {
-        directory.hasSuffix("/") ? directory + name : directory + "/" + name
+package enum FilePath {
+    package static func join(_ directory: String, _ name: String) -> String {
+        asDirectory(directory) + name
+    }
+
+    /// With a slash at its end.
+    package static func asDirectory(_ path: String) -> String {
+        path.hasSuffix("/") ? path : path + "/"
     }
 
     /// Everything before the last separator; "." when there is none.

@@ -50,7 +50,7 @@ public final class BaseModel: Sendable {
 
         /// True where they have no more digits than bf16, so that what goes with them may be rounded
         /// to bf16 as well.
-        var areCoarse: Bool { type != .f32 && type != .f16 }
+        fileprivate var areCoarse: Bool { type != .f32 && type != .f16 }
     }
 
     /// - Parameter keyValueType: nil: what goes with the weights.
@@ -65,7 +65,8 @@ public final class BaseModel: Sendable {
         self.tokenizer = tokenizer
         self.weights = weights
         self.layerOrder = layerOrder
-        self.keyValueType = keyValueType ?? (weights.areCoarse ? .bf16 : .f32)
+        hasCoarseWeights = weights.areCoarse
+        self.keyValueType = keyValueType ?? (hasCoarseWeights ? .bf16 : .f32)
         slots = SlotTable(configuration)
         views = PlanViews(
             linear: zip(weights.linear, weights.biases).map {
@@ -94,7 +95,7 @@ public final class BaseModel: Sendable {
     public var weightType: WeightType { weights.type }
 
     /// True where most weights are bf16 or rounded to blocks: what goes with them may be rounded to bf16.
-    public var hasCoarseWeights: Bool { weights.areCoarse }
+    public let hasCoarseWeights: Bool
 
     /// True where most weights are rounded to blocks of 8 or 4 bits.
     public var hasBlockWeights: Bool { weights.type.blockElementCount > 1 }

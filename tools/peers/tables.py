@@ -9,8 +9,9 @@ KERNEL_ROWS = {
 WEIGHT_NAMES = {"bf16": "bf16", "q8": "8-bit (Q8_0)", "q4": "4-bit (Q4_0)"}
 NOTES = """Every figure is the median, with lowest and highest run in brackets where there were several. “Ratio” is Graft over the
 fastest peer. “Of reads” is the share of the memory reads measured just before a run that Graft's decoding would
-need if every token read every weight once; more than 100 % where memory was faster in the run. OpenVINO gets the bf16 weights as f16, because its reader of GGUF knows no bf16. vLLM and
-PEFT compute in f32 on processors without bf16 products, where that is faster for them."""
+need if every token read every weight once; more than 100 % where memory was faster in the run. OpenVINO gets the
+bf16 weights as f16, because its reader of GGUF knows no bf16. vLLM and PEFT compute in f32 on processors without
+bf16 products, where that is faster for them."""
 
 
 def engines(data):

@@ -4,10 +4,10 @@
     tools/guessed-tokens --base model.bin --drafts 0,4,8,16 --clients 1,4,16
 
 The base is asked questions, and to correct, to shorten and to list what is in texts that it is given: greedily,
-and the questions also at a temperature of 0.7. Servers take turns, one for each number of guesses; the first is what the others
-are compared with. Prints one JSON object: new tokens a second, the ratio to the first server's (the median over
-rounds), guesses for each new token, and the share of them that was right. Builds graft unless --graft or
-GRAFT_EXECUTABLE names it.
+and the questions also at a temperature of 0.7. Servers take turns, one for each number of guesses; the first is
+what the others are compared with. Prints one JSON object: new tokens a second, the ratio to the first server's
+(the median over rounds), guesses for each new token, and the share of them that was right. Builds graft unless
+--graft or GRAFT_EXECUTABLE names it.
 """
 import json
 

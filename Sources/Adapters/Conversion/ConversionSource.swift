@@ -45,7 +45,7 @@ struct ConversionSource {
         case .other(let found): throw .notRegularFile(path: path, found: found)
         case .regular: return try ForeignAdapter.isGGUF(path, reader) ? nil : path
         case .directory:
-            let directory = path.hasSuffix("/") ? path : path + "/"
+            let directory = FilePath.asDirectory(path)
             guard try reader.kind(of: directory + AdapterFile.configurationName) == .missing else {
                 return nil
             }

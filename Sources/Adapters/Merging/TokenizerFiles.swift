@@ -56,7 +56,7 @@ struct TokenizerFiles {
     /// Of the weights' file or, where that is a directory, of its own.
     private var directory: String {
         let path = checkpoint.tensors.path
-        if (try? MappedFile(path: path)) == nil { return path.hasSuffix("/") ? path : path + "/" }
+        if (try? MappedFile(path: path)) == nil { return FilePath.asDirectory(path) }
         guard let separator = path.lastIndex(of: "/") else { return "./" }
         return String(path[...separator])
     }

@@ -1,6 +1,5 @@
 internal import Checkpoints
 internal import Glibc
-internal import Synchronization
 internal import Transformer
 
 /// What an adapter's files were when they were read or checked, all but the tensors' values: as long as
@@ -49,9 +48,8 @@ struct KnownFiles: Sendable {
         of path: String, known: String, _ files: FileReader, _ buffers: ReadBuffers
     ) -> Content? {
         guard isAsBefore(path, files) else { return nil }
-        let directory = path.hasSuffix("/") ? path : path + "/"
         return try? files.withContent(
-            of: isDirectory ? directory + AdapterFile.tensorName : path,
+            of: isDirectory ? FilePath.join(path, AdapterFile.tensorName) : path,
             byteCount: layout.fileByteCount, buffers
         ) { bytes in
             guard memcmp(layout.header, bytes.baseAddress!, layout.header.count) == 0 else {
@@ -72,28 +70,11 @@ struct KnownFiles: Sendable {
             return false
         }
         guard isDirectory else { return true }
-        let directory = path.hasSuffix("/") ? path : path + "/"
         let text = try? files.bytes(
-            of: directory + AdapterFile.configurationName,
+            of: FilePath.join(path, AdapterFile.configurationName),
             limit: AdapterConfiguration.byteCountLimit)
-        return text == configurationText
-            && (try? AdapterFile.tokenizerFiles(in: directory, files))?.isEmpty ?? false
-    }
-}
-
-/// Layouts that many adapters have.
-final class ProductLayouts: Sendable {
-    /// Each takes some tens of KB; adapters of further ones are parsed whenever they come back.
-    private static let countLimit = 64
-    private let layouts = Mutex<Set<ProductLayout>>([])
-
-    /// The same layout in the memory in which it lies already; nil where there are too many.
-    func shared(_ layout: ProductLayout) -> ProductLayout? {
-        layouts.withLock { layouts in
-            if let index = layouts.firstIndex(of: layout) { return layouts[index] }
-            guard layouts.count < Self.countLimit else { return nil }
-            layouts.insert(layout)
-            return layout
-        }
+        guard text == configurationText else { return false }
+        let tokenizer = try? AdapterFile.tokenizerFiles(in: FilePath.asDirectory(path), files)
+        return tokenizer?.isEmpty ?? false
     }
 }

@@ -1,21 +1,14 @@
 internal import Checkpoints
 internal import Kernels
+internal import Synchronization
 internal import Transformer
-
-/// An update B A x of a linear layer whose factors are two of a file's tensors, as they are.
-struct StoredProduct: Hashable, Sendable {
-    let slot: LinearSlot
-    /// Names of the tensors.
-    let a, b: String
-    let scaling: Float
-}
 
 /// Where a file has the factors of an adapter that is nothing but products of them: what comes from a
 /// file that begins with the same bytes needn't be parsed, nor compiled.
 struct ProductLayout: Hashable, Sendable {
     struct Tensor: Hashable, Sendable {
-        /// As the content's hash takes it.
-        let description: [UInt8]
+        /// Name, type and shape as the content's hash takes them.
+        let hashedFacts: [UInt8]
         let elementType: ElementType
         let outputCount: Int
         let inputCount: Int
@@ -54,7 +47,7 @@ struct ProductLayout: Hashable, Sendable {
             numbers[tensor.name] = tensors.count
             tensors.append(
                 Tensor(
-                    description: tensor.description, elementType: tensor.elementType,
+                    hashedFacts: tensor.hashedFacts, elementType: tensor.elementType,
                     outputCount: tensor.shape[0], inputCount: tensor.shape[1], place: tensor.place))
         }
         var products: [Product] = []
@@ -81,7 +74,7 @@ struct ProductLayout: Hashable, Sendable {
     /// Continues the hash of an adapter's content with its tensors.
     func hash(_ bytes: UnsafeRawBufferPointer, into hasher: inout ContentHasher) {
         for tensor in tensors {
-            hasher.append(tensor.description)
+            hasher.append(tensor.hashedFacts)
             hasher.update(UnsafeRawBufferPointer(rebasing: bytes[tensor.place]))
         }
     }
@@ -118,5 +111,22 @@ extension AdapterOperators {
             && embedding.isEmpty && gatedPrefixes.isEmpty && bottlenecks.isEmpty && prefix == nil
             && vocabulary == nil && activation == nil && companion == nil && stateLayers.isEmpty
             && repeatedBase == nil
+    }
+}
+
+/// Layouts that many adapters have.
+final class ProductLayouts: Sendable {
+    /// Each takes some tens of KB; adapters of further ones are parsed whenever they come back.
+    private static let countLimit = 64
+    private let layouts = Mutex<Set<ProductLayout>>([])
+
+    /// The same layout in the memory in which it lies already; nil where there are too many.
+    func shared(_ layout: ProductLayout) -> ProductLayout? {
+        layouts.withLock { layouts in
+            if let index = layouts.firstIndex(of: layout) { return layouts[index] }
+            guard layouts.count < Self.countLimit else { return nil }
+            layouts.insert(layout)
+            return layout
+        }
     }
 }
