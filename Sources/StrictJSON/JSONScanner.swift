@@ -15,7 +15,7 @@ struct JSONScanner {
         var misreadPairs: [EscapedPair] = []
     }
 
-    /// One character written as `\uXXXX\uXXXX`.
+    /// One character written as two escapes of `\u` and four digits.
     struct EscapedPair {
         static let byteCount = 12
         let offset: Int
