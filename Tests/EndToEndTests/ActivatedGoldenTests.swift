@@ -106,7 +106,7 @@ struct ActivatedGoldenTests {
             [
                 #"{"id":1,"tokens":[1,5],"adapter":{"words":1,"law":0.5},"max_tokens":2}"#,
                 #"{"id":2,"op":"merge_adapter","name":"words"}"#,
-                #"{"id":3,"tokens":[7,300,41],"adapter":{"words":0.5},"max_tokens":2}"#,
+                #"{"id":3,"tokens":[7,300,41],"adapter":{"words":0.5},"max_tokens":2,"ignore_eos":true}"#,
             ])
         for id in 1...2 {
             #expect(events.of(id).first?["code"]?.stringValue == "adapter_incompatible")

@@ -243,7 +243,7 @@ struct ServeEndToEndTests {
             arguments(Checkout.model("tiny-llama"), ["law"]),
             [
                 #"{"op":"load_adapter","name":"broken","path":"\#(broken)","id":1}"#,
-                #"{"id":2,"tokens":[1,5],"adapter":"law","max_tokens":3}"#,
+                #"{"id":2,"tokens":[1,5],"adapter":"law","max_tokens":3,"ignore_eos":true}"#,
                 #"{"op":"load_adapter","name":"frod","path":"\#(Checkout.path("Tests/Goldens/methods/frod/drawn-again"))","id":3}"#,
                 "not json",
             ])
