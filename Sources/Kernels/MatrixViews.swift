@@ -12,6 +12,7 @@ public struct PackedView: BitwiseCopyable, @unchecked Sendable {
     public var identity: UnsafeRawPointer { bytes }
 
     var panelCount: Int { (outputCount + Int(GK_PANEL) - 1) / Int(GK_PANEL) }
+    var byteCount: Int { panelCount * gk_panel_bytes(type, inputCount) }
     /// True for types of blocks, whose products take rows rounded to blocks of bytes.
     var isBlocks: Bool { type.rawValue > GK_BF16.rawValue }
     /// True when products take rows rounded to bf16: where the processor multiplies bf16.

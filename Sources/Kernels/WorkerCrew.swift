@@ -11,8 +11,8 @@ import Synchronization
 /// Each worker has a share of the tasks that follow each other, so that the memory that they read does
 /// too, and helps with the others' shares when its own is done.
 ///
-/// `@unchecked Sendable`: the job is written by `run` alone while the gate is shut and nobody is inside,
-/// and read only by workers that are inside.
+/// `@unchecked Sendable`: the job and what is upcoming are written by `run` and `announce` alone, while the
+/// gate is shut and nobody is inside, and read only by workers that are inside.
 final class WorkerCrew: @unchecked Sendable {
     private let size: Int
     /// What several threads write has cache lines of its own: those who wait for a job read its number
@@ -47,11 +47,15 @@ final class WorkerCrew: @unchecked Sendable {
         let gate: UnsafeMutablePointer<Atomic<Int>>
         /// Read by who has just come through the gate.
         let job: UnsafeMutablePointer<Job?>
+        /// For each worker; read like `job`.
+        let upcoming: UnsafeMutablePointer<UpcomingMemory>
         private let nextTasks: UnsafeMutableRawPointer
 
         init(workerCount: Int) {
             memory = .allocate(
                 byteCount: (2 + workerCount) * Self.byteCount, alignment: Self.byteCount)
+            upcoming = .allocate(capacity: workerCount)
+            upcoming.initialize(repeating: UpcomingMemory(), count: workerCount)
             let second = memory + Self.byteCount
             generation = memory.bindMemory(to: Atomic<Int>.self, capacity: 1)
             gate = second.bindMemory(to: Atomic<Int>.self, capacity: 1)
@@ -68,7 +72,10 @@ final class WorkerCrew: @unchecked Sendable {
             (nextTasks + worker * Self.byteCount).assumingMemoryBound(to: Atomic<Int>.self)
         }
 
-        func deallocate() { memory.deallocate() }
+        func deallocate() {
+            memory.deallocate()
+            upcoming.deallocate()
+        }
     }
 
     /// The part of what is left of a share that a worker takes at once is one of so many.
@@ -114,6 +121,17 @@ final class WorkerCrew: @unchecked Sendable {
         turn.withLock { _ in share(object, taskCount, meanwhile: meanwhile) }
     }
 
+    /// Says what the first products after the next job multiply with, one matrix after the other.
+    func announce(_ matrices: [PackedView]) {
+        guard size > 1 else { return }
+        turn.withLock { _ in
+            for worker in 0..<size {
+                lines.upcoming[worker] = UpcomingMemory(
+                    matrices, worker: worker, workerCount: size)
+            }
+        }
+    }
+
     private func share(_ object: WorkerJob, _ taskCount: Int, meanwhile: () -> Void) {
         let job = Job(taskCount: taskCount, object: .passUnretained(object))
         lines.job.pointee = job
@@ -127,7 +145,9 @@ final class WorkerCrew: @unchecked Sendable {
         meanwhile()
         work(on: job, as: 0)
         lines.gate.pointee.bitwiseAnd(~Gate.open, ordering: .acquiringAndReleasing)
-        while lines.gate.pointee.load(ordering: .acquiring) != 0 { gk_pause() }
+        while lines.gate.pointee.load(ordering: .acquiring) != 0 {
+            if !lines.upcoming.pointee.fetch() { gk_pause() }
+        }
         lines.job.pointee = nil
     }
 
@@ -162,10 +182,12 @@ final class WorkerCrew: @unchecked Sendable {
 
     private func loop(worker: Int) {
         var seen = 0
-        while let next = waitForJob(after: seen) {
+        var upcoming = UpcomingMemory()
+        while let next = waitForJob(after: seen, fetching: &upcoming) {
             seen = next
             guard enter() else { continue }
             if let job = lines.job.pointee { work(on: job, as: worker) }
+            upcoming.update(to: lines.upcoming[worker])
             lines.gate.pointee.wrappingSubtract(Gate.worker, ordering: .releasing)
         }
     }
@@ -184,12 +206,12 @@ final class WorkerCrew: @unchecked Sendable {
     }
 
     /// The next generation's number; nil when the pool ends.
-    private func waitForJob(after seen: Int) -> Int? {
+    private func waitForJob(after seen: Int, fetching memory: inout UpcomingMemory) -> Int? {
         for _ in 0..<Self.spinCount {
             let current = lines.generation.pointee.load(ordering: .acquiring)
             if current != seen { return current }
             if isStopping.load(ordering: .relaxed) { return nil }
-            gk_pause()
+            if !memory.fetch() { gk_pause() }
         }
         sleeperCount.add(1, ordering: .sequentiallyConsistent)
         defer { sleeperCount.subtract(1, ordering: .sequentiallyConsistent) }

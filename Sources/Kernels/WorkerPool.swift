@@ -61,6 +61,10 @@ public final class WorkerPool: Sendable {
         crew.run(taskCount: taskCount, job, meanwhile: meanwhile)
     }
 
+    /// Says what the first products after the next job multiply with: workers who wait for others fetch
+    /// it. Holds until something else is said; the memory need not stay.
+    package func announce(_ matrices: [PackedView]) { crew.announce(matrices) }
+
     /// A product's working memory, one a worker.
     func productScratch(worker: Int) -> UnsafeMutablePointer<Float> {
         scratch.pointer + worker * Int(GK_SCRATCH_FLOATS)

@@ -38,15 +38,18 @@ final class LinearStage {
     private let batch: ProductBatch
     /// Every B·(A·x) of a turn.
     private let expansions: ProductBatch
+    private let pool: WorkerPool
     private let buffers: StepBuffers
     private let maps: RowMapJob
     private let calls: CallStates
     private var input: RowBuffer
     private var projections: [Projection] = []
     private var lowRankUses: [LowRankUse] = []
+    private var upcoming: [PackedView] = []
 
     init(base: PlanViews, buffers: StepBuffers, pool: WorkerPool) {
         self.base = base
+        self.pool = pool
         self.buffers = buffers
         batch = ProductBatch(pool: pool)
         expansions = ProductBatch(pool: pool)
@@ -84,6 +87,7 @@ final class LinearStage {
         let products = buffers.lowRank(floatCount: extent.floatCount + extent.outputCount)
         let own = extent.outputCount > 0 ? products + extent.floatCount : nil
         contract(products)
+        announceNextMatrices()
         batch.run {
             addExpansions(0, products, own: own)
             if extent.depth > 0 { fetchNextOperators(ranges) }
@@ -147,6 +151,20 @@ final class LinearStage {
                 if let operations = views.pointer[slot].lowRanks { Prefetch.value(operations) }
             }
         }
+    }
+
+    /// Lets workers who wait fetch the matrices of the next stage; the first layer's follow the head's.
+    private func announceNextMatrices() {
+        guard let last = projections.last?.slot else { return }
+        let head = base.linear.count - 1
+        let first = last < head ? last + 1 : 0
+        let role = LinearRole(rawValue: first % LinearRole.allCases.count)
+        let count = first < head ? role?.stageSize ?? 1 : 1
+        upcoming.removeAll(keepingCapacity: true)
+        for slot in first..<first + count {
+            if let matrix = base.linear[slot].matrix { upcoming.append(matrix) }
+        }
+        pool.announce(upcoming)
     }
 
     /// Adds A x of all low-rank operators to the batch.

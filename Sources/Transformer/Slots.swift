@@ -3,6 +3,15 @@
 /// The raw value is the layer's place within its block, in the order of the forward pass.
 public enum LinearRole: Int, CaseIterable, Sendable {
     case query, key, value, attentionOutput, gate, up, down
+
+    /// How many roles take the same rows, from this one on, which is the first of them.
+    var stageSize: Int {
+        switch self {
+        case .query: 3
+        case .gate: 2
+        default: 1
+        }
+    }
 }
 
 /// A place of the base where linear operators attach: one weight matrix.

@@ -60,6 +60,12 @@ static inline void gk_fetch(const void *memory, size_t bytes) {
         __builtin_prefetch((const char *)memory + line);
 }
 
+/* The same, into the second-level cache. */
+static inline void gk_fetch_near(const void *memory, size_t bytes) {
+    for (size_t line = 0; line < bytes; line += 64)
+        __builtin_prefetch((const char *)memory + line, 0, 2);
+}
+
 /* Tells the processor that this thread is spinning. */
 static inline void gk_pause(void) {
 #if defined(__x86_64__)
