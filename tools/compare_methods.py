@@ -32,7 +32,8 @@ LIMIT = 2e-3
 METHODS = {
     "lora": ("LoraConfig", {"r": [1, 4, 9], "lora_alpha": [3, 16], "use_rslora": [False, True],
                             "lora_bias": [False, True]}, None),
-    "dora": ("LoraConfig", {"r": [1, 4], "use_dora": [True], "use_rslora": [False, True]}, None),
+    "dora": ("LoraConfig", {"r": [2, 4], "use_dora": [True], "use_rslora": [False, True],
+                            "init_lora_weights": [True, "pissa", "olora"]}, None),
     "olora": ("LoraConfig", {"r": [2, 4], "init_lora_weights": ["olora"]}, None),
     "adalora": ("AdaLoraConfig", {"init_r": [3, 6], "target_r": [2], "total_step": [10]}, None),
     "adamss": ("AdamssConfig", {"r": [8], "num_subspaces": [2, 4], "use_dynamic_rank": [False, True]}, None),

@@ -10,10 +10,12 @@ Any method that PEFT can load is served to the prompts in f32 arithmetic over th
 The file holds, for each prompt N: tokens.N (I64, [tokens]) and logits.N (F32, [tokens, vocabulary]), the
 logits of the prompt's own tokens. Its metadata names versions, base and adapter; for a base of another
 type than f32, reference_distance is how far transformers' own run in that type is from f32 arithmetic
-(the largest difference of a log-probability), which `graft verify` allows.
+(the largest difference of a log-probability), which `graft verify` allows. It is left out where that
+run's values grow beyond the type's range.
 """
 
 import argparse
+import math
 import pathlib
 import random
 import sys
@@ -68,8 +70,9 @@ def prompts(options, vocabulary_count):
 
 
 def distance(first, second):
-    return max(float((torch.log_softmax(a, -1) - torch.log_softmax(b, -1)).abs().max())
-               for a, b in zip(first, second))
+    # Unlike Python's, torch's maximum is NaN where one of the values is.
+    return float(torch.stack([(torch.log_softmax(a, -1) - torch.log_softmax(b, -1)).abs().max()
+                              for a, b in zip(first, second)]).max())
 
 
 def own_type(base):
@@ -96,7 +99,10 @@ def export(options):
     dtype = own_type(options.base)
     if dtype != torch.float32:
         own = load(options.base, options.adapter, dtype)
-        facts["reference_distance"] = str(distance([logits_of(own, tokens) for tokens in asked], logits))
+        away = distance([logits_of(own, tokens) for tokens in asked], logits)
+        # In f16 values can grow beyond the type's range; such a run is no measure.
+        if math.isfinite(away):
+            facts["reference_distance"] = str(away)
     tensors = {f"tokens.{i}": torch.tensor(tokens) for i, tokens in enumerate(asked)}
     tensors |= {f"logits.{i}": rows for i, rows in enumerate(logits)}
     save_sorted(tensors, pathlib.Path(options.out), facts)

@@ -6,7 +6,8 @@ internal import Transformer
 ///     base_model.model.<module>.lora_magnitude_vector   [outputs]
 ///
 /// y = g ⊙ (W x + s B A x) + b with g = m / |W + s B A|, the norm over each output's weights. All of
-/// it is known at load: an output map with g − 1, and a B whose rows are multiplied by g.
+/// it is known at load: an output map with g − 1, and a B whose rows are multiplied by g. Where training
+/// began by taking a part out of W, what is left stands for W.
 ///
 /// **Source**: DoRA, arXiv 2402.09353; PEFT 0.21.
 struct DoRA {
@@ -19,16 +20,25 @@ struct DoRA {
     /// - Parameters:
     ///   - a: **Shape** [rank, inputCount].
     ///   - b: **Shape** [outputCount, rank].
+    ///   - removal: what takes its part out of the base's matrix; nil where training took none.
     func add(
-        _ linear: LinearSlot, _ a: [Float], _ b: [Float], to compiler: inout TunerCompiler
+        _ linear: LinearSlot, _ a: [Float], _ b: [Float], removal: ResidualBase.Product?,
+        to compiler: inout TunerCompiler
     ) throws(AdapterError) {
-        let factors = try factors(
-            .linear(linear), sum: compiler.baseMatrix(linear), a, b, &compiler)
+        var matrix = compiler.baseMatrix(linear)
+        if let removal { add(removal.b, removal.a, scaling: removal.scaling, to: &matrix) }
+        let factors = try factors(.linear(linear), sum: matrix, a, b, &compiler)
         compiler.operators.linear[linear, default: []] += [
             .output(DiagonalMap(factors.map { $0 - 1 })),
             compiler.lowRank(
                 a: a, b: scaled(b, by: factors), rank: rank, shape, scaling: scaling),
         ]
+        if let removal {
+            compiler.operators.linear[linear, default: []].append(
+                compiler.lowRank(
+                    a: removal.a, b: scaled(removal.b, by: factors), rank: rank, shape,
+                    scaling: removal.scaling))
+        }
         if let biasOfB {
             compiler.operators.linear[linear, default: []].append(
                 .bias(zip(biasOfB, factors).map { scaling * $0 * $1 }))
@@ -66,11 +76,7 @@ struct DoRA {
         let magnitude = try compiler.floats(
             .magnitude, at: slot, shape: [shape.outputCount],
             reason: "'\(module)' has \(shape.outputCount) outputs")
-        sum.withUnsafeMutableBufferPointer {
-            BLAS.multiplyAdd(
-                left: b, right: a, into: $0.baseAddress!, rowCount: shape.outputCount,
-                columnCount: shape.inputCount, innerCount: rank, scaling: scaling)
-        }
+        add(b, a, scaling: scaling, to: &sum)
         var factors: [Float] = []
         for output in 0..<shape.outputCount {
             let added = scaling * (biasOfB?[output] ?? 0)
@@ -87,6 +93,15 @@ struct DoRA {
                 file: compiler.file)
         }
         return factors
+    }
+
+    /// matrix += scaling · b a
+    private func add(_ b: [Float], _ a: [Float], scaling: Float, to matrix: inout [Float]) {
+        matrix.withUnsafeMutableBufferPointer {
+            BLAS.multiplyAdd(
+                left: b, right: a, into: $0.baseAddress!, rowCount: shape.outputCount,
+                columnCount: shape.inputCount, innerCount: rank, scaling: scaling)
+        }
     }
 
     private func scaled(_ b: [Float], by factors: [Float]) -> [Float] {

@@ -43,12 +43,19 @@ struct LoRALayers {
         guard compiler.readsValues else { return try addChecked(linear, a, b, rank, &compiler) }
         let scaling = try settings.scaling(of: module)
         let bias = try biasOfB(slot, outputCount: shape.outputCount, &compiler)
+        let removal = try settings.residualBase?.removal(
+            at: linear, rank: rank, scaling: scaling, &compiler)
         if settings.normalizesWeights {
             return try DoRA(shape: shape, rank: rank, scaling: scaling, biasOfB: bias)
-                .add(linear, try compiler.floats(a), try compiler.floats(b), to: &compiler)
+                .add(
+                    linear, try compiler.floats(a), try compiler.floats(b), removal: removal,
+                    to: &compiler)
         }
-        if let residual = settings.residualBase {
-            try residual.remove(at: linear, rank: rank, scaling: scaling, &compiler)
+        if let removal {
+            compiler.append(
+                compiler.lowRank(
+                    a: removal.a, b: removal.b, rank: rank, shape, scaling: removal.scaling),
+                at: linear)
         }
         if settings.residualBase == .kasa {
             try addDiagonal(linear, a, b, rank: rank, scaling: scaling, &compiler)

@@ -103,7 +103,8 @@ extension LoRASettings {
                 reason: "'init_lora_weights' takes another part out of the base",
                 file: configuration.file)
         }
-        for name in ["use_dora", "use_bdlora"] {
+        // DoRA brings what is left of the base to its lengths; PEFT combines it with no other.
+        for name in residual == nil ? ["use_dora", "use_bdlora"] : ["use_bdlora"] {
             guard let value = configuration.value(name), !value.isUnset else { continue }
             throw .unsupportedSetting(
                 name, value: value.excerpt,

@@ -16,8 +16,8 @@ enum ResidualBase: Equatable {
     /// The `rank` smallest singular components.
     case kasa
 
-    /// b a, scaled.
-    private struct Product {
+    /// b a, scaled: what is added to a matrix for its part to be gone.
+    struct Product {
         /// **Shape**: [rank, inputCount].
         let a: [Float]
         /// **Shape**: [outputCount, rank].
@@ -25,14 +25,14 @@ enum ResidualBase: Equatable {
         let scaling: Float
     }
 
-    /// Takes its part out of the slot's matrix.
+    /// What takes its part out of the slot's matrix.
     ///
     /// - Throws: `AdapterError.invalidValues` where the base's matrix has no decomposition, or where
     ///   the file's table isn't what is left of the base's; `.unsupportedTarget` for the head of a
     ///   base whose embedding it is.
-    func remove(
+    func removal(
         at linear: LinearSlot, rank: Int, scaling: Float, _ compiler: inout TunerCompiler
-    ) throws(AdapterError) {
+    ) throws(AdapterError) -> Product {
         let shape = compiler.slots.shape(of: linear)
         let matrix = compiler.baseMatrix(linear)
         let module = compiler.slots.name(of: .linear(linear))
@@ -42,10 +42,7 @@ enum ResidualBase: Equatable {
         if let table = compiler.tensors.take(.baseWeight, at: .linear(linear)) {
             try Self.check(table, isLeftOf: matrix, without: removed, shape, rank, compiler)
         }
-        compiler.append(
-            compiler.lowRank(
-                a: removed.a, b: removed.b, rank: rank, shape, scaling: removed.scaling),
-            at: linear)
+        return removed
     }
 
     /// - Throws: `AdapterError.unsupportedTarget` for the head of a base whose embedding it is.

@@ -131,6 +131,8 @@ CASES = [
     Case("lora/olora", LLAMA, lora(init_lora_weights="olora"), nudge),
     Case("lora/olora-wide", MISTRAL, lora(init_lora_weights="olora", lora_alpha=2), nudge),
     Case("lora/olora-converted", QWEN, lora(init_lora_weights="olora"), build=converted, save=save_converted),
+    Case("lora/pissa-dora", LLAMA, lora(init_lora_weights="pissa", use_dora=True), nudge),
+    Case("lora/olora-dora", BIASED, lora(init_lora_weights="olora", use_dora=True), nudge),
     Case("lora/corda-converted", LLAMA, build=corda, save=save_converted),
     Case("lora/milora-converted", LLAMA, lora(), build=least_values, save=save_converted),
     Case("lora/eva", LLAMA, build=explained_variance),
