@@ -61,14 +61,14 @@ final class TokenizerShelf: Sendable {
     private func load(
         _ assets: TokenizerAssets, _ files: TokenizerFileSet
     ) throws(AdapterError) -> AdapterTokenizer {
+        // The same vocabulary in another form, which cuts a few texts otherwise: the base's stands for it.
+        if let base, case .tokenizerJSON = assets.vocabulary,
+            let additions = try? assets.asAdditions(to: base),
+            let loaded = try? AdapterTokenizer(additions)
+        {
+            return loaded
+        }
         do { return try AdapterTokenizer(assets) } catch {
-            // The same vocabulary in a form that isn't read: the base's stands for it.
-            if case .unsupported = error, let base,
-                let additions = try? assets.asAdditions(to: base),
-                let loaded = try? AdapterTokenizer(additions)
-            {
-                return loaded
-            }
             throw .damagedFile("\(files.directory): the adapter's tokenizer: \(error.description)")
         }
     }

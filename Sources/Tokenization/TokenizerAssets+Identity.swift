@@ -36,10 +36,11 @@ extension TokenizerAssets {
     /// Such a file says in another form what a SentencePiece model says; it is taken apart only as far
     /// as to see that it lists the base's tokens under their ids.
     ///
-    /// - Returns: nil where it lists others.
+    /// - Returns: nil where it lists others, and where the base has a `tokenizer.json` itself.
     public func asAdditions(
         to base: TokenizerAssets
     ) throws(TokenizationError) -> TokenizerAssets? {
+        if case .tokenizerJSON = base.vocabulary { return nil }
         guard case .tokenizerJSON(let text) = vocabulary,
             let root = (try? JSONValue(parsing: text))?.objectValue
         else { return nil }

@@ -9,13 +9,27 @@ import Tokenization
         try compare("\(name).json", "\(name).cases.json")
     }
 
+    @Test(arguments: ["marks-first", "marks-legacy", "marks-gemma", "marks-words"])
+    func characterTokensEqualTransformers(name: String) throws {
+        var configuration: JSONObject?
+        if ["marks-first", "marks-gemma"].contains(name) {
+            configuration = [
+                "bos_token": .string("<s>"), "eos_token": .string("</s>"),
+                "add_bos_token": .bool(true), "add_eos_token": .bool(name == "marks-gemma"),
+            ]
+        }
+        try compare("\(name).json", "\(name).cases.json", configuration)
+    }
+
     @Test(arguments: ["sp-bpe", "sp-unigram"])
     func sentencePieceTokensEqualSentencePiece(name: String) throws {
         try compare("\(name).model", "\(name).cases.json")
     }
 
-    private func compare(_ vocabulary: String, _ cases: String) throws {
-        let tokenizer = try Fixtures.tokenizer(vocabulary)
+    private func compare(
+        _ vocabulary: String, _ cases: String, _ configuration: JSONObject? = nil
+    ) throws {
+        let tokenizer = try Fixtures.tokenizer(vocabulary, configuration)
         for item in try #require(try Fixtures.json(cases).arrayValue).compactMap(\.objectValue) {
             let text = try #require(item["text"]?.stringValue)
             let tokens = try tokenizer.encode(text, addingSpecialTokens: false)

@@ -31,23 +31,41 @@ import Tokenization
 
     @Test func unsupportedPartsAreNamed() {
         expect(
-            Fixtures.tokenizerJSON(preTokenizer: #"{"type":"Metaspace"}"#),
-            "The pre-tokenizer 'Metaspace' is not supported; supported: ByteLevel, Digits, Sequence, Split."
+            Fixtures.tokenizerJSON(preTokenizer: #"{"type":"Whitespace"}"#),
+            "The pre-tokenizer 'Whitespace' is not supported; supported: ByteLevel, Digits, Metaspace, "
+                + "Sequence, Split."
         )
         expect(
             Fixtures.tokenizerJSON(normalizer: #"{"type":"Lowercase"}"#),
-            "The normalizer 'Lowercase' is not supported; supported: NFC, Sequence.")
+            "The normalizer 'Lowercase' is not supported; supported: NFC, Prepend, Replace, Sequence."
+        )
         expect(
-            Fixtures.tokenizerJSON(decoder: #"{"type":"Fuse"}"#),
-            "The tokenizer decoder 'Fuse' is not supported; supported: ByteLevel.")
+            Fixtures.tokenizerJSON(
+                normalizer: #"{"type":"Replace","pattern":{"Regex":" +"},"content":" "}"#),
+            "The replacement of the regular expression ' +' is not supported; supported: replacements of "
+                + "a text.")
+        expect(
+            Fixtures.tokenizerJSON(decoder: #"{"type":"WordPiece"}"#),
+            "The tokenizer decoder 'WordPiece' is not supported; supported: ByteLevel, Metaspace, Sequence."
+        )
+        let strip = #"{"type":"Strip","content":" ","start":1,"stop":0}"#
+        expect(
+            Fixtures.tokenizerJSON(decoder: #"{"type":"Sequence","decoders":[\#(strip)]}"#),
+            "The tokenizer decoder's step 'Strip' is not supported; supported: Replace, ByteFallback, Fuse, "
+                + "Strip, Metaspace.")
+        expect(
+            Fixtures.tokenizerJSON(
+                decoder: #"{"type":"Sequence","decoders":[{"type":"Fuse"},"#
+                    + strip.replacing("1", with: "2") + "]}"),
+            "tokenizer.json.decoder.decoders[1].start must be 0 or 1, but it is 2.")
+        expect(
+            Fixtures.tokenizerJSON(
+                preTokenizer: #"{"type":"Metaspace","replacement":"_","prepend_scheme":"last"}"#),
+            "The prepend scheme 'last' is not supported; supported: always, first, never.")
         expect(
             Fixtures.tokenizerJSON(postProcessor: #"{"type":"BertProcessing"}"#),
             "The post-processor 'BertProcessing' is not supported; supported: ByteLevel, Sequence, "
                 + "TemplateProcessing.")
-        expect(
-            Fixtures.tokenizerJSON(model: #","byte_fallback":true"#),
-            "The tokenizer model setting 'byte_fallback' is not supported; supported: byte-level BPE."
-        )
         expect(
             Fixtures.tokenizerJSON().replacing(#""type":"BPE""#, with: #""type":"Unigram""#),
             "The tokenizer model 'Unigram' is not supported; supported: BPE.")

@@ -79,13 +79,52 @@ def byte_level(name):
             processors.ByteLevel(trim_offsets=False),
             processors.TemplateProcessing(single="<|endoftext|> $A", pair="$A $B", special_tokens=[begin])])
     (OUT / f"{name}.json").write_text(tokenizer.to_str(pretty=False), encoding="utf-8")
-    fast = PreTrainedTokenizerFast(tokenizer_file=str(OUT / f"{name}.json"), clean_up_tokenization_spaces=False)
+    return fast_cases(name, AWKWARD + WITH_SPECIALS + random_texts(120))
+
+
+def fast_cases(name, texts, **settings):
+    fast = PreTrainedTokenizerFast(tokenizer_file=str(OUT / f"{name}.json"), clean_up_tokenization_spaces=False, **settings)
     cases = []
-    for text in AWKWARD + WITH_SPECIALS + random_texts(120):
+    for text in texts:
         ids = fast.encode(text, add_special_tokens=False)
         cases.append({"text": text, "ids": ids, "with_specials": fast.encode(text),
                       "decoded": fast.decode(ids, skip_special_tokens=True)})
     return cases
+
+
+def character_pairs(name):
+    """What SentencePiece's vocabularies become in a tokenizer.json: as transformers 5 writes Llama's ("marks-first") and Gemma's
+    ("marks-gemma"), as transformers 4 wrote Llama's ("marks-legacy"), and as older ones are ("marks-words")."""
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre.Metaspace()
+    trained.train_from_iterator(training_lines(), trainers.BpeTrainer(
+        vocab_size=500, show_progress=False, limit_alphabet=70))
+    model = json.loads(trained.to_str())["model"]
+    has_bytes = name != "marks-words"
+    pieces = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256) if has_bytes] + sorted(model["vocab"], key=model["vocab"].get)
+    tokenizer = Tokenizer(models.BPE(
+        {piece: index for index, piece in enumerate(pieces)}, [tuple(pair) for pair in model["merges"]],
+        unk_token=None if name == "marks-first" else "<unk>", fuse_unk=has_bytes, byte_fallback=has_bytes,
+        ignore_merges=name == "marks-gemma"))
+    spaces = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    tokenizer.decoder = decoders.Sequence(spaces + [decoders.Strip(" ", 1, 0)])
+    if name == "marks-first":
+        tokenizer.pre_tokenizer = pre.Metaspace(prepend_scheme="first", split=False)
+    elif name == "marks-legacy":
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", pair="$A $B", special_tokens=[("<s>", 1)])
+    elif name == "marks-gemma":
+        tokenizer.normalizer = normalizers.Replace(" ", "▁")
+        tokenizer.pre_tokenizer = pre.Split(" ", "merged_with_previous")
+        tokenizer.decoder = decoders.Sequence(spaces)
+    else:
+        tokenizer.pre_tokenizer, tokenizer.decoder = pre.Metaspace(), decoders.Metaspace()
+    tokenizer.add_special_tokens(["<s>", "</s>", AddedToken("[MASK]", lstrip=True, rstrip=True, normalized=False, special=True)])
+    tokenizer.add_tokens([AddedToken("word", single_word=True, normalized=True), AddedToken("§§", normalized=False)])
+    (OUT / f"{name}.json").write_text(tokenizer.to_str(pretty=False), encoding="utf-8")
+    settings = {"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": True, "add_eos_token": name == "marks-gemma"}
+    texts = AWKWARD + WITH_SPECIALS + ["<s>hello</s> x", "<s> hello", "a§§ b", " §§b", "§§", "▁a", "ж жж a ж"]
+    return fast_cases(name, texts + random_texts(120), **(settings if name in ("marks-first", "marks-gemma") else {}))
 
 
 def sentence_piece(name):
@@ -199,6 +238,8 @@ def main():
     for name in ["sp-bpe", "sp-unigram"]:
         write(f"{name}.cases.json", sentence_piece(name))
     write("conversations.json", conversations())
+    for name in ["marks-first", "marks-legacy", "marks-gemma", "marks-words"]:
+        write(f"{name}.cases.json", character_pairs(name))
 
 
 if __name__ == "__main__":

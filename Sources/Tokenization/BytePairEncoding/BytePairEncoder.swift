@@ -1,19 +1,27 @@
-/// Byte-level byte-pair encoding of one piece of text.
+/// Byte-pair encoding of one piece of text.
 ///
-/// A piece starts as one token per byte. The pair of neighbours with the lowest rank, the leftmost of equals, merges
-/// until no pair is in the merge table.
-/// **Source:** Sennrich et al. 2016, arXiv 1508.07909; bytes as in the GPT-2 release.
+/// A piece starts as one token per byte or character. The pair of neighbours with the lowest rank, the leftmost of
+/// equals, merges until no pair is in the merge table.
+/// **Source:** Sennrich et al. 2016, arXiv 1508.07909; bytes as in the GPT-2 release, bytes in the place of
+/// characters as in SentencePiece.
 struct BytePairEncoder: Sendable {
-    /// Tokens by their spelling in ``ByteAlphabet``.
+    /// What a piece consists of before anything merges.
+    enum Symbols: Sendable {
+        /// Bytes, spelled in ``ByteAlphabet``; with the token of each, -1 where the vocabulary has none.
+        case bytes([Int32])
+        /// Characters; with the tokens of the bytes of those that the vocabulary lacks, if it has such tokens.
+        case characters(fallback: [Int32]?)
+    }
+
+    /// The model's tokens by their spelling, without those added to it.
     let tokens: TokenTable
     let merges: MergeTable
-    /// The token of each byte; -1 where the vocabulary has none.
-    let byteTokens: [Int32]
+    let symbols: Symbols
     /// Whether a piece that is in the vocabulary is that token, whatever the merges say.
     let ignoresMerges: Bool
-    /// What stands for a byte without a token; such a byte is dropped when this is nil, as `tokenizers` does.
+    /// What stands for a symbol without a token; such a symbol is dropped when this is nil, as `tokenizers` does.
     let unknownToken: Int32?
-    /// Whether neighbouring unknown bytes are one unknown token.
+    /// Whether neighbouring unknown symbols are one unknown token.
     let fusesUnknown: Bool
 
     /// Pieces of up to this many bytes are merged by scanning, longer ones with a heap.
@@ -48,22 +56,58 @@ struct BytePairEncoder: Sendable {
     private func wholeToken(_ piece: UnsafeBufferPointer<UInt8>, _ scratch: inout Scratch) -> Int32?
     {
         scratch.spelling.removeAll(keepingCapacity: true)
+        guard case .bytes = symbols else { return tokens.id(of: piece) }
         for byte in piece { scratch.spelling += ByteAlphabet.spellings[Int(byte)] }
         return scratch.spelling.withUnsafeBufferPointer { tokens.id(of: $0) }
     }
 
-    private func loadSymbols(_ piece: UnsafeBufferPointer<UInt8>, _ symbols: inout [Int32]) {
-        symbols.removeAll(keepingCapacity: true)
+    private func loadSymbols(_ piece: UnsafeBufferPointer<UInt8>, _ loaded: inout [Int32]) {
+        loaded.removeAll(keepingCapacity: true)
+        switch symbols {
+        case .bytes(let byteTokens): loadBytes(piece, byteTokens, &loaded)
+        case .characters(let fallback): loadCharacters(piece, fallback, &loaded)
+        }
+    }
+
+    private func loadBytes(
+        _ piece: UnsafeBufferPointer<UInt8>, _ byteTokens: [Int32], _ loaded: inout [Int32]
+    ) {
         var lastWasUnknown = false
         for byte in piece {
             let token = byteTokens[Int(byte)]
             if token >= 0 {
-                symbols.append(token)
+                loaded.append(token)
             } else if let unknownToken, !(fusesUnknown && lastWasUnknown) {
-                symbols.append(unknownToken)
+                loaded.append(unknownToken)
             }
             lastWasUnknown = token < 0
         }
+    }
+
+    /// As `tokenizers` does it, where an unknown token waits for the next known character and lets bytes
+    /// pass.
+    private func loadCharacters(
+        _ piece: UnsafeBufferPointer<UInt8>, _ fallback: [Int32]?, _ loaded: inout [Int32]
+    ) {
+        var waiting: Int32?
+        var start = 0
+        while start < piece.count {
+            let end = min(
+                start + (UTF8Validation.shape(lead: piece[start])?.byteCount ?? 1), piece.count)
+            let character = UnsafeBufferPointer(rebasing: piece[start..<end])
+            start = end
+            if let token = tokens.id(of: character) {
+                if let unknown = waiting { loaded.append(unknown) }
+                waiting = nil
+                loaded.append(token)
+            } else if let fallback, character.allSatisfy({ fallback[Int($0)] >= 0 }) {
+                for byte in character { loaded.append(fallback[Int(byte)]) }
+            } else if let unknownToken {
+                if let unknown = waiting, !fusesUnknown { loaded.append(unknown) }
+                waiting = unknownToken
+            }
+        }
+        if let unknown = waiting { loaded.append(unknown) }
     }
 
     /// Merges in place; the ranks of all neighbours are kept beside the symbols.

@@ -1,4 +1,4 @@
-/// Byte-level byte-pair encoding, as a `tokenizer.json` or a GGUF vocabulary of the kind “gpt2” describes it.
+/// Byte-pair encoding, as a `tokenizer.json` or a GGUF vocabulary of the kind “gpt2” describes it.
 ///
 /// A text goes through these steps: added tokens are cut out, the rest is normalised, cut into pieces by the
 /// pre-tokenizer, and each piece is merged by itself.
@@ -10,6 +10,8 @@ struct BytePairTokenizer: Tokenizer {
     /// Tokens that go around a text when special tokens are asked for.
     let surroundings: TextSurroundings
     let tokenBytes: TokenBytes
+    /// Which spaces at the beginning of a text are not part of it.
+    let leadingSpace: TokenSpelling.LeadingSpace
     let conventions: TokenizerConventions
 
     var tokenCount: Int { tokenBytes.count }
@@ -23,7 +25,17 @@ struct BytePairTokenizer: Tokenizer {
     func isSpecial(_ token: Int) -> Bool { addedTokens.isSpecial(token) }
 
     func bytes(of token: Int, at position: inout TextPosition) -> [UInt8] {
-        isSpecial(token) ? [] : tokenBytes[token]
+        guard !isSpecial(token) else { return [] }
+        var bytes = tokenBytes[token]
+        guard position == .beginning, leadingSpace != .kept, !bytes.isEmpty else { return bytes }
+        position = .continuation
+        let space = UInt8(ascii: " ")
+        if leadingSpace == .firstTokenDropped {
+            bytes.removeAll { $0 == space }
+        } else if bytes.first == space {
+            bytes.removeFirst()
+        }
+        return bytes
     }
 
     func spelling(of token: Int) -> [UInt8] { tokenBytes[token] }
@@ -41,7 +53,9 @@ struct BytePairTokenizer: Tokenizer {
             if let token = segment.token {
                 tokens.append(token)
             } else {
-                try encode(plain: Array(text[segment.range]), into: &tokens, &scratch)
+                try encode(
+                    plain: Array(text[segment.range]), beginsText: segment.range.lowerBound == 0,
+                    into: &tokens, &scratch)
             }
         }
         if addingSpecialTokens { tokens += surroundings.after }
@@ -50,7 +64,8 @@ struct BytePairTokenizer: Tokenizer {
 
     /// Appends the tokens of a text without verbatim added tokens.
     private func encode(
-        plain text: [UInt8], into tokens: inout [Int], _ scratch: inout BytePairEncoder.Scratch
+        plain text: [UInt8], beginsText: Bool, into tokens: inout [Int],
+        _ scratch: inout BytePairEncoder.Scratch
     ) throws(TokenizationError) {
         let text = normalizer.normalize(text)
         for segment in addedTokens.normalized.segments(of: text) {
@@ -58,7 +73,9 @@ struct BytePairTokenizer: Tokenizer {
                 tokens.append(token)
                 continue
             }
-            var pieces = TextPieces(Array(text[segment.range]))
+            var pieces = TextPieces(
+                Array(text[segment.range]),
+                beginsText: beginsText && segment.range.lowerBound == 0)
             try preTokenizer.cut(&pieces)
             pieces.bytes.withUnsafeBufferPointer { bytes in
                 for range in pieces.ranges {

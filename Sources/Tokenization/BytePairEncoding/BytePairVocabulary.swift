@@ -68,6 +68,12 @@ struct BytePairVocabulary {
             spelling.withUnsafeBufferPointer { tokens.id(of: $0) } ?? -1
         }
     }
+
+    /// The token `<0xHH>` of each byte value, which stands for a byte of a character without a token; -1 where
+    /// there is none.
+    var fallbackTokens: [Int32] {
+        (0...255).map { tokens.id(of: SentencePieceProto.bytePiece(of: UInt8($0))) ?? -1 }
+    }
 }
 
 /// Two neighbouring tokens that merge, as spelled in the file.

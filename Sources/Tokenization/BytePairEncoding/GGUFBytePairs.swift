@@ -21,13 +21,13 @@ enum GGUFBytePairs {
         }
         let encoder = BytePairEncoder(
             tokens: vocabulary.tokens, merges: try vocabulary.mergeTable(pairs),
-            byteTokens: vocabulary.byteTokens, ignoresMerges: known.ignoresMerges,
+            symbols: .bytes(vocabulary.byteTokens), ignoresMerges: known.ignoresMerges,
             unknownToken: nil, fusesUnknown: false)
         return BytePairTokenizer(
             encoder: encoder, normalizer: known.normalizer, preTokenizer: known.preTokenizer,
             addedTokens: AddedTokenSet(addedTokens(source, vocabulary)),
             surroundings: try source.surroundings(addsBeginningByDefault: known.addsBeginning),
-            tokenBytes: vocabulary.tokenBytes,
+            tokenBytes: vocabulary.tokenBytes(.byteLevel), leadingSpace: .kept,
             conventions: vocabulary.conventions(assets, declared: source.declared))
     }
 

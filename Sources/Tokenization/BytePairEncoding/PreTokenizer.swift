@@ -8,6 +8,33 @@ indirect enum PreTokenizer: Sendable {
     case digits(RegularExpression)
     /// The byte-level step: an optional space in front of each piece, and GPT-2's pattern.
     case byteLevel(addsPrefixSpace: Bool, RegularExpression?)
+    /// SentencePiece's step: spaces become a mark, which is put in front of words without one.
+    case spaceMarks(SpaceMarks)
+
+    /// Whether pieces are read as bytes in the end, not as characters.
+    var readsBytes: Bool {
+        switch self {
+        case .byteLevel: true
+        case .sequence(let steps): steps.contains(where: \.readsBytes)
+        case .split, .digits, .spaceMarks: false
+        }
+    }
+}
+
+/// How spaces are written as a mark (`Metaspace` in a `tokenizer.json`).
+struct SpaceMarks: Sendable, Equatable {
+    /// Which pieces get a mark in front that have none.
+    enum Prefix: String, Sendable, CaseIterable {
+        case always
+        /// The one that begins the whole text.
+        case first
+        case never
+    }
+
+    var mark: [UInt8]
+    var prefix: Prefix
+    /// Whether every mark begins a piece of its own.
+    var splits: Bool
 }
 
 /// What becomes of the text that a pattern matches.
@@ -28,10 +55,13 @@ enum SplitBehavior: String, Sendable, CaseIterable {
 struct TextPieces: Sendable {
     var bytes: [UInt8]
     var ranges: [Range<Int>]
+    /// Whether the first byte is the first of the whole text.
+    let beginsText: Bool
 
     /// All of `bytes` as one piece.
-    init(_ bytes: [UInt8]) {
+    init(_ bytes: [UInt8], beginsText: Bool) {
         self.bytes = bytes
+        self.beginsText = beginsText
         ranges = bytes.isEmpty ? [] : [0..<bytes.count]
     }
 }
@@ -50,6 +80,8 @@ extension PreTokenizer {
         case .byteLevel(let addsPrefixSpace, let pattern):
             if addsPrefixSpace { Self.addPrefixSpaces(&pieces) }
             if let pattern { try Self.cut(&pieces, at: pattern, .isolated, inverted: false) }
+        case .spaceMarks(let marks):
+            marks.write(&pieces)
         }
     }
 
@@ -145,5 +177,44 @@ extension SplitBehavior {
             before = part
         }
         return pieces
+    }
+}
+
+extension SpaceMarks {
+    /// Writes the marks and cuts before them.
+    func write(_ pieces: inout TextPieces) {
+        var bytes: [UInt8] = []
+        var ranges: [Range<Int>] = []
+        bytes.reserveCapacity(pieces.bytes.count + mark.count * pieces.ranges.count)
+        for range in pieces.ranges {
+            var piece = Array(pieces.bytes[range]).replacingEach([UInt8(ascii: " ")], with: mark)
+            let isFirst = range.lowerBound == 0 && pieces.beginsText
+            if !piece.starts(with: mark), prefix == .always || (prefix == .first && isFirst) {
+                piece = mark + piece
+            }
+            let start = bytes.count
+            bytes += piece
+            let whole = start..<bytes.count
+            if splits { ranges += words(of: bytes, in: whole) } else { ranges.append(whole) }
+        }
+        pieces.bytes = bytes
+        pieces.ranges = ranges
+    }
+
+    /// `range` cut before each mark.
+    private func words(of bytes: [UInt8], in range: Range<Int>) -> [Range<Int>] {
+        var words: [Range<Int>] = []
+        var start = range.lowerBound
+        var index = start
+        while index < range.upperBound {
+            let isMark = bytes[index..<range.upperBound].starts(with: mark)
+            if isMark && index > start {
+                words.append(start..<index)
+                start = index
+            }
+            index += isMark ? mark.count : 1
+        }
+        if start < range.upperBound { words.append(start..<range.upperBound) }
+        return words
     }
 }

@@ -1,9 +1,15 @@
 import Foundation
 
 /// What happens to a text before it is cut.
-enum TextNormalizer: Sendable, Equatable {
+indirect enum TextNormalizer: Sendable, Equatable {
     /// Nothing.
     case none
+    /// Puts something in front of a text that isn't empty.
+    case prepend([UInt8])
+    /// Writes every occurrence of one text as another.
+    case replace([UInt8], with: [UInt8])
+    /// Steps one after the other.
+    case sequence([TextNormalizer])
     /// Unicode's normalisation form C (Unicode Standard Annex 15), with the tables of Unicode 9.
     ///
     /// `tokenizers` uses these tables, so vocabularies have never seen later characters reordered.
@@ -16,6 +22,9 @@ enum TextNormalizer: Sendable, Equatable {
     func normalize(_ text: [UInt8]) -> [UInt8] {
         switch self {
         case .none: text
+        case .prepend(let prefix): text.isEmpty ? text : prefix + text
+        case .replace(let pattern, let content): text.replacingEach(pattern, with: content)
+        case .sequence(let steps): steps.reduce(text) { $1.normalize($0) }
         case .canonicalComposition:
             // ASCII is its own normal form.
             text.allSatisfy { $0 < 0x80 } ? text : Self.compose(text)
@@ -46,5 +55,23 @@ enum TextNormalizer: Sendable, Equatable {
     private static func isKnown(_ scalar: Unicode.Scalar) -> Bool {
         guard scalar.value >= 0x300 else { return true }
         return scalar.properties.age.map { $0.major <= unicodeVersion } ?? false
+    }
+}
+
+extension [UInt8] {
+    /// With every occurrence of `pattern`, from left to right, written as `content`.
+    func replacingEach(_ pattern: [UInt8], with content: [UInt8]) -> [UInt8] {
+        guard let first = pattern.first, count >= pattern.count else { return self }
+        var result: [UInt8] = []
+        result.reserveCapacity(count)
+        var index = 0
+        while index < count {
+            let isMatch =
+                self[index] == first && count - index >= pattern.count
+                && pattern.indices.allSatisfy { self[index + $0] == pattern[$0] }
+            if isMatch { result += content } else { result.append(self[index]) }
+            index += isMatch ? pattern.count : 1
+        }
+        return result
     }
 }

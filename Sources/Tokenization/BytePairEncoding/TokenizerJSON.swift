@@ -1,7 +1,8 @@
 import Checkpoints
 import StrictJSON
 
-/// Reads a Hugging Face `tokenizer.json` of the byte-level byte-pair kind.
+/// Reads a Hugging Face `tokenizer.json` with a byte-pair model, over bytes or, as SentencePiece's are written, over
+/// characters.
 struct TokenizerJSON {
     private let root: JSONField
 
@@ -22,27 +23,60 @@ struct TokenizerJSON {
     func tokenizer(_ assets: TokenizerAssets) throws(TokenizationError) -> BytePairTokenizer {
         let model = root["model"]
         try checkModel(model)
-        try checkDecoder(root["decoder"])
+        let decoder = try SpellingReader.read(root["decoder"])
+        let preTokenizer = try PreTokenizerReader.read(root["pre_tokenizer"])
         var vocabulary = try vocabulary(model["vocab"])
         let merges = try vocabulary.mergeTable(try mergePairs(model["merges"]))
+        let modelTokens = vocabulary.tokens
+        let symbols: BytePairEncoder.Symbols =
+            preTokenizer.readsBytes
+            ? .bytes(vocabulary.byteTokens)
+            : .characters(
+                fallback: try model["byte_fallback"].flag(absent: false)
+                    ? vocabulary.fallbackTokens : nil)
         var added = try addedTokens()
         for token in added { try vocabulary.add(token.spelling, id: token.id) }
         vocabulary.shrink()
         addNamedTokens(assets.tokenizerConfig, in: vocabulary, to: &added)
-        let normalizer = try normalizer(root["normalizer"], depth: 0)
+        let normalizer = try NormalizerReader.read(root["normalizer"])
         let encoder = BytePairEncoder(
-            tokens: vocabulary.tokens, merges: merges, byteTokens: vocabulary.byteTokens,
+            tokens: modelTokens, merges: merges, symbols: symbols,
             ignoresMerges: try model["ignore_merges"].flag(absent: false),
             unknownToken: try unknownToken(model["unk_token"], in: vocabulary),
             fusesUnknown: try model["fuse_unk"].flag(absent: false))
+        let surroundings = try PostProcessorReader.read(root["post_processor"])
         return BytePairTokenizer(
-            encoder: encoder, normalizer: normalizer,
-            preTokenizer: try PreTokenizerReader.read(root["pre_tokenizer"]),
+            encoder: encoder, normalizer: normalizer, preTokenizer: preTokenizer,
             addedTokens: AddedTokenSet(added, normalizer: normalizer),
-            surroundings: try PostProcessorReader.read(root["post_processor"]),
-            tokenBytes: vocabulary.tokenBytes,
+            surroundings: try self.surroundings(
+                surroundings, assets.tokenizerConfig, in: vocabulary),
+            tokenBytes: vocabulary.tokenBytes(
+                decoder, except: Set(added.filter(\.isSpecial).map(\.id))),
+            leadingSpace: decoder.leadingSpace,
             conventions: vocabulary.conventions(
-                assets, declared: try declared(vocabulary, assets.tokenizerConfig)))
+                assets, declared: .init(beginningToken: surroundings.before.first)))
+    }
+
+    /// The tokens around a text: those of the file, unless `tokenizer_config.json` says which it adds.
+    /// **Source:** `TokenizersBackend` of transformers 5.
+    private func surroundings(
+        _ written: TextSurroundings, _ configuration: JSONObject?, in vocabulary: BytePairVocabulary
+    ) throws(TokenizationError) -> TextSurroundings {
+        let names = ["add_bos_token", "add_eos_token"]
+        guard let configuration, names.contains(where: { configuration[$0] != nil }) else {
+            return written
+        }
+        let field = JSONField(path: "tokenizer_config.json", value: .object(configuration))
+        let special = SpecialTokenNames(configuration)
+        func token(_ name: String, _ spelling: String?) throws(TokenizationError) -> [Int] {
+            guard try field[name].flag(absent: false), let spelling else { return [] }
+            guard let id = vocabulary.tokens.id(of: spelling) else {
+                throw .undefinedSpecialToken(name: spelling, field: field[name].path)
+            }
+            return [Int(id)]
+        }
+        return TextSurroundings(
+            before: try token(names[0], special.beginning), after: try token(names[1], special.end))
     }
 
     private func checkModel(_ model: JSONField) throws(TokenizationError) {
@@ -52,22 +86,10 @@ struct TokenizerJSON {
         }
         for name in ["continuing_subword_prefix", "end_of_word_suffix"]
         where !model[name].isAbsent && model[name].value.stringValue != "" {
-            throw model[name].mismatch("empty for a byte-level vocabulary")
-        }
-        if try model["byte_fallback"].flag(absent: false) {
-            throw .unsupported(
-                feature: "tokenizer model setting", name: "byte_fallback",
-                supported: ["byte-level BPE"])
+            throw model[name].mismatch("empty")
         }
         guard model["dropout"].isAbsent || model["dropout"].value.doubleValue == 0 else {
             throw model["dropout"].mismatch("null, because encoding must be deterministic")
-        }
-    }
-
-    private func checkDecoder(_ decoder: JSONField) throws(TokenizationError) {
-        let type = try decoder["type"].string()
-        guard type == "ByteLevel" else {
-            throw .unsupported(feature: "tokenizer decoder", name: type, supported: ["ByteLevel"])
         }
     }
 
@@ -130,24 +152,6 @@ struct TokenizerJSON {
         }
     }
 
-    private func normalizer(_ field: JSONField, depth: Int) throws(TokenizationError)
-        -> TextNormalizer
-    {
-        if field.isAbsent { return .none }
-        switch try field["type"].string() {
-        case "NFC": return .canonicalComposition
-        case "Sequence" where depth < JSONNesting.limit:
-            var result = TextNormalizer.none
-            for element in try field["normalizers"].elements()
-            where try normalizer(element, depth: depth + 1) == .canonicalComposition {
-                result = .canonicalComposition
-            }
-            return result
-        case let type:
-            throw .unsupported(feature: "normalizer", name: type, supported: ["NFC", "Sequence"])
-        }
-    }
-
     private func unknownToken(
         _ field: JSONField, in vocabulary: BytePairVocabulary
     ) throws(TokenizationError) -> Int32? {
@@ -157,13 +161,6 @@ struct TokenizerJSON {
             throw .undefinedSpecialToken(name: name, field: field.path)
         }
         return token
-    }
-
-    private func declared(
-        _ vocabulary: BytePairVocabulary, _ configuration: JSONObject?
-    ) throws(TokenizationError) -> TokenizerConventions.Declared {
-        let before = try PostProcessorReader.read(root["post_processor"]).before
-        return TokenizerConventions.Declared(beginningToken: before.first)
     }
 }
 
@@ -187,11 +184,13 @@ extension AddedToken {
 }
 
 extension BytePairVocabulary {
-    /// What each token stands for.
-    var tokenBytes: TokenBytes {
+    /// What each token stands for; `verbatim` ones, which stand for no text, are spelled as they are where characters
+    /// are not bytes.
+    func tokenBytes(_ decoder: TokenSpelling, except verbatim: Set<Int> = []) -> TokenBytes {
         var bytes = TokenBytes()
-        for spelling in spellings {
-            bytes.append(spelling.map(ByteAlphabet.bytes(spelledBy:)) ?? [])
+        for (id, spelling) in spellings.enumerated() {
+            let isVerbatim = decoder != .byteLevel && verbatim.contains(id)
+            bytes.append(spelling.map { isVerbatim ? Array($0.utf8) : decoder.bytes(of: $0) } ?? [])
         }
         bytes.shrink()
         return bytes

@@ -99,6 +99,12 @@ struct SentencePieceProto {
         if let reason { throw .invalidPiece(index: index, reason: reason) }
     }
 
+    /// The piece that stands for a byte.
+    static func bytePiece(of byte: UInt8) -> String {
+        let digits = String(byte, radix: 16, uppercase: true)
+        return "<0x\(byte < 16 ? "0" : "")\(digits)>"
+    }
+
     /// The byte that `<0xHH>` stands for.
     static func byteValue(of piece: [UInt8]) -> UInt8? {
         guard piece.count == 6, piece.starts(with: Array("<0x".utf8)), piece[5] == UInt8(ascii: ">")

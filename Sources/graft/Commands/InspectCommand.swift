@@ -126,7 +126,7 @@ extension TokenizerAssets.Vocabulary {
     fileprivate var kindName: String {
         switch self {
         case .sentencePiece: "SentencePiece"
-        case .tokenizerJSON: "byte-level BPE (tokenizer.json)"
+        case .tokenizerJSON: "BPE (tokenizer.json)"
         case .gguf(let vocabulary):
             vocabulary.model == "llama" ? "SentencePiece (GGUF)" : "byte-level BPE (GGUF)"
         }
