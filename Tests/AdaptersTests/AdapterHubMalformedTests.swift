@@ -27,7 +27,8 @@ struct AdapterHubMalformedTests {
         ),
         (
             "phm_layer", .bool(true),
-            "not supported: 'phm_layer' is true: Compacter's hypercomplex layers can't be served yet"
+            "tensor 'model.layers.0.output_adapters.adapter_down.0.W_left' is missing: the method "
+                + "consists of it"
         ),
         (
             "inv_adapter", .string("nice"),
@@ -91,6 +92,14 @@ struct AdapterHubMalformedTests {
                 Self.settings
                     + "not supported: 'non_linearity' is \"Prelu\": supported are gelu, gelu_10"),
             "\(failure)")
+    }
+
+    @Test func aHypercomplexDimensionThatDividesNothingIsNamed() throws {
+        #expect(
+            try failure(.bottleneck(["phm_layer": .bool(true), "phm_dim": .integer(3)]))
+                == Self.settings
+                + "'phm_dim' is 3, expected a divisor of 16, the features at one side of "
+                + "'model.layers.0.output_adapters.adapter_down.0'")
     }
 
     @Test func anotherBaseIsNamed() throws {

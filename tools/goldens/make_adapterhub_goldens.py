@@ -49,6 +49,12 @@ CASES = {
     "parallel-norms": ("tiny-llama", "ParBnConfig", dict(
         reduction_factor=0.5, ln_before=True, ln_after=True, original_ln_after=True, non_linearity="mish")),
     "with-head": ("tiny-mistral", "SeqBnConfig", dict(reduction_factor=16)),
+    "compacter": ("tiny-llama", "CompacterConfig", dict(reduction_factor=8)),
+    "compacter-shared": ("tiny-mistral", "CompacterPlusPlusConfig", dict(
+        reduction_factor=4, shared_W_phm=True, factorized_phm_rule=True, phm_dim=2, phm_rank=3)),
+    "compacter-own": ("tiny-qwen2", "CompacterConfig", dict(
+        reduction_factor=4, shared_phm_rule=False, factorized_phm_W=False, phm_bias=False, ln_before=True,
+        non_linearity="relu", scaling="learned")),
     "lora": ("tiny-llama", "LoRAConfig", dict(r=3, alpha=6, attn_matrices=["q", "k", "v"], intermediate_lora=True)),
     "infused": ("tiny-llama-bias", "IA3Config", dict(alpha=2, output_lora=True)),
     "prefix": ("tiny-llama", "PrefixTuningConfig", dict(prefix_length=5, bottleneck_size=8)),

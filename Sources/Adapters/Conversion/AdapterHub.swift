@@ -112,4 +112,16 @@ struct AdapterHubSettings {
         let module = String(parts[0])
         return (module.hasPrefix("layers.") ? "model." + module : module, String(parts[1]))
     }
+
+    /// Splits the name of a tensor that layers share; nil for names of another kind.
+    func splitShared(_ tensor: AdapterTensor) -> (module: String, part: String)? {
+        let module = "model.shared_parameters"
+        for prefix in ["model.", ""]
+        where tensor.name.hasPrefix("\(prefix)shared_parameters.\(name).") {
+            return (
+                module, String(tensor.name.dropFirst("\(prefix)shared_parameters.\(name).".count))
+            )
+        }
+        return nil
+    }
 }

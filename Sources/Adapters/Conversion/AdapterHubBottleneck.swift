@@ -4,6 +4,7 @@ internal import StrictJSON
 /// are.
 ///
 ///     model.layers.<n>.attention_adapters.adapters.<name>.adapter_down.0.weight    and so on
+///     model.shared_parameters.<name>.phm_rule                                      what Compacter's share
 ///
 /// **Source**: adapters 1.3.0, `methods/bottleneck.py`.
 enum AdapterHubBottleneck {
@@ -23,7 +24,10 @@ enum AdapterHubBottleneck {
         }
         var tensors: [AdapterTensor] = []
         for tensor in file.tensors {
-            guard let (module, part) = settings.split(tensor, "adapters") else {
+            guard
+                let (module, part) = settings.split(tensor, "adapters")
+                    ?? settings.splitShared(tensor)
+            else {
                 throw .unknownTensor(
                     tensor.name,
                     reason: "a bottleneck of AdapterHub has tensors named "

@@ -9,7 +9,7 @@ internal import Transformer
 ///     model.layers.<n>.<place>.scaling                         [1] or [hidden]    "learned", "channel"
 ///     model.layers.<n>.<place>.adapter_norm_before, _after     [hidden] each      ln_before, ln_after
 ///
-/// The place is `attention_adapters` or `output_adapters`. With a norm before, the library numbers that
+/// ``HypercomplexLayers`` may stand in for the two matrices. The place is `attention_adapters` or `output_adapters`. With a norm before, the library numbers that
 /// `adapter_down.0` and the matrix `adapter_down.1`, and saves the norm a second time.
 ///
 /// **Source**: arXiv 1902.00751, 2005.00247, 2110.04366; adapters 1.3.0, `methods/modeling.py`.
@@ -23,7 +23,7 @@ enum BottleneckAdapter {
         var configuration = file.configuration
         let slots = context.base.slots
         try checkHiddenSize(&configuration, slots)
-        let settings = try BottleneckSettings(&configuration)
+        var settings = try BottleneckSettings(&configuration)
         var compiler = try compiler(file, &configuration, in: context)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: BottleneckSettings.trainingOnly,
@@ -33,7 +33,7 @@ enum BottleneckAdapter {
             for sublayer in settings.sublayers {
                 let slot = SublayerSlot(layer: layer, sublayer: sublayer)
                 let place = Place(slot, width: width, hiddenSize: slots.hiddenSize)
-                compiler.operators.bottlenecks[slot] = try place.bottleneck(settings, &compiler)
+                compiler.operators.bottlenecks[slot] = try place.bottleneck(&settings, &compiler)
             }
         }
         try compiler.compileSaved()
@@ -82,20 +82,40 @@ enum BottleneckAdapter {
         }
 
         func bottleneck(
-            _ settings: BottleneckSettings, _ compiler: inout TunerCompiler
+            _ settings: inout BottleneckSettings, _ compiler: inout TunerCompiler
         ) throws(AdapterError) -> Bottleneck {
-            let down = "adapter_down.\(settings.hasNormBefore ? 1 : 0)"
+            let down = HypercomplexLayers.Layer(
+                prefix: prefix + "adapter_down.\(settings.hasNormBefore ? 1 : 0)",
+                position: "down", inputCount: hiddenSize, outputCount: width)
+            let up = HypercomplexLayers.Layer(
+                prefix: prefix + "adapter_up", position: "up", inputCount: width,
+                outputCount: hiddenSize)
+            let (downWeight, downBias) = try layer(down, &settings.hypercomplex, &compiler)
+            let (upWeight, upBias) = try layer(up, &settings.hypercomplex, &compiler)
             let network = Bottleneck.Network(
-                down: try take(down + ".weight", [width, hiddenSize], &compiler),
-                downBias: try take(down + ".bias", [width], &compiler),
-                function: settings.function,
-                up: try take("adapter_up.weight", [hiddenSize, width], &compiler),
-                upBias: try take("adapter_up.bias", [hiddenSize], &compiler),
-                scaling: try scaling(settings.scaling, &compiler))
+                down: downWeight, downBias: downBias, function: settings.function, up: upWeight,
+                upBias: upBias, scaling: try scaling(settings.scaling, &compiler))
             return Bottleneck(
                 network: network, placement: settings.placement,
                 normBefore: try settings.hasNormBefore ? normBefore(&compiler) : nil,
                 normAfter: try settings.hasNormAfter ? norm("adapter_norm_after", &compiler) : nil)
+        }
+
+        private func layer(
+            _ layer: HypercomplexLayers.Layer, _ hypercomplex: inout HypercomplexLayers?,
+            _ compiler: inout TunerCompiler
+        ) throws(AdapterError) -> (weight: [Float], bias: [Float]) {
+            if var layers = hypercomplex {
+                defer { hypercomplex = layers }
+                return (
+                    try layers.weight(of: layer, &compiler), try layers.bias(of: layer, &compiler)
+                )
+            }
+            let name = String(layer.prefix.dropFirst(prefix.count))
+            return (
+                try take(name + ".weight", [layer.outputCount, layer.inputCount], &compiler),
+                try take(name + ".bias", [layer.outputCount], &compiler)
+            )
         }
 
         private func take(

@@ -20,6 +20,8 @@ struct BottleneckSettings {
     let hasNormBefore: Bool
     let hasNormAfter: Bool
     let placement: Bottleneck.Placement
+    /// Where the matrices are Compacter's.
+    var hypercomplex: HypercomplexLayers?
     private let reduction: Reduction
 
     init(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
@@ -33,6 +35,7 @@ struct BottleneckSettings {
         placement =
             try configuration.flag("is_parallel")
             ? Self.parallel(&configuration) : Self.sequential(&configuration)
+        hypercomplex = try HypercomplexLayers(&configuration)
         reduction = try Reduction(&configuration)
     }
 
@@ -57,7 +60,6 @@ extension BottleneckSettings {
             "the gate is a mean over all tokens of a call, so that an answer would depend on tokens "
                 + "after it"
         ),
-        ("phm_layer", "Compacter's hypercomplex layers can't be served yet"),
         ("inv_adapter", "invertible adapters behind the embedding can't be served yet"),
         ("cross_adapter", "the base has no cross-attention"),
     ]
