@@ -48,6 +48,15 @@ import Tokenization
             Fixtures.tokenizerJSON(decoder: #"{"type":"WordPiece"}"#),
             "The tokenizer decoder 'WordPiece' is not supported; supported: ByteLevel, Metaspace, Sequence."
         )
+        let longer = #"{"type":"Replace","pattern":{"String":"a"},"content":"aaaaa"}"#
+        for steps in [longer + "," + longer, #"{"type":"Prepend","prepend":"12345678901234567"}"#] {
+            let normalizer = #"{"type":"Sequence","normalizers":[\#(steps)]}"#
+            let field = steps.hasPrefix(longer) ? "" : ".normalizers[0].prepend"
+            expect(
+                Fixtures.tokenizerJSON(normalizer: normalizer),
+                "tokenizer.json.normalizer\(field) must be such that a text becomes at most 16 times as "
+                    + "long, but it is such that it may become longer.")
+        }
         let strip = #"{"type":"Strip","content":" ","start":1,"stop":0}"#
         expect(
             Fixtures.tokenizerJSON(decoder: #"{"type":"Sequence","decoders":[\#(strip)]}"#),
@@ -62,6 +71,9 @@ import Tokenization
             Fixtures.tokenizerJSON(
                 preTokenizer: #"{"type":"Metaspace","replacement":"_","prepend_scheme":"last"}"#),
             "The prepend scheme 'last' is not supported; supported: always, first, never.")
+        expect(
+            Fixtures.tokenizerJSON(preTokenizer: #"{"type":"Metaspace","replacement":""}"#),
+            "tokenizer.json.pre_tokenizer.replacement must be one character, but it is ''.")
         expect(
             Fixtures.tokenizerJSON(postProcessor: #"{"type":"BertProcessing"}"#),
             "The post-processor 'BertProcessing' is not supported; supported: ByteLevel, Sequence, "

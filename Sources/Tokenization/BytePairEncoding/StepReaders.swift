@@ -61,55 +61,15 @@ extension SpaceMarks {
             throw .unsupported(
                 feature: "prepend scheme", name: name, supported: Prefix.allCases.map(\.rawValue))
         }
-        let mark = Array(try field["replacement"].string().utf8)
-        guard !mark.isEmpty else { throw field["replacement"].mismatch("a character") }
+        let mark = try field["replacement"].string()
+        guard mark.unicodeScalars.count == 1 else {
+            throw .invalidField(
+                field: field["replacement"].path, expected: "one character", found: "'\(mark)'")
+        }
         self.init(
-            mark: mark,
+            mark: Array(mark.utf8),
             prefix: try field["add_prefix_space"].flag(absent: true) ? prefix : .never,
             splits: try field["split"].flag(absent: true))
-    }
-}
-
-/// Reads the `normalizer` of a `tokenizer.json`.
-enum NormalizerReader {
-    private static let supported = ["NFC", "Prepend", "Replace", "Sequence"]
-
-    /// - Throws: `unsupported`, `invalidField`.
-    static func read(_ field: JSONField, depth: Int = 0) throws(TokenizationError) -> TextNormalizer
-    {
-        if field.isAbsent { return .none }
-        switch try field["type"].string() {
-        case "NFC": return .canonicalComposition
-        case "Prepend": return .prepend(Array(try field["prepend"].string().utf8))
-        case "Replace":
-            let (pattern, content) = try replacement(field)
-            return .replace(pattern, with: content)
-        case "Sequence" where depth < JSONNesting.limit:
-            var steps: [TextNormalizer] = []
-            for element in try field["normalizers"].elements() {
-                let step = try read(element, depth: depth + 1)
-                if step != .none { steps.append(step) }
-            }
-            return steps.isEmpty ? .none : steps.count == 1 ? steps[0] : .sequence(steps)
-        case let type:
-            throw .unsupported(feature: "normalizer", name: type, supported: supported)
-        }
-    }
-
-    /// What a `Replace` step writes as what.
-    /// - Throws: `invalidField`; `unsupported` for regular expressions.
-    static func replacement(
-        _ field: JSONField
-    ) throws(TokenizationError) -> (pattern: [UInt8], content: [UInt8]) {
-        let pattern = field["pattern"]
-        if let expression = pattern["Regex"].value.stringValue {
-            throw .unsupported(
-                feature: "replacement of the regular expression", name: expression,
-                supported: ["replacements of a text"])
-        }
-        let text = Array(try pattern["String"].string().utf8)
-        guard !text.isEmpty else { throw pattern["String"].mismatch("a text that isn't empty") }
-        return (text, Array(try field["content"].string().utf8))
     }
 }
 

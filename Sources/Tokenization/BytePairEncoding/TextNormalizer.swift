@@ -18,6 +18,23 @@ indirect enum TextNormalizer: Sendable, Equatable {
     /// The last major version of Unicode whose characters are normalised.
     private static let unicodeVersion = 9
 
+    /// How many times as long a text may become, what is put in front left aside.
+    var growth: Int {
+        switch self {
+        case .none, .prepend: 1
+        // One character may become three.
+        case .canonicalComposition: 3
+        case .replace(let pattern, let content):
+            Self.growth(from: pattern.count, to: content.count)
+        case .sequence(let steps):
+            steps.reduce(1) { min($0 * $1.growth, Int(Int32.max)) }
+        }
+    }
+
+    static func growth(from count: Int, to newCount: Int) -> Int {
+        min(max(1, (newCount + count - 1) / count), Int(Int32.max))
+    }
+
     /// The normalised text.
     func normalize(_ text: [UInt8]) -> [UInt8] {
         switch self {

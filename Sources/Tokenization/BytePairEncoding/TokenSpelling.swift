@@ -25,6 +25,14 @@ struct TokenSpelling: Sendable, Equatable {
 
     static let byteLevel = TokenSpelling(isByteLevel: true)
 
+    /// How many times as long a spelling may become.
+    var growth: Int {
+        replacements.reduce(1) {
+            let step = TextNormalizer.growth(from: $1.pattern.count, to: $1.content.count)
+            return min($0 * step, Int(Int32.max))
+        }
+    }
+
     /// The bytes that a token spelled so adds to a text.
     func bytes(of spelling: String) -> [UInt8] {
         if isByteLevel { return ByteAlphabet.bytes(spelledBy: spelling) }
@@ -65,6 +73,7 @@ enum SpellingReader {
             case "Replace" where !isFused && !spelling.hasBytePieces:
                 let (pattern, content) = try NormalizerReader.replacement(step)
                 spelling.replacements.append(.init(pattern: pattern, content: content))
+                try NormalizerReader.check(growth: spelling.growth, of: step)
             case "Metaspace" where spelling == TokenSpelling():
                 let marks = try SpaceMarks(step)
                 let space = [UInt8(ascii: " ")]
