@@ -27,6 +27,7 @@ struct TokenizerJSON {
         let preTokenizer = try PreTokenizerReader.read(root["pre_tokenizer"])
         var vocabulary = try vocabulary(model["vocab"])
         let merges = try vocabulary.mergeTable(try mergePairs(model["merges"]))
+        vocabulary.shrink()
         let modelTokens = vocabulary.tokens
         let symbols: BytePairEncoder.Symbols =
             preTokenizer.readsBytes
@@ -36,7 +37,6 @@ struct TokenizerJSON {
                     ? vocabulary.fallbackTokens : nil)
         var added = try addedTokens()
         for token in added { try vocabulary.add(token.spelling, id: token.id) }
-        vocabulary.shrink()
         addNamedTokens(assets.tokenizerConfig, in: vocabulary, to: &added)
         let normalizer = try NormalizerReader.read(root["normalizer"])
         let encoder = BytePairEncoder(
