@@ -21,6 +21,11 @@ import Tokenization
         try compare("\(name).json", "\(name).cases.json", configuration)
     }
 
+    @Test(arguments: ["unigram-bytes", "unigram-words"])
+    func unigramTokensEqualTransformers(name: String) throws {
+        try compare("\(name).json", "\(name).cases.json")
+    }
+
     @Test(arguments: ["sp-bpe", "sp-unigram"])
     func sentencePieceTokensEqualSentencePiece(name: String) throws {
         try compare("\(name).model", "\(name).cases.json")

@@ -79,8 +79,38 @@ import Tokenization
             "The post-processor 'BertProcessing' is not supported; supported: ByteLevel, Sequence, "
                 + "TemplateProcessing.")
         expect(
-            Fixtures.tokenizerJSON().replacing(#""type":"BPE""#, with: #""type":"Unigram""#),
-            "The tokenizer model 'Unigram' is not supported; supported: BPE.")
+            Fixtures.tokenizerJSON().replacing(#""type":"BPE""#, with: #""type":"WordPiece""#),
+            "The tokenizer model 'WordPiece' is not supported; supported: BPE, Unigram.")
+    }
+
+    @Test(arguments: [
+        ("{}", "0", "tokenizer.json.model.vocab must be an array, but it is an object."),
+        ("[]", "0", "tokenizer.json.model.unk_id must be a token of the vocabulary, but it is 0."),
+        (
+            #"[["a",0]]"#, "null",
+            "tokenizer.json.model.unk_id must be an integer from 0 up, but it is missing."
+        ),
+        (
+            #"[["a",0],["b"]]"#, "0",
+            "tokenizer.json.model.vocab[1] must be a piece and its score, but it is [\"b\"]."
+        ),
+        (
+            #"[["a",0],["a",-1]]"#, "0",
+            "The token 'a' has the id 1, but the vocabulary gives it the id 0 as well."
+        ),
+        (
+            #"[["<unk>",0],["",-1]]"#, "0",
+            "The SentencePiece model's piece 1 is invalid: it is empty."
+        ),
+        (
+            #"[["<unk>",0],["b",1e300]]"#, "0",
+            "The SentencePiece model's piece 1 is invalid: its score is inf."
+        ),
+    ])
+    func unigramVocabularies(vocabulary: String, unknown: String, expected: String) {
+        expect(
+            Fixtures.tokenizerJSON(vocabulary: vocabulary, model: #","unk_id":\#(unknown)"#)
+                .replacing(#""type":"BPE""#, with: #""type":"Unigram""#), expected)
     }
 
     @Test func undefinedSpecialTokensAreNamed() {

@@ -97,8 +97,7 @@ def character_pairs(name):
     ("marks-gemma"), as transformers 4 wrote Llama's ("marks-legacy"), and as older ones are ("marks-words")."""
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre.Metaspace()
-    trained.train_from_iterator(training_lines(), trainers.BpeTrainer(
-        vocab_size=500, show_progress=False, limit_alphabet=70))
+    trained.train_from_iterator(training_lines(), trainers.BpeTrainer(vocab_size=500, show_progress=False))
     model = json.loads(trained.to_str())["model"]
     has_bytes = name != "marks-words"
     pieces = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256) if has_bytes] + sorted(model["vocab"], key=model["vocab"].get)
@@ -125,6 +124,29 @@ def character_pairs(name):
     settings = {"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": True, "add_eos_token": name == "marks-gemma"}
     texts = AWKWARD + WITH_SPECIALS + ["<s>hello</s> x", "<s> hello", "a§§ b", " §§b", "§§", "▁a", "ж жж a ж"]
     return fast_cases(name, texts + random_texts(120), **(settings if name in ("marks-first", "marks-gemma") else {}))
+
+
+def unigram(name):
+    """A model of SentencePiece's as Llama's tokenizers were converted ("unigram-bytes"), and as others are ("unigram-words")."""
+    has_bytes = name == "unigram-bytes"
+    model = io.BytesIO()
+    spm.SentencePieceTrainer.train(
+        sentence_iterator=iter(training_lines()), model_writer=model, vocab_size=600 if has_bytes else 400, model_type="unigram",
+        byte_fallback=has_bytes, num_threads=1, normalization_rule_name="identity", remove_extra_whitespaces=False, minloglevel=2)
+    trained = spm.SentencePieceProcessor(model_proto=model.getvalue())
+    pieces = [(trained.id_to_piece(index), trained.get_score(index)) for index in range(trained.get_piece_size())]
+    tokenizer = Tokenizer(models.Unigram(pieces, 0, has_bytes))
+    if has_bytes:
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        tokenizer.decoder = decoders.Sequence([
+            decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", pair="$A $B", special_tokens=[("<s>", 1)])
+    else:
+        tokenizer.pre_tokenizer, tokenizer.decoder = pre.Metaspace(), decoders.Metaspace()
+    tokenizer.add_special_tokens(["<s>", "</s>", AddedToken("[MASK]", lstrip=True, rstrip=True, normalized=False, special=True)])
+    tokenizer.add_tokens([AddedToken("word", single_word=True, normalized=True), AddedToken("§§", normalized=False)])
+    (OUT / f"{name}.json").write_text(tokenizer.to_str(pretty=False), encoding="utf-8")
+    return fast_cases(name, AWKWARD + WITH_SPECIALS + ["<s>hello</s> x", "a§§ b", "ж жж a ж"] + random_texts(120))
 
 
 def sentence_piece(name):
@@ -240,6 +262,8 @@ def main():
     write("conversations.json", conversations())
     for name in ["marks-first", "marks-legacy", "marks-gemma", "marks-words"]:
         write(f"{name}.cases.json", character_pairs(name))
+    for name in ["unigram-bytes", "unigram-words"]:
+        write(f"{name}.cases.json", unigram(name))
 
 
 if __name__ == "__main__":

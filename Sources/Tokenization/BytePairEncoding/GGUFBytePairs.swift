@@ -11,7 +11,7 @@ enum GGUFBytePairs {
     /// - Throws: `unsupported`, `invalidField`, `invalidMerge`, `invalidTokenID`.
     static func tokenizer(
         _ source: GGUFVocabulary, _ assets: TokenizerAssets
-    ) throws(TokenizationError) -> BytePairTokenizer {
+    ) throws(TokenizationError) -> SteppedTokenizer {
         let known = try KnownPreTokenizers.named(source.preTokenizer ?? "default")
         let vocabulary = try vocabulary(source)
         var pairs: [MergePair] = []
@@ -23,8 +23,9 @@ enum GGUFBytePairs {
             tokens: vocabulary.tokens, merges: try vocabulary.mergeTable(pairs),
             symbols: .bytes(vocabulary.byteTokens), ignoresMerges: known.ignoresMerges,
             unknownToken: nil, fusesUnknown: false)
-        return BytePairTokenizer(
-            encoder: encoder, normalizer: known.normalizer, preTokenizer: known.preTokenizer,
+        return SteppedTokenizer(
+            encoder: .pairs(encoder), normalizer: known.normalizer,
+            preTokenizer: known.preTokenizer,
             addedTokens: AddedTokenSet(addedTokens(source, vocabulary)),
             surroundings: try source.surroundings(addsBeginningByDefault: known.addsBeginning),
             tokenBytes: vocabulary.tokenBytes(.byteLevel), leadingSpace: .kept,

@@ -1,6 +1,6 @@
 import Checkpoints
 
-/// Writes the ModelProto of a GGUF vocabulary of the kind “llama”.
+/// Writes the ModelProto of a GGUF vocabulary of the kind “llama”, and that of a unigram vocabulary.
 ///
 /// GGUF keeps pieces, scores and types of the model that it was made from; such models merge by score, copy text as it
 /// is, and keep every space.
@@ -21,16 +21,43 @@ enum SentencePieceWriter {
             guard types[index] >= 0 else {
                 throw .invalidPiece(index: index, reason: "its type is \(types[index]), not 1 to 6")
             }
-            var piece: [UInt8] = []
-            append(field: 1, bytes: source.pieces[index], to: &piece)
-            append(field: 2, fixed32: source.scores[index].bitPattern, to: &piece)
-            append(field: 3, varint: UInt64(types[index]), to: &piece)
-            append(field: 1, bytes: piece, to: &model)
+            append(
+                piece: Array(source.pieces[index]), score: source.scores[index],
+                type: UInt64(types[index]), to: &model)
         }
         append(field: 2, bytes: trainer(source), to: &model)
         append(
             field: 3, bytes: normalizer(addsDummyPrefix: source.addsSpacePrefix ?? true), to: &model
         )
+        return model
+    }
+
+    /// The model of a unigram vocabulary that encodes text as it is: spaces are no other characters to it.
+    ///
+    /// - Parameters:
+    ///   - pieces: spellings with their log-probabilities, by id.
+    ///   - unknownToken: the piece that stands for what no other covers.
+    ///   - hasBytePieces: whether `<0xHH>` stands for a byte of what no piece covers.
+    static func unigramModel(
+        _ pieces: [(spelling: String, score: Double)], unknownToken: Int, hasBytePieces: Bool
+    ) -> [UInt8] {
+        typealias PieceType = SentencePieceProto.PieceType
+        var model: [UInt8] = []
+        for (id, (spelling, score)) in pieces.enumerated() {
+            let bytes = Array(spelling.utf8)
+            let isByte = hasBytePieces && SentencePieceProto.byteValue(of: bytes) != nil
+            let type: PieceType = id == unknownToken ? .unknown : isByte ? .byte : .normal
+            append(piece: bytes, score: Float(score), type: type.rawValue, to: &model)
+        }
+        var trainer: [UInt8] = []
+        append(field: 3, varint: 1, to: &trainer)  // model_type: unigram
+        append(field: 35, varint: hasBytePieces ? 1 : 0, to: &trainer)
+        if pieces.indices.contains(unknownToken) {
+            append(field: 45, bytes: pieces[unknownToken].spelling.utf8, to: &trainer)
+        }
+        append(field: 2, bytes: trainer, to: &model)
+        append(
+            field: 3, bytes: normalizer(addsDummyPrefix: false, escapesSpaces: false), to: &model)
         return model
     }
 
@@ -68,12 +95,22 @@ enum SentencePieceWriter {
         return trainer
     }
 
-    private static func normalizer(addsDummyPrefix: Bool) -> [UInt8] {
+    private static func append(
+        piece bytes: [UInt8], score: Float, type: UInt64, to model: inout [UInt8]
+    ) {
+        var piece: [UInt8] = []
+        append(field: 1, bytes: bytes, to: &piece)
+        append(field: 2, fixed32: score.bitPattern, to: &piece)
+        append(field: 3, varint: type, to: &piece)
+        append(field: 1, bytes: piece, to: &model)
+    }
+
+    private static func normalizer(addsDummyPrefix: Bool, escapesSpaces: Bool = true) -> [UInt8] {
         var normalizer: [UInt8] = []
         append(field: 1, bytes: Array("identity".utf8), to: &normalizer)
         append(field: 3, varint: addsDummyPrefix ? 1 : 0, to: &normalizer)
         append(field: 4, varint: 0, to: &normalizer)  // remove_extra_whitespaces
-        append(field: 5, varint: 1, to: &normalizer)  // escape_whitespaces
+        append(field: 5, varint: escapesSpaces ? 1 : 0, to: &normalizer)  // escape_whitespaces
         return normalizer
     }
 

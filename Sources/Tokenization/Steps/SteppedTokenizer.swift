@@ -1,9 +1,9 @@
-/// Byte-pair encoding, as a `tokenizer.json` or a GGUF vocabulary of the kind “gpt2” describes it.
+/// A tokenizer in the steps of a `tokenizer.json`, or of a GGUF vocabulary of the kind “gpt2”.
 ///
 /// A text goes through these steps: added tokens are cut out, the rest is normalised, cut into pieces by the
-/// pre-tokenizer, and each piece is merged by itself.
-struct BytePairTokenizer: Tokenizer {
-    let encoder: BytePairEncoder
+/// pre-tokenizer, and each piece is encoded by itself.
+struct SteppedTokenizer: Tokenizer {
+    let encoder: PieceEncoder
     let normalizer: TextNormalizer
     let preTokenizer: PreTokenizer
     let addedTokens: AddedTokenSet
@@ -77,12 +77,7 @@ struct BytePairTokenizer: Tokenizer {
                 Array(text[segment.range]),
                 beginsText: beginsText && segment.range.lowerBound == 0)
             try preTokenizer.cut(&pieces)
-            pieces.bytes.withUnsafeBufferPointer { bytes in
-                for range in pieces.ranges {
-                    encoder.encode(
-                        UnsafeBufferPointer(rebasing: bytes[range]), into: &tokens, &scratch)
-                }
-            }
+            try encoder.encode(pieces, into: &tokens, &scratch)
         }
     }
 }

@@ -2,7 +2,7 @@ import Checkpoints
 import StrictJSON
 
 /// Reads a Hugging Face `tokenizer.json` with a byte-pair model, over bytes or, as SentencePiece's are written, over
-/// characters.
+/// characters, or with a unigram model.
 struct TokenizerJSON {
     private let root: JSONField
 
@@ -20,33 +20,24 @@ struct TokenizerJSON {
     /// The tokenizer that the file describes.
     /// - Throws: `invalidField`, `unsupported`, `invalidMerge`, `invalidTokenID`, `duplicateTokenID`,
     ///   `undefinedSpecialToken` or `invalidRegularExpression`.
-    func tokenizer(_ assets: TokenizerAssets) throws(TokenizationError) -> BytePairTokenizer {
+    func tokenizer(_ assets: TokenizerAssets) throws(TokenizationError) -> SteppedTokenizer {
         let model = root["model"]
-        try checkModel(model)
+        let kind = try ModelKind(model)
         let decoder = try SpellingReader.read(root["decoder"])
         let preTokenizer = try PreTokenizerReader.read(root["pre_tokenizer"])
-        var vocabulary = try vocabulary(model["vocab"])
-        let merges = try vocabulary.mergeTable(try mergePairs(model["merges"]))
-        vocabulary.shrink()
-        let modelTokens = vocabulary.tokens
-        let symbols: BytePairEncoder.Symbols =
-            preTokenizer.readsBytes
-            ? .bytes(vocabulary.byteTokens)
-            : .characters(
-                fallback: try model["byte_fallback"].flag(absent: false)
-                    ? vocabulary.fallbackTokens : nil)
+        let normalizer = try NormalizerReader.read(root["normalizer"])
+        let surroundings = try PostProcessorReader.read(root["post_processor"])
+        var own = try vocabulary(model["vocab"], kind)
+        own.shrink()
+        var vocabulary = own
         var added = try addedTokens()
         for token in added { try vocabulary.add(token.spelling, id: token.id) }
         addNamedTokens(assets.tokenizerConfig, in: vocabulary, to: &added)
-        let normalizer = try NormalizerReader.read(root["normalizer"])
-        let encoder = BytePairEncoder(
-            tokens: modelTokens, merges: merges, symbols: symbols,
-            ignoresMerges: try model["ignore_merges"].flag(absent: false),
-            unknownToken: try unknownToken(model["unk_token"], in: vocabulary),
-            fusesUnknown: try model["fuse_unk"].flag(absent: false))
-        let surroundings = try PostProcessorReader.read(root["post_processor"])
-        return BytePairTokenizer(
-            encoder: encoder, normalizer: normalizer, preTokenizer: preTokenizer,
+        return SteppedTokenizer(
+            encoder: try kind == .unigram
+                ? .unigram(unigram(model, own.tokens))
+                : .pairs(pairs(model, own, vocabulary, readsBytes: preTokenizer.readsBytes)),
+            normalizer: normalizer, preTokenizer: preTokenizer,
             addedTokens: AddedTokenSet(added, normalizer: normalizer),
             surroundings: try self.surroundings(
                 surroundings, assets.tokenizerConfig, in: vocabulary),
@@ -55,6 +46,73 @@ struct TokenizerJSON {
             leadingSpace: decoder.leadingSpace,
             conventions: vocabulary.conventions(
                 assets, declared: .init(beginningToken: surroundings.before.first)))
+    }
+
+    private enum ModelKind: String, CaseIterable {
+        case pairs = "BPE"
+        case unigram = "Unigram"
+
+        init(_ model: JSONField) throws(TokenizationError) {
+            let type = model["type"].isAbsent ? "BPE" : try model["type"].string()
+            guard let kind = Self(rawValue: type) else {
+                throw .unsupported(
+                    feature: "tokenizer model", name: type, supported: Self.allCases.map(\.rawValue)
+                )
+            }
+            self = kind
+        }
+    }
+
+    /// - Parameters:
+    ///   - own: the model's tokens.
+    ///   - all: those and the added ones.
+    private func pairs(
+        _ model: JSONField, _ own: BytePairVocabulary, _ all: BytePairVocabulary, readsBytes: Bool
+    ) throws(TokenizationError) -> BytePairEncoder {
+        try checkModel(model)
+        let hasBytePieces = try model["byte_fallback"].flag(absent: false)
+        return BytePairEncoder(
+            tokens: own.tokens, merges: try own.mergeTable(try mergePairs(model["merges"])),
+            symbols: readsBytes
+                ? .bytes(own.byteTokens)
+                : .characters(fallback: hasBytePieces ? own.fallbackTokens : nil),
+            ignoresMerges: try model["ignore_merges"].flag(absent: false),
+            unknownToken: try unknownToken(model["unk_token"], in: all),
+            fusesUnknown: try model["fuse_unk"].flag(absent: false))
+    }
+
+    private func unigram(
+        _ model: JSONField, _ tokens: TokenTable
+    ) throws(TokenizationError) -> UnigramEncoder {
+        let pieces = try scoredPieces(model["vocab"])
+        let unknownToken = try model["unk_id"].index()
+        guard pieces.indices.contains(unknownToken) else {
+            throw .invalidField(
+                field: model["unk_id"].path, expected: "a token of the vocabulary",
+                found: "\(unknownToken)")
+        }
+        return try UnigramEncoder(
+            pieces, unknownToken: unknownToken,
+            hasBytePieces: try model["byte_fallback"].flag(absent: false), tokens: tokens)
+    }
+
+    /// A unigram vocabulary, `[[piece, log-probability], …]`, by id.
+    private func scoredPieces(
+        _ field: JSONField
+    ) throws(TokenizationError) -> [(spelling: String, score: Double)] {
+        var pieces: [(spelling: String, score: Double)] = []
+        guard let elements = field.value.arrayValue else { throw field.mismatch("an array") }
+        for (id, element) in elements.enumerated() {
+            guard let pair = element.arrayValue, pair.count == 2,
+                let spelling = pair[0].stringValue, let score = pair[1].doubleValue
+            else {
+                throw .invalidField(
+                    field: "\(field.path)[\(id)]", expected: "a piece and its score",
+                    found: element.serialized())
+            }
+            pieces.append((spelling, score))
+        }
+        return pieces
     }
 
     /// The tokens around a text: those of the file, unless `tokenizer_config.json` says which it adds.
@@ -80,10 +138,6 @@ struct TokenizerJSON {
     }
 
     private func checkModel(_ model: JSONField) throws(TokenizationError) {
-        let type = model["type"].isAbsent ? "BPE" : try model["type"].string()
-        guard type == "BPE" else {
-            throw .unsupported(feature: "tokenizer model", name: type, supported: ["BPE"])
-        }
         for name in ["continuing_subword_prefix", "end_of_word_suffix"]
         where !model[name].isAbsent && model[name].value.stringValue != "" {
             throw model[name].mismatch("empty")
@@ -93,7 +147,15 @@ struct TokenizerJSON {
         }
     }
 
-    private func vocabulary(_ field: JSONField) throws(TokenizationError) -> BytePairVocabulary {
+    private func vocabulary(
+        _ field: JSONField, _ kind: ModelKind
+    ) throws(TokenizationError) -> BytePairVocabulary {
+        if kind == .unigram {
+            let pieces = try scoredPieces(field)
+            var vocabulary = BytePairVocabulary(count: pieces.count)
+            for (id, piece) in pieces.enumerated() { try vocabulary.add(piece.spelling, id: id) }
+            return vocabulary
+        }
         let object = try field.object()
         guard object.count > 0 else {
             throw .invalidField(field: field.path, expected: "a vocabulary", found: "empty")
