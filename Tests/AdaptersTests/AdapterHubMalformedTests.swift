@@ -102,6 +102,89 @@ struct AdapterHubMalformedTests {
                 + "'model.layers.0.output_adapters.adapter_down.0'")
     }
 
+    @Test func unionsThatCannotBeServedAreNamed() throws {
+        let bottleneck = AdapterHubFixture.bottleneck()
+        let lora = AdapterHubFixture.lora()
+        func union(_ parts: [AdapterHubFixture], _ stray: [FloatTensor] = []) -> AdapterHubFixture {
+            AdapterHubFixture(
+                configuration: [
+                    "architecture": .string("union"),
+                    "configs": .array(parts.map { .object($0.configuration) }),
+                ], tensors: parts.flatMap(\.tensors) + stray)
+        }
+        let path = try union([bottleneck, lora]).write(to: reading.directory, name: "union")
+        let adapter = try reading.read(path: path)
+        #expect(adapter.operators.bottlenecks.count == 2)
+        #expect(adapter.operators.linear.count == 1)
+        #expect(
+            try failure(union([], lora.tensors))
+                == Self.settings
+                + "'configs' is [], expected an array of the methods' configurations")
+        var twin = lora
+        twin.tensors = []
+        #expect(
+            try failure(union([lora, twin]))
+                == Self.settings
+                + "not supported: 'configs' is two of one kind: which of them a tensor "
+                + "belongs to can't be told")
+        #expect(
+            try failure(union([.lora(["architecture": .string("union")]), twin]))
+                .contains("'architecture' is \"union\""))
+        let stray = FloatTensor("model.layers.0.self_attn.q_proj.prompts.law.x", [1])
+        #expect(
+            try failure(union([lora], [stray]))
+                == Self.file
+                + "unexpected tensor '\(stray.name)': it belongs to none of the 1 methods of "
+                + "the union")
+    }
+
+    /// Files that say of themselves that they are unions.
+    @Test func partsThatMeetAreNamed() throws {
+        let factors = "base_model.model.model.layers.0.self_attn.q_proj.lora_"
+        let lora: JSONObject = [
+            "peft_type": .string("LORA"), "r": .integer(2), "lora_alpha": .integer(2),
+            "target_modules": .array([.string("q_proj")]),
+            "layers_to_transform": .array([.integer(0)]),
+        ]
+        func failure(_ parts: JSONValue, _ count: Int) throws -> String {
+            let path = reading.directory.path + "/parts"
+            try? FileManager.default.removeItem(atPath: path)
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true)
+            let configuration: JSONObject = [
+                "peft_type": .string("ADAPTERHUB_UNION"), "parts": parts,
+            ]
+            try AtomicFile.write(
+                JSONValue.object(configuration).serialized(), to: path + "/adapter_config.json")
+            try FloatTensor.write(
+                (0..<count).flatMap {
+                    [
+                        FloatTensor("parts.\($0).\(factors)A.weight", [2, 16], seed: 1),
+                        FloatTensor("parts.\($0).\(factors)B.weight", [16, 2], seed: 2),
+                    ]
+                }, to: path + "/adapter_model.safetensors")
+            return reading.failure { _ = try reading.read(path: path) }
+        }
+        let settings = "parts/adapter_config.json: "
+        #expect(
+            try failure(.array([.object(lora), .object(lora)]), 2)
+                == settings
+                + "not supported: 'parts' is \"LORA\": a linear layer is another part's already")
+        #expect(
+            try failure(
+                .array([
+                    .object(["peft_type": .string("ADAPTERHUB_UNION"), "parts": .array([])])
+                ]), 0)
+                == settings + "not supported: 'parts' is a union: unions can't be parts of others")
+        #expect(
+            try failure(.array([.integer(1)]), 0)
+                == settings + "'parts' is 1, expected an array of objects")
+        #expect(
+            try failure(.array([.object(lora)]), 2)
+                == "parts/adapter_model.safetensors: unexpected tensor 'parts.1.\(factors)A.weight': it "
+                + "belongs to none of the 1 parts")
+    }
+
     @Test func anotherBaseIsNamed() throws {
         var fixture = AdapterHubFixture.bottleneck()
         fixture.tensors[0] = FloatTensor(fixture.tensors[0].name, [4, 24])
@@ -126,11 +209,7 @@ struct AdapterHubMalformedTests {
         #expect(
             try failure("reft")
                 == "hub/adapter_config.json: not supported: 'architecture' is \"reft\": of AdapterHub's "
-                + "methods, bottlenecks, LoRA, (IA)³ and prefix tuning are served")
-        #expect(
-            try failure("union")
-                == "hub/adapter_config.json: not supported: 'architecture' is \"union\": it is several "
-                + "adapters in one file; train and save them one by one")
+                + "methods, bottlenecks, LoRA, (IA)³, prefix tuning and unions of these are served")
         #expect(
             try self.failure(.lora(["use_dora": .bool(true)]))
                 == "hub/adapter_config.json: not supported: 'use_dora' is true: of AdapterHub's LoRA only "

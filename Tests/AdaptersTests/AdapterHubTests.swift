@@ -117,7 +117,7 @@ struct AdapterHubTests {
         }
         #expect(
             try failure(.bottleneck())
-                == "hub: can't be converted: PEFT has no bottlenecks: serve it as it is, or pack it with "
+                == "hub: can't be converted: PEFT has no bottlenecks and no unions: serve it as it is, or pack it with "
                 + "graft pack")
         #expect(
             try failure(.prefix())

@@ -47,7 +47,7 @@ struct MethodGoldenTests {
 
     @Test func theManifestIsThere() {
         #expect(MethodCase.all.count >= 186)
-        #expect(MethodCase.all.filter { $0.id.hasPrefix("adapterhub/") }.count == 23)
+        #expect(MethodCase.all.filter { $0.id.hasPrefix("adapterhub/") }.count == 25)
         #expect(MethodCase.all.filter { $0.id.hasPrefix("formats/") }.count == 9)
     }
 

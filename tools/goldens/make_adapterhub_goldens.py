@@ -60,6 +60,11 @@ CASES = {
     "prefix": ("tiny-llama", "PrefixTuningConfig", dict(prefix_length=5, bottleneck_size=8)),
     "prefix-flat": ("tiny-llama-bias", "PrefixTuningConfig", dict(prefix_length=19, flat=True)),
     "prefix-with-head": ("tiny-llama-bias", "PrefixTuningConfig", dict(prefix_length=4, bottleneck_size=8)),
+    "mam": ("tiny-llama-bias", "MAMConfig", dict(
+        prefix_tuning=adapters.PrefixTuningConfig(prefix_length=6, bottleneck_size=8),
+        adapter=adapters.ParBnConfig(reduction_factor=8))),
+    "union": ("tiny-qwen2", "ConfigUnion", [
+        adapters.LoRAConfig(r=2, alpha=4, attn_matrices=["q", "v"]), adapters.SeqBnConfig(reduction_factor=8)]),
     "tied-head": ("tiny-llama", "SeqBnConfig", dict(reduction_factor=16)),
 }
 # name: (base, cases that are stacked)
@@ -67,7 +72,7 @@ STACKS = {"lora-and-houlsby": ("tiny-llama", ["lora", "houlsby"])}
 # Bases of another type than f32.
 NARROW = {"tiny-qwen2", "tiny-llama-bf16"}
 # With scaled dot-product attention the library's prefixes lose their places in the causal mask.
-EAGER = {"prefix", "prefix-flat", "prefix-with-head"}
+EAGER = {"prefix", "prefix-flat", "prefix-with-head", "mam"}
 # What Graft merges: whatever changes weights.
 MERGES = {"LoRAConfig", "IA3Config"}
 # Saved with the head, trained, and left in the form of torch.save.
@@ -133,7 +138,9 @@ def make(name, base, kind, options):
     check_base(base, model)
     plain = logits_of(model, PROMPT)
     adapters.init(model)
-    model.add_adapter("law", config=getattr(adapters, kind)(**options))
+    kind_of_config = getattr(adapters, kind)
+    config = kind_of_config(**options) if isinstance(options, dict) else kind_of_config(*options)
+    model.add_adapter("law", config=config)
     model.set_active_adapters("law")
     randomize(model)
     if name in WITH_HEAD:

@@ -78,10 +78,12 @@ public struct AdapterConversion {
     }
 
     private func writePEFT(to output: String) throws(AdapterError) -> Report {
-        guard file.peftType != BottleneckAdapter.type else {
+        guard ![BottleneckAdapter.type, AdapterUnion.type].contains(file.peftType) else {
             throw .unconvertible(
                 path: path,
-                reason: "PEFT has no bottlenecks: serve it as it is, or pack it with graft pack")
+                reason:
+                    "PEFT has no bottlenecks and no unions: serve it as it is, or pack it with graft pack"
+            )
         }
         var adapter = PEFTAdapter(configuration: try completed(), tensors: file.tensors)
         try completeTying(&adapter)

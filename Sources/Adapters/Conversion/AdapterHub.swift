@@ -1,7 +1,7 @@
 internal import StrictJSON
 
 /// Adapters of the AdapterHub library, as `save_adapter` writes them: LoRA, (IA)³ and prefixes said in
-/// PEFT's terms, bottlenecks, which PEFT doesn't have, in terms of their own.
+/// PEFT's terms; bottlenecks and unions of several methods, which PEFT doesn't have, in terms of their own.
 ///
 /// **Source**: adapters 1.3.0, `loading.py`.
 enum AdapterHub {
@@ -34,8 +34,31 @@ enum AdapterHub {
         _ file: ForeignTensors, _ whole: AdapterConfiguration, head: ForeignTensors?
     ) throws(AdapterError) -> PEFTAdapter {
         let settings = try AdapterHubSettings(whole)
-        var adapter = try method(file, settings)
+        guard let parts = try settings.parts() else {
+            return try adding(head, to: method(file, settings))
+        }
+        var adapters: [PEFTAdapter] = []
+        for part in parts {
+            let tensors = file.tensors.filter { settings.holds($0, part.kinds) }
+            let own = ForeignTensors(path: file.path, tensors: tensors, metadata: file.metadata)
+            adapters.append(try method(own, part.settings))
+        }
+        if let stray = file.tensors.first(where: { tensor in
+            !parts.contains { settings.holds(tensor, $0.kinds) }
+        }) {
+            throw .unknownTensor(
+                stray.name, reason: "it belongs to none of the \(parts.count) methods of the union",
+                file: file.path)
+        }
+        adapters[0] = try adding(head, to: adapters[0])
+        return AdapterUnion.joining(adapters)
+    }
+
+    private static func adding(
+        _ head: ForeignTensors?, to adapter: PEFTAdapter
+    ) throws(AdapterError) -> PEFTAdapter {
         guard let head else { return adapter }
+        var adapter = adapter
         for tensor in head.tensors {
             guard tensor.name == headWeight else {
                 throw .unknownTensor(
@@ -67,10 +90,60 @@ enum AdapterHub {
         case .some(let method):
             throw .unsupportedSetting(
                 setting, value: "\"\(method)\"",
-                reason: method == "union"
-                    ? "it is several adapters in one file; train and save them one by one"
-                    : "of AdapterHub's methods, bottlenecks, LoRA, (IA)³ and prefix tuning are served",
+                reason:
+                    "of AdapterHub's methods, bottlenecks, LoRA, (IA)³, prefix tuning and unions of "
+                    + "these are served",
                 file: settings.configuration.file)
+        }
+    }
+}
+
+extension AdapterHubSettings {
+    /// One method of a union, with what its tensors are called.
+    struct Part {
+        let settings: AdapterHubSettings
+        let kinds: [String]
+    }
+
+    private static let kinds: [String: [String]] = [
+        "": ["adapters", "shared_parameters"], "lora": ["loras"],
+        "prefix_tuning": ["prefix_tunings"],
+    ]
+
+    /// The methods of a union; nil for a method alone.
+    /// - Throws: `AdapterError` for one that isn't served, and for two of a kind.
+    func parts() throws(AdapterError) -> [Part]? {
+        guard configuration.object["architecture"] == .string("union") else { return nil }
+        let setting = "configs"
+        let listed = configuration.object[setting] ?? .null
+        guard let objects = listed.arrayValue, !objects.isEmpty else {
+            throw configuration.invalid(
+                setting, listed, expected: "an array of the methods' configurations")
+        }
+        var parts: [Part] = []
+        for value in objects {
+            guard let object = value.objectValue else {
+                throw configuration.invalid(setting, value, expected: "an array of objects")
+            }
+            var settings = self
+            settings.configuration = AdapterConfiguration(object, file: configuration.file)
+            let name = object["architecture"]?.stringValue ?? ""
+            let kinds = Self.kinds[name] ?? [name]
+            guard !parts.contains(where: { $0.kinds == kinds }) else {
+                throw .unsupportedSetting(
+                    setting, value: "two of one kind",
+                    reason: "which of them a tensor belongs to can't be told",
+                    file: configuration.file)
+            }
+            parts.append(Part(settings: settings, kinds: kinds))
+        }
+        return parts
+    }
+
+    /// Whether a tensor's name tells that it is of one of these kinds.
+    func holds(_ tensor: AdapterTensor, _ kinds: [String]) -> Bool {
+        kinds.contains { kind in
+            tensor.name.contains(".\(kind).\(name).") || tensor.name.hasPrefix("\(kind).\(name).")
         }
     }
 }

@@ -29,6 +29,7 @@ enum Methods {
 
     private static let readers: [String: Reader] = [
         // Not PEFT's.
+        AdapterUnion.type: AdapterUnion.read,
         BottleneckAdapter.type: BottleneckAdapter.read,
         "ADALORA": AdaLoRA.read,
         "ADAMSS": AdaMSS.read,
