@@ -37,7 +37,7 @@ let package = Package(
     targets: [
         // C: kernels of our own, and the thinnest faces of the system's libraries.
         .target(name: "CKernels", cSettings: [.define("_GNU_SOURCE")]),
-        .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "COpenBLAS", cSettings: [.define("_GNU_SOURCE")]),
         .systemLibrary(name: "CJSON", providers: [.apt(["libjson-c-dev"])]),
         .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
         .target(name: "CSentencePiece", linkerSettings: [.linkedLibrary("sentencepiece")]),

@@ -1,13 +1,31 @@
 internal import COpenBLAS
-import Glibc
 
 /// The linear algebra of loading and merging, by OpenBLAS.
 ///
-/// OpenBLAS chooses its kernels while the process is loaded, before any code of ours runs, so its
-/// choice can only be changed from outside: version 0.3.21 takes an AMD core newer than itself for
-/// Haswell, which halves its speed, and `OPENBLAS_CORETYPE=SkylakeX` in the environment corrects
-/// that on a core with AVX-512. Serving does not depend on it: steps use kernels of our own.
+/// The library is opened when it is first used, not linked: it chooses its kernels while it is loaded, by
+/// the processor's model number, and takes a core that is newer than itself for an old one. So it is
+/// told before, and to use the same kernels on every x86 processor with AVX2 and FMA: what becomes of a
+/// file doesn't depend on the machine. `OPENBLAS_CORETYPE` in the environment has the last word. Serving
+/// does not depend on it: steps use kernels of our own.
 public enum BLAS {
+    /// Why the library can't be used, in one sentence; nil where it can. Everything else here, and all
+    /// of LAPACK, ends the process where it can't, so programs ask at their start.
+    ///
+    /// Sets `OPENBLAS_CORETYPE` where it isn't set, so it is asked before other threads read the
+    /// environment.
+    public static let failure: String? = openblas_open().map { String(cString: $0) }
+
+    /// The core type whose kernels are in use, as OpenBLAS names it, for example `Haswell`.
+    public static var coreName: String {
+        _ = opened
+        return String(cString: openblas_core())
+    }
+
+    /// The core type that is chosen where the environment leaves it open; nil: the library chooses.
+    public static var preferredCoreName: String? {
+        openblas_preferred_core().map { String(cString: $0) }
+    }
+
     /// C += scaling · A B, all row-major.
     ///
     /// Runs on the calling thread alone unless asked otherwise, so that it does not compete with the
@@ -25,21 +43,24 @@ public enum BLAS {
     ) {
         guard rowCount > 0, columnCount > 0, innerCount > 0 else { return }
         withThreads(threadCount) {
-            cblas_sgemm(
-                CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(rowCount), blasint(columnCount),
-                blasint(innerCount), scaling, left, blasint(innerCount), right,
-                blasint(columnCount), 1, result, blasint(columnCount))
+            openblas_sgemm(
+                blasint(rowCount), blasint(columnCount), blasint(innerCount), scaling, left,
+                blasint(innerCount), right, blasint(columnCount), 1, result, blasint(columnCount))
         }
     }
 
     /// Calls `body` with threads of OpenBLAS's own; outside of it there is one.
     static func withThreads(_ count: Int, _ body: () -> Void) {
-        _ = singleThreaded
+        _ = opened
         guard count > 1 else { return body() }
-        openblas_set_num_threads(Int32(clamping: count))
-        defer { openblas_set_num_threads(1) }
+        openblas_use_threads(Int32(clamping: count))
+        defer { openblas_use_threads(1) }
         body()
     }
 
-    private static let singleThreaded: Void = openblas_set_num_threads(1)
+    /// The library, open and on one thread.
+    private static let opened: Void = {
+        if let failure { preconditionFailure(failure) }
+        openblas_use_threads(1)
+    }()
 }

@@ -33,11 +33,11 @@ public enum LinearAlgebra {
         var result = [Double](repeating: 0, count: rowCount * columnCount)
         guard !result.isEmpty, innerCount > 0 else { return result }
         BLAS.withThreads(threadCount) {
-            cblas_dgemm(
-                CblasRowMajor, CblasNoTrans, transposesRight ? CblasTrans : CblasNoTrans,
-                blasint(rowCount), blasint(columnCount), blasint(innerCount), 1, left,
-                blasint(innerCount), right, blasint(transposesRight ? innerCount : columnCount), 0,
-                &result, blasint(columnCount))
+            openblas_dgemm(
+                transposesRight ? 1 : 0, blasint(rowCount), blasint(columnCount),
+                blasint(innerCount), 1, left, blasint(innerCount), right,
+                blasint(transposesRight ? innerCount : columnCount), 0, &result,
+                blasint(columnCount))
         }
         return result
     }
@@ -53,7 +53,6 @@ public enum LinearAlgebra {
     ) -> (values: [Double], vectors: [Double])? {
         precondition(matrix.count == size * size)
         guard size > 0 else { return ([], []) }
-        openblas_set_num_threads(1)
         var vectors = matrix
         var values = [Double](repeating: 0, count: size)
         var work = [0.0]
@@ -64,9 +63,11 @@ public enum LinearAlgebra {
             var order = blasint(size)
             var workCount = blasint(asks ? -1 : work.count)
             var integerCount = blasint(asks ? -1 : integers.count)
-            dsyevd_(
-                "V", "U", &order, &vectors, &order, &values, &work, &workCount, &integers,
-                &integerCount, &info, 1, 1)
+            BLAS.withThreads(1) {
+                openblas_dsyevd(
+                    "V", "U", &order, &vectors, &order, &values, &work, &workCount, &integers,
+                    &integerCount, &info, 1, 1)
+            }
             guard info == 0 else { return nil }
             guard asks else { break }
             work = [Double](repeating: 0, count: Int(work[0]))
@@ -92,7 +93,6 @@ public enum LinearAlgebra {
     ) -> [Double]? {
         precondition(matrix.count == size * size && count <= size)
         guard count > 0 else { return [] }
-        openblas_set_num_threads(1)
         var matrix = matrix
         var vectors = [Double](repeating: 0, count: count * size)
         var values = [Double](repeating: 0, count: size)
@@ -106,10 +106,12 @@ public enum LinearAlgebra {
             var (lower, upper, tolerance) = (0.0, 0.0, 0.0)
             var workCount = blasint(asks ? -1 : work.count)
             var integerCount = blasint(asks ? -1 : integers.count)
-            dsyevr_(
-                "V", "I", "U", &order, &matrix, &order, &lower, &upper, &first, &last, &tolerance,
-                &found, &values, &vectors, &order, &supports, &work, &workCount, &integers,
-                &integerCount, &info, 1, 1, 1)
+            BLAS.withThreads(1) {
+                openblas_dsyevr(
+                    "V", "I", "U", &order, &matrix, &order, &lower, &upper, &first, &last,
+                    &tolerance, &found, &values, &vectors, &order, &supports, &work, &workCount,
+                    &integers, &integerCount, &info, 1, 1, 1)
+            }
             guard info == 0 else { return nil }
             guard asks else { break }
             work = [Double](repeating: 0, count: Int(work[0]))
@@ -137,7 +139,7 @@ public enum LinearAlgebra {
         var count = blasint(rowCount)
         var info: blasint = 0
         BLAS.withThreads(threadCount) {
-            dgesv_(&order, &count, &factors, &order, &exchanges, &solution, &order, &info)
+            openblas_dgesv(&order, &count, &factors, &order, &exchanges, &solution, &order, &info)
         }
         return info == 0 ? solution : nil
     }

@@ -107,7 +107,8 @@ private struct Steps {
         var (rows, columns, vectors) = (blasint(rowCount), blasint(columnCount), blasint(count))
         guard
             Self.call({ work, workCount, info in
-                sgeqrf_(&rows, &columns, &matrix, &rows, &reflections, work, workCount, info)
+                openblas_sgeqrf(
+                    &rows, &columns, &matrix, &rows, &reflections, work, workCount, info)
             })
         else { return nil }
         var triangle = [Float](repeating: 0, count: columnCount * columnCount)
@@ -121,7 +122,7 @@ private struct Steps {
         left = Self.lengthened(left, from: columnCount, to: rowCount, count: count)
         guard
             Self.call({ work, workCount, info in
-                sormqr_(
+                openblas_sormqr(
                     "L", "N", &rows, &vectors, &columns, matrix, &rows, reflections, &left, &rows,
                     work, workCount, info, 1, 1)
             })
@@ -137,7 +138,7 @@ private struct Steps {
         var (rows, columns, vectors) = (blasint(rowCount), blasint(columnCount), blasint(count))
         guard
             Self.call({ work, workCount, info in
-                sgebrd_(
+                openblas_sgebrd(
                     &rows, &columns, &matrix, &rows, &diagonal, &beside, &rowReflections,
                     &columnReflections, work, workCount, info)
             })
@@ -148,7 +149,7 @@ private struct Steps {
         var work = [Float](repeating: 0, count: 3 * shorter * shorter + 4 * shorter)
         var integers = [blasint](repeating: 0, count: 8 * shorter)
         var info: blasint = 0
-        sbdsdc_(
+        openblas_sbdsdc(
             rowCount >= columnCount ? "U" : "L", "I", &order, &diagonal, &beside, &inner, &order,
             &innerRight, &order, nil, nil, &work, &integers, &info, 1, 1)
         guard info == 0 else { return nil }
@@ -160,12 +161,12 @@ private struct Steps {
             to: columnCount, count: count)
         guard
             Self.call({ work, workCount, info in
-                sormbr_(
+                openblas_sormbr(
                     "Q", "L", "N", &rows, &vectors, &columns, matrix, &rows, rowReflections, &left,
                     &rows, work, workCount, info, 1, 1, 1)
             }),
             Self.call({ work, workCount, info in
-                sormbr_(
+                openblas_sormbr(
                     "P", "L", "N", &columns, &vectors, &rows, matrix, &rows, columnReflections,
                     &right, &columns, work, workCount, info, 1, 1, 1)
             })

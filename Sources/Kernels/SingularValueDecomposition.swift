@@ -81,12 +81,12 @@ extension BLAS {
             var (job, rows, columns, rank, workCount) = (
                 CChar(UInt8(ascii: "S")), rows, columns, rank, workCount
             )
-            sgesdd_(
+            openblas_sgesdd(
                 &job, &rows, &columns, &matrix, &rows, &s, &u, &rows, &vt, &rank, &work,
                 &workCount, &integers, &info, 1)
         }
         var size: [Float] = [0]
-        call(&size, -1)
+        withThreads(1) { call(&size, -1) }
         // The size comes back as a float, which may have been rounded down.
         guard let workCount = blasint(exactly: (size[0] * 1.0001 + 64).rounded(.up)) else {
             throw .tooLarge

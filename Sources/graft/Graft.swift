@@ -1,4 +1,6 @@
 internal import ArgumentParser
+import Foundation
+internal import Kernels
 
 /// The command line.
 @main
@@ -18,8 +20,21 @@ struct Graft: AsyncParsableCommand {
             ServeCommand.self, RunCommand.self, MergeCommand.self, InspectCommand.self,
             MethodsCommand.self, VerifyCommand.self, PackCommand.self, CombineCommand.self,
             ConvertCommand.self,
-            ExtractCommand.self, BenchCommand.self, PerplexityCommand.self,
+            ExtractCommand.self, BenchCommand.self, PerplexityCommand.self, DoctorCommand.self,
         ])
+
+    /// Opens OpenBLAS before other threads read the environment, then runs the command. Without the
+    /// library there is no command but `doctor`, which says so too, and help.
+    static func main() async {
+        let failure = BLAS.failure
+        let arguments = CommandLine.arguments.dropFirst()
+        let needsNone = ["doctor", "help", "--help", "-h", "--version"]
+        if let failure, !arguments.contains(where: needsNone.contains) {
+            writeToStandardError("Error: \(failure)")
+            Foundation.exit(1)
+        }
+        await main(nil)
+    }
 }
 
 /// The program's version, as `--version` prints it.

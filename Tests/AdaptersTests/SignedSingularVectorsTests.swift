@@ -12,9 +12,12 @@ import Testing
         func values(_ part: String) throws -> [Float] {
             try #require(stored.values["\(rows)x\(columns).\(part)"])
         }
+        // As many as keep their signs in torch when the matrix changes in its last bits.
+        let count = try values("values").count
+        try #require(count >= 4)
         for threadCount in [1, 2] {
             let found = try SignedSingularVectors(
-                values("matrix"), rowCount: rows, columnCount: columns, count: 6,
+                values("matrix"), rowCount: rows, columnCount: columns, count: count,
                 threadCount: threadCount)
             #expect(largestDifference(found.left, try values("left")) < 1e-4)
             #expect(largestDifference(found.values, try values("values")) < 1e-5)

@@ -234,7 +234,10 @@ struct CommandEndToEndTests {
     }
 
     @Test func everyCommandHelps() throws {
-        for command in ["serve", "run", "merge", "inspect", "verify", "pack", "bench"] {
+        for command in [
+            "serve", "run", "merge", "inspect", "methods", "verify", "pack", "combine", "convert",
+            "extract", "bench", "perplexity", "doctor",
+        ] {
             let help = try GraftProcess.run([command, "--help"])
             #expect(help.status == 0)
             #expect(help.output.contains("USAGE: graft \(command)"))
