@@ -85,6 +85,21 @@ let package = Package(
             swiftSettings: strict),
 
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        // Mutants of real files for the readers: tools/fuzz, and some of them in the tests.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "StrictJSON", "Kernels", "Checkpoints", "Tokenization", "Transformer", "Adapters",
+            ],
+            path: "Tests/Fuzzing/Targets", swiftSettings: strict),
+        .executableTarget(
+            name: "graft-fuzz",
+            dependencies: [
+                "FuzzTargets", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Fuzzing/Driver", swiftSettings: strict),
+        .testTarget(
+            name: "FuzzingTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
         tests("StrictJSON", []),
         tests("Kernels", ["CKernels"]),
         tests("Checkpoints", ["StrictJSON"]),

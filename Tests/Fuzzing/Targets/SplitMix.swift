@@ -1,0 +1,21 @@
+/// Numbers that depend on the seed alone, on every machine.
+///
+/// **Source**: Steele, Lea, Flood, Fast splittable pseudorandom number generators, 2014.
+public struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
+
+    public init(seed: UInt64) { state = seed }
+
+    public mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
+        return value ^ (value >> 31)
+    }
+
+    /// True once in `count` times.
+    mutating func oneIn(_ count: Int) -> Bool { Int.random(in: 0..<count, using: &self) == 0 }
+
+    mutating func below(_ count: Int) -> Int { Int.random(in: 0..<max(1, count), using: &self) }
+}
