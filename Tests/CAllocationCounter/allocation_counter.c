@@ -13,6 +13,12 @@ static __thread size_t allocations;
 
 size_t allocation_count(void) { return allocations; }
 
+/* Sanitizers stand there themselves. */
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+int allocations_are_counted(void) { return 0; }
+#else
+int allocations_are_counted(void) { return 1; }
+
 void *malloc(size_t size) {
     allocations++;
     return __libc_malloc(size);
@@ -38,3 +44,4 @@ int posix_memalign(void **pointer, size_t alignment, size_t size) {
     *pointer = __libc_memalign(alignment, size);
     return *pointer ? 0 : ENOMEM;
 }
+#endif

@@ -7,4 +7,7 @@
 /* Calls of malloc, calloc, realloc and aligned allocation on this thread since it began. */
 size_t allocation_count(void);
 
+/* 0 in builds for a sanitizer, where nothing is counted. */
+int allocations_are_counted(void);
+
 #endif
