@@ -74,17 +74,53 @@ public final class GenerationEngine: Sendable {
     ///   `.unknownToken`, `.invalidParameter`.
     @discardableResult
     public func submit(_ request: GenerationRequest) throws(EngineError) -> RequestHandle {
+        let ticket: RequestTicket
         do throws(EngineError) {
             try bounds.check(request)
-            return try inbox.submit(request, at: now())
+            ticket = try accept()
         } catch {
+            request.lease.release()
+            throw error
+        }
+        return try submit(request, ticket: ticket)
+    }
+
+    /// Counts a request among those in flight, before its adapters are there and its text is tokens.
+    ///
+    /// - Throws: `EngineError.overloaded`, `.shuttingDown`.
+    public func accept() throws(EngineError) -> RequestTicket {
+        try inbox.accept()
+        return RequestTicket(accepted: now())
+    }
+
+    /// Takes an accepted request; its times count from its ticket's. Lease and ticket are the engine's
+    /// from here on; when this throws, the lease has been released and the request isn't counted any more.
+    ///
+    /// - Throws: as ``submit(_:)``, except `EngineError.overloaded`.
+    @discardableResult
+    public func submit(
+        _ request: GenerationRequest, ticket: RequestTicket
+    ) throws(EngineError) -> RequestHandle {
+        do throws(EngineError) { try bounds.check(request) } catch {
+            withdraw(ticket)
+            request.lease.release()
+            throw error
+        }
+        do throws(EngineError) { return try inbox.submit(request, at: ticket.accepted) } catch {
             request.lease.release()
             throw error
         }
     }
 
-    /// Says whether a request would be accepted now, so that a caller can refuse it before it
-    /// turns text into tokens.
+    /// An accepted request is not submitted after all.
+    public func withdraw(_ ticket: RequestTicket) {
+        inbox.didFinish()
+    }
+
+    /// Tokens that a sequence can have at most, prompt and answer together.
+    public var contextTokenCount: Int { bounds.contextTokenCount }
+
+    /// Says whether a request would be accepted now.
     ///
     /// - Throws: `EngineError.overloaded`, `.shuttingDown`.
     public func checkCapacity() throws(EngineError) {

@@ -10,6 +10,8 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case adapterInUse = "adapter_in_use"
     case adapterIncompatible = "adapter_incompatible"
     case contextTooLong = "context_too_long"
+    /// The operation is for clients with more rights.
+    case notPermitted = "not_permitted"
     case overloaded
     case shuttingDown = "shutting_down"
     case `internal`

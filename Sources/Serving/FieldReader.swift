@@ -45,12 +45,35 @@ struct FieldReader {
 
     func integer(_ field: String, in range: ClosedRange<Int>) throws(ServingError) -> Int? {
         guard let value = self[field] else { return nil }
-        guard let number = value.intValue, range.contains(number) else {
+        guard let number = Self.integral(value), range.contains(number) else {
             throw Self.mismatch(
                 field, value, expected: "an integer from \(range.lowerBound) to \(range.upperBound)"
             )
         }
         return number
+    }
+
+    /// A count of which there may be fewer: beyond `limit` it means as many as there can be.
+    func count(_ field: String, limit: Int) throws(ServingError) -> Int? {
+        guard let value = self[field] else { return nil }
+        switch value {
+        case .unsigned: return limit
+        case .number(let number) where number.rounded() == number && number >= Double(limit):
+            return limit
+        default:
+            guard let number = Self.integral(value), number >= 0 else {
+                throw Self.mismatch(field, value, expected: "an integer from 0")
+            }
+            return min(number, limit)
+        }
+    }
+
+    /// An integer, however it is written: `256`, `256.0`, `2.56e2`. Nil for anything else, numbers among
+    /// them that 64-bit floating point may have rounded.
+    static func integral(_ value: JSONValue) -> Int? {
+        guard case .number(let number) = value else { return value.intValue }
+        guard abs(number) < 0x1p53 else { return nil }
+        return Int(exactly: number)
     }
 
     func number(_ field: String) throws(ServingError) -> Float? {
@@ -67,7 +90,8 @@ struct FieldReader {
         var tokens: [Int32] = []
         tokens.reserveCapacity(elements.count)
         for element in elements {
-            guard let token = element.intValue.flatMap(Int32.init(exactly:)), token >= 0 else {
+            guard let token = Self.integral(element).flatMap(Int32.init(exactly:)), token >= 0
+            else {
                 throw Self.mismatch(
                     field, element, expected: "token ids, integers from 0", isPart: true)
             }

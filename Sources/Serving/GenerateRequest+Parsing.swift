@@ -10,6 +10,8 @@ extension GenerateRequest {
         "logit_bias", "stop", "ignore_eos", "logprobs", "prompt_logprobs", "stream", "timeout_ms",
         "priority",
     ]
+    /// Adapters of a mix, those at weight 0 too.
+    static let maximumMixCount = 16
     static let maximumStopCount = 16
     static let maximumStopByteCount = 1024
 
@@ -20,13 +22,15 @@ extension GenerateRequest {
         adapter = try Self.adapter(fields["adapter"])
         sampling = try Self.sampling(fields)
         stops = try Self.stops(fields["stop"])
-        maximumNewTokenCount = try fields.integer("max_tokens", in: 0...(1 << 31)) ?? 256
+        maximumNewTokenCount = try fields.count("max_tokens", limit: 1 << 31) ?? 256
         ignoresEndTokens = try fields.flag("ignore_eos") ?? false
         logprobCount = try fields.integer("logprobs", in: 0...100)
         promptLogprobCount = try fields.integer("prompt_logprobs", in: 0...100)
         streams = try fields.flag("stream") ?? true
         timeout = try fields.integer("timeout_ms", in: 1...(1 << 40)).map { .milliseconds($0) }
-        priority = try fields.integer("priority", in: -100...100) ?? 0
+        priority =
+            try fields.integer(
+                "priority", in: -ClientRights.highestPriority...ClientRights.highestPriority) ?? 0
     }
 
     private static func prompt(_ fields: FieldReader) throws(ServingError) -> Prompt {
@@ -78,6 +82,12 @@ extension GenerateRequest {
                     .badRequest, "'adapter' names no adapter: give null for the base",
                     field: "adapter")
             }
+            guard mix.count <= maximumMixCount else {
+                throw ServingError(
+                    .badRequest,
+                    "'adapter' mixes \(mix.count) adapters, at most \(maximumMixCount) are possible",
+                    field: "adapter")
+            }
             var entries: [SelectionEntry] = []
             for (name, weight) in mix {
                 let weight = try FieldReader.number(weight, field: "adapter")
@@ -101,6 +111,12 @@ extension GenerateRequest {
         }
         var stops: [String] = []
         for element in elements {
+            if element == .string("") {
+                throw ServingError(
+                    .badRequest,
+                    "'stop' has an empty string, which every answer begins with: leave it out",
+                    field: "stop")
+            }
             guard let text = element.stringValue,
                 (1...maximumStopByteCount).contains(text.utf8.count)
             else {

@@ -24,14 +24,13 @@ extension GenerateRequest {
     }
 
     private static func seed(_ value: JSONValue?) throws(ServingError) -> UInt64? {
-        switch value {
-        case nil: return nil
-        case .integer(let number) where number >= 0: return UInt64(number)
-        case .unsigned(let number): return number
-        case let value?:
+        guard let value else { return nil }
+        if case .unsigned(let number) = value { return number }
+        guard let number = FieldReader.integral(value), number >= 0 else {
             throw FieldReader.mismatch(
                 "seed", value, expected: "an integer from 0 to \(UInt64.max)")
         }
+        return UInt64(number)
     }
 
     private static func logitBias(_ value: JSONValue?) throws(ServingError) -> [Int: Float] {

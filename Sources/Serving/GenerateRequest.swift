@@ -41,4 +41,16 @@ public struct GenerateRequest: Sendable, Equatable {
         self.prompt = prompt
         self.sampling = sampling
     }
+
+    /// Memory that it takes while it waits, about.
+    var byteCount: Int {
+        let promptByteCount =
+            switch prompt {
+            case .text(let text): text.utf8.count
+            case .messages(let messages):
+                messages.reduce(0) { $0 + $1.content.utf8.count + 64 }
+            case .tokens(let tokens): tokens.count * MemoryLayout<Int32>.size
+            }
+        return promptByteCount + 1024
+    }
 }

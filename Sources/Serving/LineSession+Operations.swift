@@ -45,7 +45,7 @@ extension LineSession {
     private func loadAdapter(
         _ name: String, _ path: String
     ) throws(ServingError) -> AdapterDescription {
-        try adapterPaths.check(path)
+        try rights.adapterPaths.check(path)
         let adapter: AdapterDescription
         do { adapter = try context.adapters.load(name: name, path: path) } catch {
             let isName = if case .invalidName = error { true } else { false }
@@ -82,8 +82,8 @@ extension LineSession {
     }
 
     private func tokenize(_ text: String) throws(ServingError) -> [Int] {
-        let tokenizer = try requireTokenizer(field: "text")
-        do { return try Self.tokens(of: text, tokenizer).map(Int.init) } catch {
+        let tokenizer = try context.require(context.tokenizer, field: "text")
+        do { return try tokenizer.encode(text, addingSpecialTokens: true) } catch {
             throw ServingError(error, field: "text")
         }
     }

@@ -1,3 +1,4 @@
+internal import Logging
 internal import StrictJSON
 internal import Synchronization
 
@@ -6,15 +7,9 @@ internal import Synchronization
 /// Lines are handled one after the other, so that a request sees every earlier line of its connection
 /// done: an adapter that was loaded, a name that was unloaded. Generation goes on beside that.
 public final class LineSession: Sendable {
-    /// A request whose last event is still to come.
-    private enum InFlight {
-        /// Its adapters are being read.
-        case starting(isCancelled: Bool)
-        case running(cancel: @Sendable () -> Void)
-    }
-
     private struct State {
-        var inFlight: [RequestID: InFlight] = [:]
+        /// Requests whose last event is still to come.
+        var inFlight: [RequestID: AcceptedRequest] = [:]
         /// Answers that are still to come, those of operations too.
         var outstandingCount = 0
         var isClosed = false
@@ -22,26 +17,30 @@ public final class LineSession: Sendable {
     }
 
     let service: Service
-    let adapterPaths: AdapterPathRule
-    private let write: @Sendable (String) -> Void
+    let rights: ClientRights
+    let lane: PreparationLane
+    private let writer: EventWriter
     private let state = Mutex(State())
 
     var context: ServerContext { service.context }
 
     init(
-        service: Service, adapterPaths: AdapterPathRule,
+        service: Service, rights: ClientRights, lane: PreparationLane,
         write: @escaping @Sendable (String) -> Void
     ) {
         self.service = service
-        self.adapterPaths = adapterPaths
-        self.write = write
+        self.rights = rights
+        self.lane = lane
+        writer = EventWriter(
+            usesQueue: service.context.configuration.preparationLaneCount > 0, write: write)
     }
 
     deinit { service.didEndSession() }
 
-    /// Handles the next line. Calls must follow each other; they may take as long as tokenizing a long
-    /// prompt or loading an adapter takes.
+    /// Handles the next line; nothing once closed. Calls must follow each other; they may take as long as
+    /// loading an adapter takes.
     public func receive(_ line: FramedLine) {
+        guard !state.withLock({ $0.isClosed }) else { return }
         switch line {
         case .line(let bytes): handle(bytes)
         case .tooLong(let limit):
@@ -49,8 +48,18 @@ public final class LineSession: Sendable {
                 .failed(
                     ServingError(.lineTooLong, "the line is longer than \(limit) bytes: shorten it")
                 ), id: nil)
+        case .noRoom:
+            send(
+                .failed(
+                    ServingError(
+                        .overloaded,
+                        "lines that are being received take all memory that there is for them: try "
+                            + "again later")), id: nil)
         }
     }
+
+    /// Whether nothing is left to answer.
+    public var isIdle: Bool { state.withLock { $0.outstandingCount == 0 } }
 
     /// No more lines come.
     ///
@@ -61,7 +70,7 @@ public final class LineSession: Sendable {
             state.completions.append(completion)
             return false
         }
-        if isIdle { completion() }
+        if isIdle { writer.then(completion) }
     }
 
     /// The client is gone: cancels its requests and writes nothing any more.
@@ -70,7 +79,8 @@ public final class LineSession: Sendable {
             state.isClosed = true
             return Array(state.inFlight.values)
         }
-        for case .running(let cancel) in requests { cancel() }
+        writer.close()
+        for request in requests { request.cancel() }
     }
 
     private func handle(_ bytes: [UInt8]) {
@@ -112,6 +122,7 @@ public final class LineSession: Sendable {
                     + "\(RequestID.maximumByteCount) bytes", field: "id")
         }
         let request = try ClientRequest(object)
+        try rights.check(request)
         if service.isShuttingDown, request.isNewWork {
             throw ServingError(
                 .shuttingDown, "the server is shutting down: it takes no more requests")
@@ -133,18 +144,12 @@ public final class LineSession: Sendable {
     }
 
     private func cancel(_ id: RequestID) throws(ServingError) {
-        let request = state.withLock { state in
-            if case .starting? = state.inFlight[id] {
-                state.inFlight[id] = .starting(isCancelled: true)
-            }
-            return state.inFlight[id]
-        }
-        guard let request else {
+        guard let request = state.withLock({ $0.inFlight[id] }) else {
             throw ServingError(
                 .badRequest, "no request with this id is in flight: there is nothing to cancel",
                 field: "id")
         }
-        if case .running(let cancel) = request { cancel() }
+        request.cancel()
     }
 }
 
@@ -153,8 +158,10 @@ public final class LineSession: Sendable {
 extension LineSession {
     /// Writes an event that isn't the last of a request.
     func send(_ event: ServerEvent, id: RequestID?) {
-        guard !state.withLock({ $0.isClosed }) else { return }
-        write(event.line(id: id))
+        if case .failed(let error) = event, error.code == .internal {
+            context.logger.error("a request failed", metadata: ["reason": "\(error)"])
+        }
+        writer.send(event, id: id)
     }
 
     /// An answer will come later.
@@ -165,6 +172,10 @@ extension LineSession {
     /// Writes what ends an answer that was begun.
     func endAnswer(_ event: ServerEvent, id: RequestID?) {
         send(event, id: id)
+        writer.then { self.didEndAnswer() }
+    }
+
+    private func didEndAnswer() {
         let completions = state.withLock { state -> [@Sendable () -> Void] in
             state.outstandingCount -= 1
             guard state.outstandingCount == 0 else { return [] }
@@ -174,30 +185,19 @@ extension LineSession {
         completions.forEach { $0() }
     }
 
-    /// - Throws: `duplicate_id`.
-    func beginRequest(_ id: RequestID) throws(ServingError) {
-        let isNew = state.withLock { state in
-            guard state.inFlight[id] == nil else { return false }
-            state.inFlight[id] = .starting(isCancelled: false)
-            state.outstandingCount += 1
-            return true
-        }
-        guard isNew else {
-            throw ServingError(
-                .duplicateID, "a request with this id is in flight: choose another one", field: "id"
-            )
-        }
+    /// Whether a request with this id is in flight.
+    func hasRequest(_ id: RequestID) -> Bool {
+        state.withLock { $0.inFlight[id] != nil }
     }
 
-    /// The request runs, unless it has ended already.
-    func requestDidStart(_ id: RequestID, cancel: @escaping @Sendable () -> Void) {
-        let isUnwanted = state.withLock { state in
-            let isCancelled =
-                if case .starting(true)? = state.inFlight[id] { true } else { false }
-            if state.inFlight[id] != nil { state.inFlight[id] = .running(cancel: cancel) }
-            return isCancelled || state.isClosed
+    /// A request is in flight from here to ``endRequest(_:_:)``.
+    func beginRequest(_ id: RequestID, _ request: AcceptedRequest) {
+        let isClosed = state.withLock { state in
+            state.inFlight[id] = request
+            state.outstandingCount += 1
+            return state.isClosed
         }
-        if isUnwanted { cancel() }
+        if isClosed { request.cancel() }
     }
 
     /// Writes a request's last event; its id is free again before the client can read that.

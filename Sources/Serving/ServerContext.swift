@@ -25,4 +25,17 @@ public struct ServerContext: Sendable {
         self.configuration = configuration
         self.logger = logger
     }
+
+    /// - Throws: `bad_request` where there is no tokenizer.
+    func require(
+        _ tokenizer: (any Tokenizer)?, field: String
+    ) throws(ServingError) -> any Tokenizer {
+        guard let tokenizer else {
+            throw ServingError(
+                .badRequest,
+                "this base has no tokenizer, so it takes no '\(field)': send token ids as 'tokens'",
+                field: field)
+        }
+        return tokenizer
+    }
 }

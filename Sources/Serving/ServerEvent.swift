@@ -22,6 +22,9 @@ enum ServerEvent: Sendable {
         let text: String
         let tokens: [Int32]
         let adapters: [AnsweringAdapter]
+
+        /// Whether the generator had the request: no prompt is empty.
+        var hasStarted: Bool { summary.promptTokenCount > 0 }
     }
 
     private var name: String {

@@ -53,7 +53,8 @@ extension Service {
             "running": number(engine.runningCount), "waiting": number(engine.waitingCount),
         ]
         for reason in FinishReason.allCases {
-            object[reason.rawValue] = number(engine.finishedCounts[reason] ?? 0)
+            object[reason.rawValue] = number(
+                (engine.finishedCounts[reason] ?? 0) + unstartedCount(reason))
         }
         object["failed"] = number(engine.failedCount)
         return object

@@ -1,3 +1,4 @@
+internal import Engine
 internal import Synchronization
 
 /// The life of a server, whatever its connections are: open, shutting down, over.
@@ -9,31 +10,49 @@ public final class Service: Sendable {
         var isShuttingDown = false
         var isAborted = false
         var waiters: [CheckedContinuation<Void, Never>] = []
-        /// Accepted requests that wait for their adapters.
-        var startingCount = 0
+        /// Accepted requests that are not the generator's yet.
+        var starting: [Int: AcceptedRequest] = [:]
+        /// Requests that ended before they were, by reason.
+        var unstartedCounts: [FinishReason: Int] = [:]
         var startWaiters: [CheckedContinuation<Void, Never>] = []
     }
 
     public let context: ServerContext
+    /// Bytes of lines that are being received or wait to be handled.
+    public let incomingBytes: ByteBudget
+    /// Bytes of events that wait for clients.
+    public let outgoingBytes: ByteBudget
+    /// Bytes of accepted requests that are not the generator's yet.
+    let waitingBytes: ByteBudget
+    let promptRoom: PromptRoom
+    private let lanes: PreparationLanes
     private let started = ContinuousClock.now
     private let state = Mutex(State())
     private let connectionCounter = Atomic(0)
+    private let requestCounter = Atomic(0)
 
     public init(context: ServerContext) {
         self.context = context
+        let configuration = context.configuration
+        incomingBytes = ByteBudget(limit: configuration.sharedByteCount)
+        outgoingBytes = ByteBudget(limit: configuration.sharedByteCount)
+        waitingBytes = ByteBudget(limit: configuration.sharedByteCount)
+        promptRoom = PromptRoom(
+            contextTokenCount: context.generator.contextTokenCount, tokenizer: context.tokenizer)
+        lanes = PreparationLanes(count: configuration.preparationLaneCount)
     }
 
     /// The state of a new connection.
     ///
     /// - Parameters:
-    ///   - adapterPaths: which paths its client may load adapters from.
-    ///   - write: takes whole lines for the client, `\n` included, in order; called on any thread,
-    ///     the engine's too, so it must not block.
+    ///   - rights: what its client may ask for.
+    ///   - write: takes whole lines for the client, `\n` included, in order; called on any thread, so it
+    ///     must not block.
     public func makeSession(
-        adapterPaths: AdapterPathRule, write: @escaping @Sendable (String) -> Void
+        rights: ClientRights, write: @escaping @Sendable (String) -> Void
     ) -> LineSession {
         connectionCounter.add(1, ordering: .relaxed)
-        return LineSession(service: self, adapterPaths: adapterPaths, write: write)
+        return LineSession(service: self, rights: rights, lane: lanes.next(), write: write)
     }
 
     /// True from the first ``requestShutdown()`` on: new work is refused.
@@ -70,34 +89,61 @@ public final class Service: Sendable {
         await context.generator.drain()
     }
 
-    /// Gives accepted requests up, so that ``drain()`` returns soon.
+    /// Gives accepted requests up, so that ``drain()`` returns soon: it waits for no adapter that is being
+    /// read any more.
     public func abort() {
-        state.withLock { $0.isAborted = true }
+        let starting = state.withLock { state in
+            state.isAborted = true
+            return Array(state.starting.values)
+        }
         requestShutdown()
         context.generator.abort()
+        for request in starting {
+            request.giveUp(ServingError(EngineError.shuttingDown))
+        }
+    }
+
+    /// A number that no other request has.
+    func nextRequestNumber() -> Int {
+        requestCounter.add(1, ordering: .relaxed).newValue
     }
 
     /// A request was accepted, and will be the generator's when its adapters are there.
-    func beginStart() {
-        state.withLock { $0.startingCount += 1 }
+    func beginStart(_ request: AcceptedRequest) {
+        let isAborted = state.withLock { state in
+            if request.wanted != nil { state.starting[request.number] = request }
+            return state.isAborted
+        }
+        if isAborted { request.giveUp(ServingError(EngineError.shuttingDown)) }
     }
 
-    /// It is the generator's now, or has failed.
-    func endStart() {
+    /// It is the generator's now, or has had its last event.
+    func endStart(_ number: Int) {
         let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            state.startingCount -= 1
-            guard state.startingCount == 0 else { return [] }
+            state.starting[number] = nil
+            guard state.starting.isEmpty else { return [] }
             defer { state.startWaiters = [] }
             return state.startWaiters
         }
         waiters.forEach { $0.resume() }
     }
 
+    /// Accounts for a request's last event.
+    func note(_ event: ServerEvent) {
+        guard case .done(let answer) = event, !answer.hasStarted else { return }
+        state.withLock { $0.unstartedCounts[answer.summary.reason, default: 0] += 1 }
+    }
+
+    /// Requests that ended for this reason before the generator had them.
+    func unstartedCount(_ reason: FinishReason) -> Int {
+        state.withLock { $0.unstartedCounts[reason] ?? 0 }
+    }
+
     private func startsEnded() async {
         await withCheckedContinuation { continuation in
             let isOver = state.withLock { state in
-                if state.startingCount > 0 { state.startWaiters.append(continuation) }
-                return state.startingCount == 0
+                if !state.starting.isEmpty { state.startWaiters.append(continuation) }
+                return state.starting.isEmpty
             }
             if isOver { continuation.resume() }
         }

@@ -1,7 +1,8 @@
 internal import NIOCore
+internal import Serving
 internal import Synchronization
 
-/// Carries lines to a channel from any thread, without blocking and with a bound on what may wait.
+/// Carries lines to a channel from any thread, without blocking and with bounds on what may wait.
 final class ChannelOutlet: Sendable {
     private struct State {
         var pending = ByteBuffer()
@@ -11,23 +12,36 @@ final class ChannelOutlet: Sendable {
         var isClosed = false
 
         /// What waits is lost, and so is what comes.
-        mutating func close() {
+        ///
+        /// - Returns: bytes that were not given to the channel yet.
+        mutating func close() -> Int {
             isClosed = true
-            pending = ByteBuffer()
+            defer { pending = ByteBuffer() }
+            return pending.readableBytes
         }
     }
 
     private let channel: any Channel
-    private let limit: Int
+    private let bounds: ServingConfiguration
+    private let budget: ByteBudget
     private let onOverflow: @Sendable () -> Void
     private let state = Mutex(State())
 
-    init(channel: any Channel, limit: Int, onOverflow: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - budget: shared with the other channels.
+    ///   - onOverflow: called once, when the client reads too slowly.
+    init(
+        channel: any Channel, bounds: ServingConfiguration, budget: ByteBudget,
+        onOverflow: @escaping @Sendable () -> Void
+    ) {
         self.channel = channel
-        self.limit = limit
+        self.bounds = bounds
+        self.budget = budget
         self.onOverflow = onOverflow
         // The event loop may end before its clients' answers do.
-        channel.closeFuture.whenComplete { _ in self.state.withLock { $0.close() } }
+        channel.closeFuture.whenComplete { _ in
+            budget.give(self.state.withLock { $0.close() })
+        }
     }
 
     /// Runs `body` on the event loop; not at all once the channel is closed.
@@ -40,11 +54,13 @@ final class ChannelOutlet: Sendable {
     func write(_ line: String) {
         let isOverflow = state.withLock { state in
             guard !state.isClosed else { return false }
-            guard state.waitingByteCount <= limit else {
-                state.close()
+            guard hasRoom(beside: state.waitingByteCount) else {
+                budget.give(state.close())
                 return true
             }
-            state.waitingByteCount += state.pending.writeString(line)
+            let byteCount = state.pending.writeString(line)
+            state.waitingByteCount += byteCount
+            budget.take(byteCount)
             if !state.isFlushScheduled { channel.eventLoop.execute { self.flush() } }
             state.isFlushScheduled = true
             return false
@@ -64,6 +80,12 @@ final class ChannelOutlet: Sendable {
         }
     }
 
+    /// While the others leave no room, a client may let as much wait as each has for itself.
+    private func hasRoom(beside waitingByteCount: Int) -> Bool {
+        waitingByteCount <= bounds.maximumOutgoingByteCount
+            && (waitingByteCount <= bounds.ownByteCount || !budget.isExhausted)
+    }
+
     /// On the event loop.
     private func flush() {
         let buffer = state.withLock { state in
@@ -75,6 +97,7 @@ final class ChannelOutlet: Sendable {
         let byteCount = buffer.readableBytes
         channel.writeAndFlush(buffer).whenComplete { result in
             self.state.withLock { $0.waitingByteCount -= byteCount }
+            self.budget.give(byteCount)
             if case .failure = result { self.channel.close(promise: nil) }
         }
     }

@@ -8,19 +8,32 @@ final class LineChannelHandler: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private let connection: SocketConnection
-    private let backlogLimit: Int
     private var framer: LineFramer
     private var isReadHeld = false
+    /// Whether the first byte that counts is still to come, and must be `{`.
+    private var awaitsObject: Bool
+    private var isRefused = false
+    private let onRefusal: () -> Void
 
-    /// - Parameter lineLimit: bytes of a line; also what may wait to be handled.
-    init(connection: SocketConnection, lineLimit: Int) {
+    /// - Parameters:
+    ///   - beginsWithObject: whether a connection that begins with anything else is closed, as one that a
+    ///     web page made must be.
+    ///   - onRefusal: called where that happens.
+    init(
+        connection: SocketConnection, service: any LineService, beginsWithObject: Bool,
+        onRefusal: @escaping () -> Void
+    ) {
         self.connection = connection
-        backlogLimit = lineLimit
-        framer = LineFramer(limit: lineLimit)
+        awaitsObject = beginsWithObject
+        self.onRefusal = onRefusal
+        framer = LineFramer(
+            limit: service.bounds.maximumLineByteCount, ownByteCount: service.bounds.ownByteCount,
+            budget: service.incomingBytes)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
+        guard !isRefused, begins(buffer) else { return }
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
         let boundContext = NIOLoopBound(context, eventLoop: context.eventLoop)
         buffer.withUnsafeReadableBytes { bytes in
@@ -30,8 +43,25 @@ final class LineChannelHandler: ChannelDuplexHandler {
         }
     }
 
+    /// Whether what has come can be the protocol's.
+    private func begins(_ buffer: ByteBuffer) -> Bool {
+        guard awaitsObject,
+            let first = buffer.readableBytesView.first(where: { !Self.isWhiteSpace($0) })
+        else { return true }
+        awaitsObject = false
+        guard first != UInt8(ascii: "{") else { return true }
+        isRefused = true
+        onRefusal()
+        connection.refuse(.notTheProtocol)
+        return false
+    }
+
+    private static func isWhiteSpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D
+    }
+
     func read(context: ChannelHandlerContext) {
-        if connection.backlog > backlogLimit {
+        if connection.isBusy {
             isReadHeld = true
         } else {
             context.read()
@@ -39,20 +69,23 @@ final class LineChannelHandler: ChannelDuplexHandler {
     }
 
     private func resumeReading(_ context: ChannelHandlerContext) {
-        guard isReadHeld, connection.backlog <= backlogLimit else { return }
+        guard isReadHeld, !connection.isBusy else { return }
         isReadHeld = false
         context.read()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed? = event as? ChannelEvent {
-            framer.finish { connection.receive($0) {} }
+            if !isRefused { framer.finish { connection.receive($0) {} } }
             connection.finish()
+        } else if event is IdleStateHandler.IdleStateEvent, connection.isIdle {
+            context.close(promise: nil)
         }
         context.fireUserInboundEventTriggered(event)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        framer.abandon()
         connection.close()
         context.fireChannelInactive()
     }
@@ -60,4 +93,26 @@ final class LineChannelHandler: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
     }
+}
+
+/// Tells a client why it isn't served, and closes its connection.
+final class RefusingHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let line: String
+
+    init(_ refusal: ConnectionRefusal) {
+        line = refusal.line
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let context = NIOLoopBound(context, eventLoop: context.eventLoop)
+        let buffer = ByteBuffer(string: line)
+        context.value.writeAndFlush(wrapOutboundOut(buffer)).whenComplete { _ in
+            context.value.close(promise: nil)
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
 }

@@ -8,6 +8,9 @@ public protocol LineConnection: AnyObject, Sendable {
     /// No more lines come; `completion` is called once everything accepted is answered.
     func endInput(completion: @escaping @Sendable () -> Void)
 
+    /// Whether nothing is left to answer.
+    var isIdle: Bool { get }
+
     /// The client is gone.
     func close()
 }
@@ -15,10 +18,16 @@ public protocol LineConnection: AnyObject, Sendable {
 /// What transports need of the server behind them.
 public protocol LineService: Sendable {
     var bounds: ServingConfiguration { get }
+    /// Bytes of all clients' lines.
+    var incomingBytes: ByteBudget { get }
+    /// Bytes of events that wait for all clients.
+    var outgoingBytes: ByteBudget { get }
 
-    /// - Parameter write: takes lines for the client, on any thread, and never blocks.
+    /// - Parameters:
+    ///   - rights: what the client may ask for.
+    ///   - write: takes lines for the client, on any thread, and never blocks.
     func makeConnection(
-        adapterPaths: AdapterPathRule, write: @escaping @Sendable (String) -> Void
+        rights: ClientRights, write: @escaping @Sendable (String) -> Void
     ) -> any LineConnection
 
     func requestShutdown()
@@ -36,8 +45,8 @@ extension Service: LineService {
     public var bounds: ServingConfiguration { context.configuration }
 
     public func makeConnection(
-        adapterPaths: AdapterPathRule, write: @escaping @Sendable (String) -> Void
+        rights: ClientRights, write: @escaping @Sendable (String) -> Void
     ) -> any LineConnection {
-        makeSession(adapterPaths: adapterPaths, write: write)
+        makeSession(rights: rights, write: write)
     }
 }

@@ -7,6 +7,10 @@ final class OutputQueue: Sendable {
         var pending: [UInt8] = []
         var isFinished = false
         var hasFailed = false
+        /// Whether nobody waits for room any more.
+        var isReleased = false
+        /// Whether the thread has written everything, or has given up.
+        var hasEnded = false
     }
 
     private let descriptor: Int32
@@ -46,9 +50,31 @@ final class OutputQueue: Sendable {
 
     /// Waits while more than `byteCount` bytes wait for the reader.
     func waitForRoom(byteCount: Int) {
-        while state.withLock({ $0.pending.count > byteCount && !$0.hasFailed }) {
+        while state.withLock({
+            $0.pending.count > byteCount && !$0.hasFailed && !$0.isReleased
+        }) {
             _ = drained.wait(timeout: .now() + .milliseconds(50))
         }
+    }
+
+    /// Ends a waiting `waitForRoom(byteCount:)` and all later ones.
+    func release() {
+        state.withLock { $0.isReleased = true }
+        drained.signal()
+    }
+
+    /// Gives up what is not written: the reader takes no more. The thread may be left in its last write.
+    ///
+    /// - Returns: whether something is lost.
+    @discardableResult
+    func abandon() -> Bool {
+        let isLost = state.withLock { state in
+            defer { (state.hasFailed, state.pending) = (true, []) }
+            return !state.hasEnded
+        }
+        wakeUp.signal()
+        ended.raise()
+        return isLost
     }
 
     /// Returns when everything is written, or the reader is gone.
@@ -69,6 +95,7 @@ final class OutputQueue: Sendable {
             }
             drained.signal()
         }
+        state.withLock { $0.hasEnded = true }
         ended.raise()
     }
 

@@ -1,36 +1,9 @@
 internal import Glibc
 public import Logging
-public import Serving
+internal import Serving
 
 /// Serves the line protocol on standard input and output, Unix sockets and TCP at once.
 public struct Server: Sendable {
-    /// Where clients are.
-    public struct Endpoints: Sendable, Equatable {
-        public var usesStandardStreams: Bool
-        public var unixSockets: [String]
-        public var addresses: [ListenAddress]
-        /// Which paths clients of sockets may load adapters from; the user at standard input may load
-        /// any. `.any` holds for clients on this machine only, others then load none.
-        public var adapterPaths: AdapterPathRule
-
-        /// - Parameter usesStandardStreams: nil: when there are no sockets.
-        public init(
-            usesStandardStreams: Bool? = nil, unixSockets: [String] = [],
-            addresses: [ListenAddress] = [], adapterPaths: AdapterPathRule = .any
-        ) {
-            self.unixSockets = unixSockets
-            self.addresses = addresses
-            self.adapterPaths = adapterPaths
-            self.usesStandardStreams =
-                usesStandardStreams ?? (unixSockets.isEmpty && addresses.isEmpty)
-        }
-
-        var hasSockets: Bool { !unixSockets.isEmpty || !addresses.isEmpty }
-    }
-
-    private static let finishDeadline = Duration.seconds(10)
-    private static let abortDeadline = Duration.seconds(1)
-
     private let service: any LineService
     private let endpoints: Endpoints
     private let logger: Logger
@@ -55,15 +28,15 @@ public struct Server: Sendable {
         signal(SIGPIPE, SIG_IGN)
         let listener =
             endpoints.hasSockets
-            ? SocketListener(service: service, adapterPaths: endpoints.adapterPaths) : nil
+            ? SocketListener(service: service, endpoints: endpoints, logger: logger) : nil
         if let listener {
             do throws(TransportError) { onListening(try await listen(listener)) } catch {
                 await listener.stopListening()
-                await listener.finishConnections(deadline: Self.abortDeadline)
+                await listener.finishConnections {}
                 throw error
             }
         }
-        let standard = endpoints.usesStandardStreams ? StdioTransport(service: service) : nil
+        let standard = endpoints.usesStandardStreams ? standardStreams() : nil
         let service = service
         let endsWithInput = listener == nil
         standard?.start { if endsWithInput { service.requestShutdown() } }
@@ -71,9 +44,36 @@ public struct Server: Sendable {
         await service.shutdownRequested()
         await listener?.stopListening()
         await service.drain()
-        await standard?.finish()
-        await listener?.finishConnections(
-            deadline: service.isAborted ? Self.abortDeadline : Self.finishDeadline)
+        await finish(standard, listener)
+    }
+
+    private func standardStreams() -> StdioTransport {
+        let logger = logger
+        return StdioTransport(
+            service: service,
+            onOverflow: {
+                logger.warning(
+                    "standard output is given up: its reader is gone, or lets too many events wait")
+            })
+    }
+
+    /// At the same time, so that none that takes nothing holds the others up.
+    private func finish(_ standard: StdioTransport?, _ listener: SocketListener?) async {
+        let deadline = FinishDeadline(service: service)
+        let logger = logger
+        await withTaskGroup(of: Void.self) { group in
+            if let standard {
+                group.addTask {
+                    if await standard.finish(deadline: { await deadline.wait() }) { return }
+                    logger.warning("standard output did not take all answers; the rest is lost")
+                }
+            }
+            if let listener {
+                group.addTask {
+                    await listener.finishConnections { await deadline.wait() }
+                }
+            }
+        }
     }
 
     private func listen(

@@ -14,13 +14,17 @@ final class SocketListener: Sendable {
     }
 
     private let service: any LineService
-    private let adapterPaths: AdapterPathRule
+    private let endpoints: Server.Endpoints
+    private let logger: Logger
+    /// What may happen again and again is logged once a while.
+    private let refusals = RareLog(), failures = RareLog(), strangers = RareLog()
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let state = Mutex(State())
 
-    init(service: any LineService, adapterPaths: AdapterPathRule) {
+    init(service: any LineService, endpoints: Server.Endpoints, logger: Logger) {
         self.service = service
-        self.adapterPaths = adapterPaths
+        self.endpoints = endpoints
+        self.logger = logger
     }
 
     /// - Returns: the address in use, with the real port.
@@ -38,7 +42,7 @@ final class SocketListener: Sendable {
     }
 
     func listen(onUnixSocket path: String) async throws(TransportError) {
-        let file = try UnixSocketFile(binding: path)
+        let file = try UnixSocketFile(binding: path, access: endpoints.socketAccess)
         state.withLock { $0.files.append(file) }
         do {
             let channel = try await bootstrap(isTCP: false).withBoundSocket(file.descriptor).get()
@@ -58,12 +62,13 @@ final class SocketListener: Sendable {
         for listener in listeners { try? await listener.close() }
     }
 
-    /// Closes every connection when its answers are written, or after `deadline` anyway.
-    func finishConnections(deadline: Duration) async {
+    /// Closes every connection when its answers are written, or when `deadline` returns anyway.
+    func finishConnections(deadline: @escaping @Sendable () async -> Void) async {
         let connections = state.withLock { Array($0.connections.values) }
         for (_, connection) in connections { connection.finish() }
         let timer = Task {
-            try await Task.sleep(for: deadline)
+            await deadline()
+            guard !Task.isCancelled else { return }
             for (channel, _) in connections { channel.close(promise: nil) }
         }
         for (channel, _) in connections { try? await channel.closeFuture.get() }
@@ -74,9 +79,14 @@ final class SocketListener: Sendable {
     private func bootstrap(isTCP: Bool) -> ServerBootstrap {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(self.backoff())
+                }
+            }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+                channel.eventLoop.makeCompletedFuture { try self.accept(channel, isTCP: isTCP) }
             }
         guard isTCP else { return bootstrap }
         return
@@ -86,27 +96,60 @@ final class SocketListener: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
     }
 
-    /// Clients on other machines load no adapters unless a directory is set aside for that.
-    private func paths(for channel: any Channel) -> AdapterPathRule {
-        guard adapterPaths == .any, let address = channel.remoteAddress?.ipAddress else {
-            return adapterPaths
+    /// Waits before it accepts again when that failed: without free descriptors it would fail at once.
+    private func backoff() -> AcceptBackoffHandler {
+        AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { error in
+            self.failures.log {
+                self.logger.error("can't accept clients", metadata: ["reason": "\(error)"])
+            }
+            return .milliseconds(500)
         }
-        let isLocal =
-            address.hasPrefix("127.") || address == "::1"
-            || address.hasPrefix("::ffff:127.")
-        return isLocal ? .any : .none
     }
 
-    private func accept(_ channel: any Channel) throws {
+    private func accept(_ channel: any Channel, isTCP: Bool) throws {
+        let logger = logger
+        let limit = endpoints.maximumConnectionCount
+        guard state.withLock({ $0.connections.count }) < limit else {
+            refusals.log {
+                logger.warning("too many connections", metadata: ["limit": "\(limit)"])
+            }
+            return try channel.pipeline.syncOperations.addHandler(
+                RefusingHandler(.tooMany(limit: limit)))
+        }
+        let address = channel.remoteAddress?.description ?? "a Unix socket"
         let connection = SocketConnection(
-            channel: channel, service: service, adapterPaths: paths(for: channel))
+            channel: channel, service: service, rights: endpoints.rights(isTCP: isTCP)
+        ) {
+            logger.warning(
+                "a client is given up: it lets too many events wait",
+                metadata: ["from": "\(address)"])
+        }
         let key = ObjectIdentifier(connection)
         state.withLock { $0.connections[key] = (channel, connection) }
         channel.closeFuture.whenComplete { _ in
             self.state.withLock { $0.connections[key] = nil }
         }
-        try channel.pipeline.syncOperations.addHandler(
-            LineChannelHandler(
-                connection: connection, lineLimit: service.bounds.maximumLineByteCount))
+        try addHandlers(channel, connection, isTCP: isTCP, address: address)
+    }
+
+    private func addHandlers(
+        _ channel: any Channel, _ connection: SocketConnection, isTCP: Bool, address: String
+    ) throws {
+        let pipeline = channel.pipeline.syncOperations
+        if isTCP, let timeout = endpoints.idleTimeout {
+            let seconds =
+                Double(timeout.components.seconds) + Double(timeout.components.attoseconds) * 1e-18
+            try pipeline.addHandler(
+                IdleStateHandler(allTimeout: .nanoseconds(Int64(seconds * 1e9))))
+        }
+        try pipeline.addHandler(
+            LineChannelHandler(connection: connection, service: service, beginsWithObject: isTCP) {
+                [strangers, logger] in
+                strangers.log {
+                    logger.warning(
+                        "a connection was closed: it doesn't speak the line protocol",
+                        metadata: ["from": "\(address)"])
+                }
+            })
     }
 }

@@ -13,9 +13,12 @@ public final class StdioTransport: Sendable {
     /// Raised when everything that was accepted is answered.
     private let answered = AsyncFlag()
 
-    /// - Parameter adapterPaths: what the client may load; the local user anything.
+    /// - Parameters:
+    ///   - rights: what the client may ask for.
+    ///   - onOverflow: called when the reader is gone or takes too little.
     public init(
-        service: any LineService, adapterPaths: AdapterPathRule = .any,
+        service: any LineService, rights: ClientRights = .owner,
+        onOverflow: @escaping @Sendable () -> Void = {},
         inputDescriptor: Int32 = 0, outputDescriptor: Int32 = 1
     ) {
         let input = InterruptibleInput(descriptor: inputDescriptor)
@@ -25,11 +28,12 @@ public final class StdioTransport: Sendable {
         ) {
             input.interrupt()
             failure.forward()
+            onOverflow()
         }
         self.service = service
         self.input = input
         self.output = output
-        connection = service.makeConnection(adapterPaths: adapterPaths) { output.write($0) }
+        connection = service.makeConnection(rights: rights) { output.write($0) }
         failure.set(connection)
     }
 
@@ -50,10 +54,27 @@ public final class StdioTransport: Sendable {
     }
 
     /// After `start`: reads no more lines, and returns when every answer is written.
-    public func finish() async {
+    ///
+    /// - Parameter deadline: when this returns, what the reader hasn't taken is given up.
+    /// - Returns: false when something was given up.
+    @discardableResult
+    public func finish(
+        deadline: @escaping @Sendable () async -> Void = {
+            try? await Task.sleep(for: .seconds(1 << 30))
+        }
+    ) async -> Bool {
         input.interrupt()
+        output.release()
+        let timer = Task { [answered, output] in
+            await deadline()
+            guard !Task.isCancelled else { return false }
+            answered.raise()
+            return output.abandon()
+        }
         await answered.wait()
         await output.finish()
+        timer.cancel()
+        return await !timer.value
     }
 
     private func readLines() {

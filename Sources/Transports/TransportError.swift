@@ -7,6 +7,10 @@ public enum TransportError: Error, Equatable, Sendable, CustomStringConvertible 
     case socketInUse(path: String)
     /// Something that is not a socket stands where the socket should be.
     case notASocket(path: String)
+    /// `--socket-mode` has a value that is no mode.
+    case invalidSocketMode(String)
+    /// `--socket-group` names no group of this machine.
+    case unknownGroup(String)
     case cannotListen(address: String, reason: String)
 
     public var description: String {
@@ -20,6 +24,10 @@ public enum TransportError: Error, Equatable, Sendable, CustomStringConvertible 
             "\(path): another process listens there: stop it or choose another path"
         case .notASocket(let path):
             "\(path): exists and is not a socket: remove it or choose another path"
+        case .invalidSocketMode(let text):
+            "'\(text)' is no mode of a file: give octal digits from 0 to 777, for example 660"
+        case .unknownGroup(let name):
+            "there is no group '\(name)' on this machine: create it, or give another name or a number"
         case .cannotListen(let address, let reason):
             "can't listen on \(address): \(reason)"
         }

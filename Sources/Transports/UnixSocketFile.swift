@@ -6,34 +6,62 @@ struct UnixSocketFile: Sendable {
     static let maximumPathByteCount = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
     let path: String
-    /// Bound, not yet listening; whoever listens closes it.
+    /// Bound and listening; whoever accepts closes it.
     let descriptor: Int32
     private let device: dev_t
     private let inode: ino_t
 
-    /// Binds a socket that only this user may connect to. A file that a dead process left is replaced.
+    /// Listens on a socket that those may connect to whom `access` names. A file that a dead process left
+    /// is replaced; of two processes that start at once, one is told that the other is there.
     ///
     /// - Throws: `TransportError`.
-    init(binding path: String) throws(TransportError) {
+    init(binding path: String, access: SocketAccess = .owner) throws(TransportError) {
         guard path.utf8.count <= Self.maximumPathByteCount, !path.isEmpty else {
             throw .socketPathTooLong(path, limit: Self.maximumPathByteCount)
         }
+        // Held until the socket listens: only then can others see that it lives.
+        let lock = try DirectoryLock(of: path)
+        defer { lock.release() }
         try Self.removeStale(path)
         let descriptor = Glibc.socket(AF_UNIX, Self.streamType, 0)
         guard descriptor >= 0 else { throw Self.failure(path) }
-        let mask = umask(0o177)
-        let isBound = Self.withAddress(path) { Glibc.bind(descriptor, $0, $1) } == 0
-        let reason = errno
-        umask(mask)
-        guard isBound, let status = Self.status(path) else {
+        do throws(TransportError) {
+            try Self.listen(descriptor, path, access)
+            guard let status = Self.status(path) else { throw Self.failure(path) }
+            device = status.st_dev
+            inode = status.st_ino
+        } catch {
             Glibc.close(descriptor)
-            throw reason == EADDRINUSE ? .socketInUse(path: path) : Self.failure(path, reason)
+            throw error
         }
         self.path = path
         self.descriptor = descriptor
-        device = status.st_dev
-        inode = status.st_ino
     }
+
+    /// Nobody can connect before it listens, so that permissions are complete then.
+    private static func listen(
+        _ descriptor: Int32, _ path: String, _ access: SocketAccess
+    ) throws(TransportError) {
+        let mask = umask(0o177)
+        let isBound = withAddress(path) { Glibc.bind(descriptor, $0, $1) } == 0
+        let reason = errno
+        umask(mask)
+        guard isBound else {
+            throw reason == EADDRINUSE ? .socketInUse(path: path) : failure(path, reason)
+        }
+        let isReady =
+            (access.group.map { lchown(path, uid_t.max, $0) == 0 } ?? true)
+            && (access == .owner || chmod(path, access.mode) == 0)
+            && Glibc.listen(descriptor, backlog) == 0
+        guard isReady else {
+            let reason = errno
+            unlink(path)
+            throw failure(path, reason)
+        }
+    }
+
+    /// Connections that may wait to be accepted.
+    private static let backlog: Int32 = 1024
 
     /// Removes the file, unless another process has put its own there.
     func remove() {

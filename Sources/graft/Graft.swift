@@ -33,7 +33,26 @@ struct Graft: AsyncParsableCommand {
             writeToStandardError("Error: \(failure)")
             Foundation.exit(1)
         }
-        await main(nil)
+        do {
+            var command = try parseAsRoot()
+            if var waiting = command as? any AsyncParsableCommand {
+                try await waiting.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            end(with: error)
+        }
+    }
+
+    /// Says what went wrong, in one line whatever names of files and their fields are in it.
+    private static func end(with error: any Error) -> Never {
+        guard exitCode(for: error) == .failure, !(error is ExitCode) else {
+            exit(withError: error)
+        }
+        let reason = (error as? any LocalizedError)?.errorDescription ?? "\(error)"
+        writeToStandardError("Error: \(reason)")
+        Foundation.exit(ExitCode.failure.rawValue)
     }
 }
 

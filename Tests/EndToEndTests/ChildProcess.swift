@@ -8,7 +8,7 @@ import Glibc
 final class ChildProcess {
     struct LaunchFailure: Error { let reason: String }
 
-    private let identifier: pid_t
+    let identifier: pid_t
     private var status: Int32?
 
     /// - Parameters:
@@ -55,24 +55,48 @@ final class ChildProcess {
 
     func terminate() { signal(SIGTERM) }
 
+    /// Whether it hasn't ended.
+    var isRunning: Bool {
+        if status == nil { check() }
+        return status == nil
+    }
+
     func kill() {
         signal(SIGKILL)
         waitUntilExit()
     }
 
+    /// What `waitUntilExit` returns of a program that it had to end itself.
+    static let overdue = Int32.min
+
     private func signal(_ number: Int32) {
         if status == nil { Glibc.kill(identifier, number) }
     }
 
-    /// - Returns: the exit status; minus the signal's number where one ended it.
+    /// A program that takes longer than `seconds` is killed.
+    ///
+    /// - Returns: the exit status; minus the signal's number where one ended it, or `overdue`.
     @discardableResult
-    func waitUntilExit() -> Int32 {
-        if let status { return status }
+    func waitUntilExit(seconds: Double = 300) -> Int32 {
+        let deadline = Date().addingTimeInterval(seconds)
+        while status == nil {
+            check()
+            if status != nil { break }
+            guard Date() < deadline else {
+                signal(SIGKILL)
+                while status == nil { check(options: 0) }
+                status = Self.overdue
+                break
+            }
+            usleep(2000)
+        }
+        return status ?? Self.overdue
+    }
+
+    private func check(options: Int32 = WNOHANG) {
         var word: Int32 = 0
-        while waitpid(identifier, &word, 0) < 0, errno == EINTR {}
-        let result = word & 0x7F == 0 ? (word >> 8) & 0xFF : -(word & 0x7F)
-        status = result
-        return result
+        guard waitpid(identifier, &word, options) == identifier else { return }
+        status = word & 0x7F == 0 ? (word >> 8) & 0xFF : -(word & 0x7F)
     }
 
     deinit { if status == nil { kill() } }

@@ -12,15 +12,60 @@ struct ShutdownEndToEndTests {
         for _ in 0..<8 { try RunningGraft(base).stop() }
     }
 
-    @Test func aSignalBeforeTheServerIsReadyEndsIt() throws {
-        for delay in stride(from: UInt32(0), to: 40_000, by: 4000) {
-            let folder = try TemporaryDirectory()
-            let server = try GraftProcess.start(
-                ["serve", "--socket", folder.file("s")] + base)
-            usleep(delay)
-            server.terminate()
-            #expect([0, -SIGTERM].contains(server.waitUntilExit()))
+    /// As soon as it runs, and once it has said that it serves and that it listens.
+    @Test(arguments: [nil, "serving", "listening"])
+    func aSignalBeforeTheServerIsReadyEndsIt(line: String?) throws {
+        for _ in 0..<3 {
+            let server = try LoggedGraft(["--socket", "SOCKET"] + base)
+            if let line { try server.waitForLog(line) }
+            server.process.terminate()
+            #expect([0, -SIGTERM].contains(server.process.waitUntilExit(seconds: 60)))
         }
+    }
+
+    /// Requests that would take long, given up with the second signal.
+    @Test func theSecondSignalGivesRequestsUp() throws {
+        let server = try LoggedGraft(["--socket", "SOCKET"] + base)
+        let client = try server.connect()
+        for id in 0..<40 {
+            client.send(
+                #"{"id":\#(id),"tokens":[1,\#(id)],"max_tokens":1000000,"ignore_eos":true,"#
+                    + #""stream":false,"temperature":1}"#)
+        }
+        while try client.ask(#"{"op":"stats"}"#)["requests"]?.objectValue?["running"] == .integer(0)
+        {}
+        server.process.terminate()
+        let refused = try client.ask(#"{"id":99,"prompt":"x"}"#)
+        #expect(refused["code"]?.stringValue == "shutting_down")
+        server.process.terminate()
+        var codes: [String] = []
+        while let event = try client.next() { codes.append(event["code"]?.stringValue ?? "done") }
+        #expect(codes.count == 40)
+        #expect(codes.contains("shutting_down"))
+        #expect(server.process.waitUntilExit(seconds: 60) == 1)
+    }
+
+    /// Standard output takes nothing: neither a signal nor two are held up by it.
+    @Test(arguments: [1, 2, 3])
+    func aStalledReaderOfStandardOutputHoldsNothingUp(signalCount: Int) throws {
+        let folder = try TemporaryDirectory()
+        let (input, output) = (try NamedPipe(folder.file("in")), try NamedPipe(folder.file("out")))
+        let server = try LoggedGraft(
+            ["--stdio", "--socket", "SOCKET"] + base, input: input.path, output: output.path)
+        let text = String(repeating: "many tokens ", count: 2000)
+        for number in 0..<200 {
+            input.send(#"{"op":"tokenize","id":\#(number),"text":"\#(text)"}"# + "\n")
+        }
+        // Those of sockets are served meanwhile.
+        let client = try server.connect()
+        #expect(try client.ask(#"{"op":"stats"}"#)["event"]?.stringValue == "stats")
+        for _ in 0..<signalCount {
+            server.process.terminate()
+            usleep(50_000)
+        }
+        let status = server.process.waitUntilExit(seconds: 60)
+        #expect(status == (signalCount == 1 ? 0 : 1))
+        if signalCount == 1 { #expect(try server.log().contains("did not take all answers")) }
     }
 
     @Test func whatWasAcceptedIsAnsweredFirst() throws {

@@ -49,4 +49,30 @@ import Testing
         framer.finish { lines.append($0) }
         #expect(lines == [.tooLong(limit: 3)])
     }
+
+    /// Ten bytes of its own and twenty shared ones.
+    @Test(arguments: [(29, true), (30, true), (31, false)])
+    func takesLongLinesOutOfTheSharedBudget(byteCount: Int, fits: Bool) {
+        let budget = ByteBudget(limit: 20)
+        var framer = LineFramer(limit: 100, ownByteCount: 10, budget: budget)
+        var lines: [FramedLine] = []
+        let text = String(repeating: "x", count: byteCount)
+        for byte in Array(text.utf8) {
+            withUnsafeBytes(of: byte) { piece in framer.append(piece) { lines.append($0) } }
+        }
+        #expect(budget.byteCount == (fits ? byteCount - 10 : 0))
+        Array("\nok\n".utf8).withUnsafeBytes { piece in framer.append(piece) { lines.append($0) } }
+        #expect(lines == [fits ? line(text) : .noRoom, line("ok")])
+        #expect(budget.byteCount == 0)
+    }
+
+    @Test func givesTheRoomOfAnUnfinishedLineBack() {
+        let budget = ByteBudget(limit: 20)
+        var framer = LineFramer(limit: 100, ownByteCount: 0, budget: budget)
+        Array("unfinished".utf8).withUnsafeBytes { piece in framer.append(piece) { _ in } }
+        #expect(budget.byteCount == 10)
+        framer.abandon()
+        #expect(budget.byteCount == 0)
+        framer.finish { _ in Issue.record("nothing is wanted of it") }
+    }
 }

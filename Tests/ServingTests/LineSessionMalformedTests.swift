@@ -40,7 +40,6 @@ import Testing
         (#"{"id":1,"prompt":"x","max_tokens":1.5}"#, "bad_request", "max_tokens"),
         (#"{"id":1,"prompt":"x","max_tokens":"5"}"#, "bad_request", "max_tokens"),
         (#"{"id":1,"prompt":"x","max_tokens":true}"#, "bad_request", "max_tokens"),
-        (#"{"id":1,"prompt":"x","max_tokens":9223372036854775808}"#, "bad_request", "max_tokens"),
         (#"{"id":1,"prompt":"x","temperature":-1}"#, "bad_request", "temperature"),
         (#"{"id":1,"prompt":"x","temperature":1e38}"#, "bad_request", "temperature"),
         (#"{"id":1,"prompt":"x","temperature":1e300}"#, "bad_request", "temperature"),
@@ -59,6 +58,12 @@ import Testing
         (#"{"id":1,"prompt":"x","logit_bias":{"01":1}}"#, "bad_request", "logit_bias"),
         (#"{"id":1,"prompt":"x","logit_bias":{"1":"a"}}"#, "bad_request", "logit_bias"),
         (#"{"id":1,"prompt":"x","stop":""}"#, "bad_request", "stop"),
+        (#"{"id":1,"prompt":"x","stop":["a",""]}"#, "bad_request", "stop"),
+        (#"{"id":1,"prompt":"x","stop":null,"logit_bias":{"5":101}}"#, "bad_request", "logit_bias"),
+        (#"{"id":1,"prompt":"x","max_tokens":-1.0}"#, "bad_request", "max_tokens"),
+        (#"{"id":1,"prompt":"x","top_k":6000.5}"#, "bad_request", "top_k"),
+        (#"{"id":1e17,"prompt":"x"}"#, "bad_request", "id"),
+        (#"{"id":1,"prompt":"x","seed":1e17}"#, "bad_request", "seed"),
         (#"{"id":1,"prompt":"x","stop":[1]}"#, "bad_request", "stop"),
         (#"{"id":1,"prompt":"x","logprobs":101}"#, "bad_request", "logprobs"),
         (#"{"id":1,"prompt":"x","prompt_logprobs":-1}"#, "bad_request", "prompt_logprobs"),
@@ -104,7 +109,7 @@ import Testing
         let desk = Desk()
         #expect(
             try desk.failure(#"{"id":1,"prompt":"x","max_tokens":1.5}"#).message
-                == "'max_tokens' is 1.5, expected an integer from 0 to 2147483648")
+                == "'max_tokens' is 1.5, expected an integer from 0")
         #expect(
             try desk.failure(#"{"id":1,"op":"cancel","name":"x"}"#).message
                 == "unknown field 'name': cancel takes op, id")
@@ -163,6 +168,27 @@ import Testing
         _ = try desk.events()
         #expect(try desk.events(after: #"{"id":1,"prompt":"y"}"#).isEmpty)
         #expect(desk.generator.requests.count == 3)
+    }
+
+    @Test func boundsMixes() throws {
+        func mix(_ count: Int) -> String {
+            let entries = (0..<count).map { "\"a\($0)\":\($0 == 0 ? 1 : 0)" }.joined(separator: ",")
+            return "{\"id\":1,\"prompt\":\"x\",\"adapter\":{\(entries)}}"
+        }
+        let desk = Desk()
+        let failure = try desk.failure(mix(17))
+        #expect(failure.field == "adapter")
+        #expect(failure.message == "'adapter' mixes 17 adapters, at most 16 are possible")
+        // One fewer gets as far as to names that nobody knows.
+        #expect(try desk.failure(mix(16)).code == "adapter_not_found")
+        #expect(try desk.failure(mix(15)).code == "adapter_not_found")
+    }
+
+    @Test func namesAnEmptyStopString() throws {
+        let failure = try Desk().failure(#"{"id":1,"prompt":"x","stop":["a",""]}"#)
+        #expect(
+            failure.message
+                == "'stop' has an empty string, which every answer begins with: leave it out")
     }
 
     @Test func refusesBeforeTokenizingWhenTheQueueIsFull() throws {

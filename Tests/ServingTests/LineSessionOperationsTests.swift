@@ -80,7 +80,7 @@ import Testing
 
     @Test func forgetsConnectionsThatAreOver() throws {
         let desk = Desk()
-        do { _ = desk.service.makeSession(adapterPaths: .any) { _ in } }
+        do { _ = desk.otherSession() }
         let event = try desk.events(after: #"{"op":"stats"}"#)[0]
         #expect(event["connections"] == .integer(1))
     }
@@ -102,7 +102,8 @@ import Testing
             withDestinationURL: outside.appending(path: "secret"))
         try files.createSymbolicLink(at: root.appending(path: "alias"), withDestinationURL: inside)
 
-        let desk = Desk(paths: .inside(root: root.path))
+        let desk = Desk(
+            rights: ClientRights(administers: true, adapterPaths: .inside(root: root.path)))
         func load(_ path: String) throws -> String {
             let line = JSONValue.object([
                 "op": .string("load_adapter"), "name": .string("a"), "path": .string(path),
@@ -123,7 +124,7 @@ import Testing
     }
 
     @Test func loadsNothingForClientsThatMayNot() throws {
-        let desk = Desk(paths: .none)
+        let desk = Desk(rights: ClientRights(administers: true, adapterPaths: .none))
         let failure = try desk.failure(#"{"op":"load_adapter","name":"a","path":"/x"}"#)
         #expect(failure.code == "adapter_invalid")
         #expect(failure.field == "path")

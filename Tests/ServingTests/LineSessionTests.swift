@@ -205,7 +205,7 @@ import Transformer
         desk.generator.answer(0, "a", .cancelled)
         #expect(try desk.events().isEmpty)
         desk.receive(#"{"id":3,"prompt":"x"}"#)
-        #expect(desk.generator.cancelledPlaces.sorted() == [0, 1, 2])
+        #expect(desk.generator.requests.count == 2)
     }
 
     @Test func endsWhenEverythingAcceptedIsAnswered() throws {

@@ -10,7 +10,7 @@ import Tokenization
             ErrorCode.allCases.map(\.rawValue) == [
                 "bad_json", "bad_request", "line_too_long", "duplicate_id", "unknown_op",
                 "adapter_not_found", "adapter_invalid", "adapter_in_use", "adapter_incompatible",
-                "context_too_long", "overloaded", "shutting_down", "internal",
+                "context_too_long", "not_permitted", "overloaded", "shutting_down", "internal",
             ])
     }
 

@@ -99,16 +99,15 @@ import Transports
         transport.start { service.requestShutdown() }
         let line = String(repeating: "x", count: 900) + "\n"
         let lineCount = 500
-        let writer = Task.detached {
+        await apart {
             for _ in 0..<lineCount { input.send(line) }
             close(input.write)
         }
-        await writer.value
-        let reader = Task.detached { output.readAll() }
+        async let reader = apart { output.readAll() }
         await service.shutdownRequested()
         await transport.finish()
         close(output.write)
-        let text = await reader.value
+        let text = await reader
         #expect(text == String(repeating: line, count: lineCount))
     }
 
@@ -123,5 +122,35 @@ import Transports
         await transport.finish()
         close(output.write)
         #expect(output.readAll() == "too long\ngood\n")
+    }
+
+    /// The thread is in a write that never ends, and so is what reads lines.
+    @Test func endsAlthoughTheReaderTakesNothing() async {
+        let (input, output) = (Pipe(), Pipe())
+        let service = EchoService(
+            bounds: ServingConfiguration(maximumLineByteCount: 1 << 20))
+        let transport = run(service, input, output)
+        transport.start {}
+        let line = String(repeating: "x", count: 900_000) + "\n"
+        async let writer: Void = apart { for _ in 0..<4 { input.send(line) } }
+        #expect(await eventually { service.connections[0].lines.count >= 2 })
+        let isComplete = await transport.finish(deadline: {
+            try? await Task.sleep(for: .milliseconds(100))
+        })
+        #expect(!isComplete)
+        close(input.read)
+        await writer
+    }
+
+    @Test func saysThatAllIsWritten() async {
+        let (input, output) = (Pipe(), Pipe())
+        let service = EchoService()
+        let transport = run(service, input, output)
+        transport.start {}
+        input.send("one\n")
+        #expect(await eventually { service.connections[0].lines == ["one"] })
+        #expect(await transport.finish())
+        close(output.write)
+        #expect(output.readAll() == "one\n")
     }
 }

@@ -43,18 +43,36 @@ final class Inbox: Sendable {
         if let error = state.withLock({ refusal($0) }) { throw error }
     }
 
+    /// Counts a request before it is there.
+    ///
+    /// - Throws: `EngineError.overloaded`, `.shuttingDown`.
+    func accept() throws(EngineError) {
+        let error = state.withLock { state -> EngineError? in
+            if let error = refusal(state) { return error }
+            state.inFlightCount += 1
+            return nil
+        }
+        if let error { throw error }
+    }
+
+    /// Takes a request that was counted when it was accepted.
+    ///
+    /// - Throws: `EngineError.shuttingDown`; it isn't counted any more then.
     func submit(
         _ request: GenerationRequest, at instant: ContinuousClock.Instant
     ) throws(EngineError) -> RequestHandle {
-        let result: Result<RequestHandle, EngineError> = state.withLock { state in
-            if let error = refusal(state) { return .failure(error) }
+        let handle = state.withLock { state -> RequestHandle? in
+            guard state.phase <= .draining else {
+                state.inFlightCount -= 1
+                return nil
+            }
             let number = state.nextNumber
             state.nextNumber += 1
-            state.inFlightCount += 1
             post(.submit(request, number: number, at: instant), &state)
-            return .success(RequestHandle(number: number))
+            return RequestHandle(number: number)
         }
-        return try result.get()
+        guard let handle else { throw .shuttingDown }
+        return handle
     }
 
     func cancel(_ handle: RequestHandle) {

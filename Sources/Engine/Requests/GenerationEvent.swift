@@ -82,7 +82,7 @@ public struct GenerationSummary: Sendable, Equatable {
     public let cachedTokenCount: Int
     /// New tokens, an end token included.
     public let completionTokenCount: Int
-    /// From submission to the first step.
+    /// From acceptance to the first step.
     public let queueDuration: Duration
     /// From the first step to the first token.
     public let prefillDuration: Duration

@@ -15,7 +15,7 @@ public struct GenerationRequest: Sendable {
     public var logprobCount: Int?
     /// How many alternatives to report for each prompt token, 0…100; nil for none.
     public var promptLogprobCount: Int?
-    /// From submission on; then the request ends with `FinishReason.timeout`.
+    /// From acceptance on; then the request ends with `FinishReason.timeout`.
     public var timeout: Duration?
     /// Requests with a higher one leave the queue first, and give their pages up last; -100…100.
     public var priority: Int

@@ -49,6 +49,9 @@ package struct RequestBounds: Sendable {
                 - configuration.maximumSequenceCount)
     }
 
+    /// Tokens that any sequence can have at most.
+    package var contextTokenCount: Int { min(contextCount, pageCount * pageTokenCount) }
+
     /// Own tokens, prompt and new ones together, that a sequence with this plan can have.
     package func room(for plan: AdapterPlan) -> Int {
         let blockCount = pageCount / PageLayout(plan).laneCount

@@ -22,19 +22,21 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var options: BaseOptions
     @OptionGroup var registry: RegistryOptions
-    @Flag(help: "Serve standard input and output, beside sockets.") var stdio = false
-    @Option(help: ArgumentHelp("A Unix socket to listen on; repeatable.", valueName: "path"))
-    var socket: [String] = []
-    @Option(help: ArgumentHelp("A TCP address to listen on; repeatable.", valueName: "host:port"))
-    var listen: [String] = []
-    @Option(
-        help: ArgumentHelp(
-            "The directory that clients of sockets may load adapters from.", valueName: "path"))
-    var adapterRoot: String?
+    @OptionGroup var connections: ConnectionOptions
     @Option(help: "Memory for keys and values; K, M and G are understood.") var kvMemory = "1G"
-    @Option(help: "Sequences that are computed at the same time.") var maxSequences = 64
+    @Option(
+        name: [
+            .customLong("max-sequences"), .customLong("max-num-seqs"), .customLong("parallel"),
+            .customLong("np", withSingleDash: true),
+        ], help: "Sequences that are computed at the same time.")
+    var maxSequences = 64
     @Option(help: "Requests that may wait beyond those.") var queue = 1024
-    @Option(help: "Tokens of a sequence (default: what the model was made for).") var context: Int?
+    @Option(
+        name: [
+            .customLong("context"), .customLong("ctx-size"), .customLong("max-model-len"),
+            .customShort("c"),
+        ], help: "Tokens of a sequence (default: what the model was made for).")
+    var context: Int?
     @Option(help: "Prompt tokens of one sequence in one step.") var prefillChunk = 256
     @Option(help: "Prompt tokens of all sequences in one step while some generate.")
     var prefillBudget = 64
@@ -68,6 +70,12 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = makeLogger()
+        let endpoints = try connections.endpoints(descriptorLimit: DescriptorLimit.raise())
+        if endpoints.maximumConnectionCount < connections.maxConnections {
+            logger.warning(
+                "descriptors allow fewer connections than --max-connections: raise the limit (ulimit -n)",
+                metadata: ["connections": "\(endpoints.maximumConnectionCount)"])
+        }
         LoadingHeap.begin()
         let adapters = try registry.adapters()
         var registrySettings = registry.settings
@@ -92,27 +100,25 @@ struct ServeCommand: AsyncParsableCommand {
         let service = Service(
             context: ServerContext(
                 generator: session.engine, adapters: session.registry, tokenizer: session.tokenizer,
-                logger: logger))
+                configuration: connections.bounds, logger: logger))
         LoadingHeap.end()
         let signals = ShutdownSignals(service: service)
-        let server = Server(service: service, endpoints: try endpoints(), logger: logger)
+        let server = Server(service: service, endpoints: endpoints, logger: logger)
         logger.info(
             "serving \(options.base) with \(session.registry.memory.totalCount) adapter(s) on \(options.threadCount) thread(s)"
         )
+        if endpoints.usesStandardStreams, isatty(STDIN_FILENO) == 1 {
+            writeToStandardError(
+                "Waiting for requests from this terminal, one JSON object a line, such as "
+                    + #"{"id":1,"prompt":"A contract is"}"# + "; Ctrl-D ends.")
+        }
         try await server.run()
         withExtendedLifetime(signals) {}
         if service.isAborted { throw ExitCode.failure }
     }
 
-    private func endpoints() throws -> Server.Endpoints {
-        Server.Endpoints(
-            usesStandardStreams: stdio ? true : nil, unixSockets: socket,
-            addresses: try listen.map { (text) throws in try ListenAddress(parsing: text) },
-            adapterPaths: adapterRoot.map { .inside(root: $0) } ?? .any)
-    }
-
     private func makeLogger() -> Logger {
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        LoggingSystem.bootstrap { PlainLogHandler(StreamLogHandler.standardError(label: $0)) }
         var logger = Logger(label: "graft")
         logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
         return logger

@@ -6,12 +6,15 @@ import Transformer
 /// The base model and the threads that work on it: the options that most commands share.
 struct BaseOptions: ParsableArguments {
     @Option(
+        name: [.customLong("base"), .customLong("model"), .customShort("m")],
         help: ArgumentHelp(
             "The base: a Hugging Face directory, a .safetensors, a .gguf or a model.bin.",
             valueName: "path"))
     var base: String
 
-    @Option(help: "Threads for the forward pass (default: one a processor core).")
+    @Option(
+        name: [.customLong("threads"), .customShort("t")],
+        help: "Threads for the forward pass (default: one a processor core).")
     var threads: Int?
 
     @Option(

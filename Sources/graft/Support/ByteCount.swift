@@ -21,7 +21,7 @@ struct ByteCount {
     }
 }
 
-/// One line on standard error.
+/// One line on standard error, whatever is in it.
 func writeToStandardError(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    FileHandle.standardError.write(Data((PlainText.escaped(line) + "\n").utf8))
 }

@@ -4,11 +4,15 @@ import Foundation
 
 /// Which adapters a server has, how much memory they may take, and whether traffic merges them.
 struct RegistryOptions: ParsableArguments {
-    @Option(name: .customLong("adapter"), help: AdapterOption.help)
+    @Option(name: [.customLong("adapter"), .customLong("lora")], help: AdapterOption.help)
     var named: [AdapterOption] = []
     @Option(
+        name: .customLong("lora-modules"), parsing: .upToNextOption,
+        help: ArgumentHelp("Several adapters, as after --adapter.", valueName: "name=path"))
+    var several: [AdapterOption] = []
+    @Option(
         help: ArgumentHelp(
-            "A directory whose sub-directories and .lora files are adapters; repeatable.",
+            "A directory whose sub-directories, .lora and .gguf files are adapters; repeatable.",
             valueName: "path"))
     var adapterDir: [String] = []
     @Flag(
@@ -44,7 +48,8 @@ struct RegistryOptions: ParsableArguments {
     ///
     /// - Throws: `DirectoryError`.
     func adapters() throws -> [AdapterOption] {
-        let adapters = try named + adapterDir.flatMap { try AdapterDirectory.adapters(in: $0) }
+        let adapters =
+            try named + several + adapterDir.flatMap { try AdapterDirectory.adapters(in: $0) }
         if !adapterDir.isEmpty { try AdapterDirectory.checkNames(adapters) }
         return adapters
     }

@@ -1,3 +1,4 @@
+import Dispatch
 import Synchronization
 import Tokenization
 
@@ -7,9 +8,12 @@ final class ByteTokenizer: Tokenizer {
 
     private let addsBeginning: Bool
     private let encodeCounter = Atomic(0)
+    private let gate: DispatchSemaphore?
 
-    init(addsBeginning: Bool = true) {
+    /// - Parameter gate: what each text waits for before it is turned into tokens.
+    init(addsBeginning: Bool = true, gate: DispatchSemaphore? = nil) {
         self.addsBeginning = addsBeginning
+        self.gate = gate
     }
 
     /// Texts that were turned into tokens.
@@ -21,6 +25,7 @@ final class ByteTokenizer: Tokenizer {
 
     func encode(_ text: String, addingSpecialTokens: Bool) throws(TokenizationError) -> [Int] {
         encodeCounter.add(1, ordering: .relaxed)
+        gate?.wait()
         return (addingSpecialTokens && addsBeginning ? [256] : []) + text.utf8.map(Int.init)
     }
 

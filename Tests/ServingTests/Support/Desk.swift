@@ -7,7 +7,7 @@ import Tokenization
 
 /// One connection to a server of stand-ins: lines go in, events are collected.
 final class Desk: Sendable {
-    let generator = ScriptedGenerator()
+    let generator: ScriptedGenerator
     let adapters = ListedAdapters()
     let service: Service
     let session: LineSession
@@ -18,17 +18,19 @@ final class Desk: Sendable {
     }
 
     init(
-        tokenizer: (any Tokenizer)? = ByteTokenizer(), paths: AdapterPathRule = .any,
-        configuration: ServingConfiguration = .init()
+        tokenizer: (any Tokenizer)? = ByteTokenizer(), rights: ClientRights = .owner,
+        configuration: ServingConfiguration = .init(preparationLaneCount: 0),
+        log: CollectedLog = CollectedLog(), contextTokenCount: Int = 1 << 30
     ) {
+        generator = ScriptedGenerator(contextTokenCount: contextTokenCount)
         let output = Output()
         self.output = output
         service = Service(
             context: ServerContext(
                 generator: generator, adapters: adapters, tokenizer: tokenizer,
                 configuration: configuration,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
-        session = service.makeSession(adapterPaths: paths) { line in
+                logger: log.logger))
+        session = service.makeSession(rights: rights) { line in
             output.lines.withLock { $0.append(line) }
         }
     }
@@ -38,6 +40,20 @@ final class Desk: Sendable {
 
     func receive(_ line: String) {
         session.receive(.line(Array(line.utf8)))
+    }
+
+    /// Another connection to the same server, whose events nobody sees.
+    func otherSession() -> LineSession {
+        service.makeSession(rights: .owner) { _ in }
+    }
+
+    /// Takes the events that have come, once there are as many; up to a minute.
+    func events(count: Int) async throws -> [JSONObject] {
+        for _ in 0..<6000 {
+            if output.lines.withLock({ $0.count }) >= count { break }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return try events()
     }
 
     /// Sends a line and takes the events that have come since the last time.

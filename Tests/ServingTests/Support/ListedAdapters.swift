@@ -9,6 +9,9 @@ final class ListedAdapters: AdapterCatalog {
         var leases: [CountedLease] = []
         var unloads: [@Sendable (Result<Void, AdapterError>) -> Void] = []
         var paths: [String] = []
+        /// Whether selections wait, as for adapters that must be read.
+        var isHolding = false
+        var held: [@Sendable () -> Void] = []
     }
 
     private let state: Mutex<State>
@@ -21,6 +24,23 @@ final class ListedAdapters: AdapterCatalog {
     var leases: [CountedLease] { state.withLock { $0.leases } }
     /// Paths that were loaded.
     var paths: [String] { state.withLock { $0.paths } }
+
+    /// From now on selections complete when they are let go, as for adapters that must be read.
+    func hold() {
+        state.withLock { $0.isHolding = true }
+    }
+
+    /// Selections that wait.
+    var heldCount: Int { state.withLock { $0.held.count } }
+
+    /// Completes what waits; later selections complete at once.
+    func letGo() {
+        let held = state.withLock { state in
+            defer { (state.held, state.isHolding) = ([], false) }
+            return state.held
+        }
+        held.forEach { $0() }
+    }
 
     /// The last request in flight lets go.
     func completeUnloads() {
@@ -78,9 +98,15 @@ final class ListedAdapters: AdapterCatalog {
         _ selection: [SelectionEntry],
         completion: @escaping @Sendable (Result<AdapterSelection, AdapterError>) -> Void
     ) {
-        do throws(AdapterError) { completion(.success(try select(selection))) } catch {
-            completion(.failure(error))
+        let outcome: Result<AdapterSelection, AdapterError>
+        do throws(AdapterError) { outcome = .success(try select(selection)) } catch {
+            return completion(.failure(error))
         }
+        let isHeld = state.withLock { state in
+            if state.isHolding { state.held.append { completion(outcome) } }
+            return state.isHolding
+        }
+        if !isHeld { completion(outcome) }
     }
 
     private func select(_ selection: [SelectionEntry]) throws(AdapterError) -> AdapterSelection {

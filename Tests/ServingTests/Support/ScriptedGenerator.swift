@@ -10,6 +10,15 @@ final class ScriptedGenerator: TokenGenerator {
         var cancelledPlaces: [Int] = []
         var refusal: EngineError?
         var isAborted = false
+        var acceptedCount = 0
+        var tickets: [RequestTicket] = []
+        var limit = Int.max
+    }
+
+    let contextTokenCount: Int
+
+    init(contextTokenCount: Int = 1 << 30) {
+        self.contextTokenCount = contextTokenCount
     }
 
     private let state = Mutex(State())
@@ -24,17 +33,44 @@ final class ScriptedGenerator: TokenGenerator {
         state.withLock { $0.refusal = error }
     }
 
-    func checkCapacity() throws(EngineError) {
-        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+    /// Tickets that were neither withdrawn nor answered.
+    var inFlightCount: Int { state.withLock { $0.acceptedCount } }
+    /// Tickets of `requests`, in the same order.
+    var tickets: [RequestTicket] { state.withLock { $0.tickets } }
+
+    /// Accepts this many at the same time.
+    func limit(to count: Int) {
+        state.withLock { $0.limit = count }
     }
 
-    func start(_ request: GenerationRequest) throws(EngineError) -> @Sendable () -> Void {
+    func accept() throws(EngineError) -> RequestTicket {
+        let refusal = state.withLock { state -> EngineError? in
+            if let refusal = state.refusal { return refusal }
+            guard state.acceptedCount < state.limit else {
+                return .overloaded(requestLimit: state.limit)
+            }
+            state.acceptedCount += 1
+            return nil
+        }
+        if let refusal { throw refusal }
+        return RequestTicket(accepted: .now)
+    }
+
+    func withdraw(_ ticket: RequestTicket) {
+        state.withLock { $0.acceptedCount -= 1 }
+    }
+
+    func start(
+        _ request: GenerationRequest, ticket: RequestTicket
+    ) throws(EngineError) -> @Sendable () -> Void {
         guard !request.tokens.isEmpty else {
             request.lease.release()
+            withdraw(ticket)
             throw .emptyPrompt
         }
         let place = state.withLock { state in
             state.requests.append(request)
+            state.tickets.append(ticket)
             return state.requests.count - 1
         }
         return { self.state.withLock { $0.cancelledPlaces.append(place) } }
@@ -69,6 +105,7 @@ final class ScriptedGenerator: TokenGenerator {
     func finish(_ place: Int, _ reason: FinishReason) {
         let request = requests[place]
         request.lease.release()
+        withdraw(tickets[place])
         _ = request.sink.receive(
             .finished(
                 GenerationSummary(

@@ -3,7 +3,7 @@ import Serving
 import Synchronization
 import Transports
 
-/// Answers every line with itself; `hold` is answered when the service drains, `flood` with lines until
+/// Answers every line with itself; `hold`, or `{hold` where a connection must begin so, is answered when the service drains, `flood` with lines until
 /// the client is gone.
 final class EchoService: LineService {
     private struct State {
@@ -14,18 +14,22 @@ final class EchoService: LineService {
     }
 
     let bounds: ServingConfiguration
+    let incomingBytes: ByteBudget
+    let outgoingBytes: ByteBudget
     private let state = Mutex(State())
 
     init(bounds: ServingConfiguration = ServingConfiguration(maximumLineByteCount: 1000)) {
         self.bounds = bounds
+        incomingBytes = ByteBudget(limit: bounds.sharedByteCount)
+        outgoingBytes = ByteBudget(limit: bounds.sharedByteCount)
     }
 
     var connections: [EchoConnection] { state.withLock { $0.connections } }
 
     func makeConnection(
-        adapterPaths: AdapterPathRule, write: @escaping @Sendable (String) -> Void
+        rights: ClientRights, write: @escaping @Sendable (String) -> Void
     ) -> any LineConnection {
-        let connection = EchoConnection(adapterPaths: adapterPaths, write: write)
+        let connection = EchoConnection(rights: rights, write: write)
         state.withLock { $0.connections.append(connection) }
         return connection
     }
@@ -70,24 +74,26 @@ final class EchoConnection: LineConnection {
         var completions: [@Sendable () -> Void] = []
     }
 
-    let adapterPaths: AdapterPathRule
+    let rights: ClientRights
     private let write: @Sendable (String) -> Void
     private let state = Mutex(State())
 
-    init(adapterPaths: AdapterPathRule, write: @escaping @Sendable (String) -> Void) {
-        self.adapterPaths = adapterPaths
+    init(rights: ClientRights, write: @escaping @Sendable (String) -> Void) {
+        self.rights = rights
         self.write = write
     }
 
     /// What was received, in order.
     var lines: [String] { state.withLock { $0.lines } }
     var isClosed: Bool { state.withLock { $0.isClosed } }
+    var isIdle: Bool { state.withLock { $0.heldCount == 0 } }
 
     func receive(_ line: FramedLine) {
+        if line == .noRoom { return write("no room\n") }
         guard case .line(let bytes) = line else { return write("too long\n") }
         let text = String(decoding: bytes, as: UTF8.self)
         state.withLock { $0.lines.append(text) }
-        switch text {
+        switch text.drop(while: { $0 == "{" }) {
         case "hold": state.withLock { $0.heldCount += 1 }
         case "flood": flood()
         default: write(text + "\n")
