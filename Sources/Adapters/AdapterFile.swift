@@ -29,6 +29,8 @@ struct AdapterFile: Sendable {
     private(set) var experts: [Mixture.Expert] = []
     /// True where rows of the factors B of Q and K are in llama.cpp's order.
     var queryKeyRowsArePermuted = false
+    /// What a file of another format says of itself beside settings and tensors.
+    var origin = ForeignOrigin()
     /// True where the tensors are those of one safetensors file, as it has them.
     private(set) var isSafetensors = false
 
@@ -161,6 +163,7 @@ struct AdapterFile: Sendable {
             configurationText: Array(JSONValue.object(adapter.configuration).serialized().utf8),
             configurationFile: configurationFile ?? file, tensorFile: file,
             tensors: adapter.tensors, tokenizerFiles: tokenizerFiles, extent: extent)
+        origin = adapter.origin
     }
 
     private init(
