@@ -19,11 +19,27 @@ extension AdapterError {
         case .changedWhileReading(let path):
             "\(path): changed while it was read: load it again when it is complete"
         case .pickle(let path):
-            "\(path): pickle files can run code and are refused; convert it once with: \(Self.conversion(path))"
+            "\(path): pickle files can run code and are refused; convert it once "
+                + "with: \(Self.ownConversion(path))\(Self.conversion(path))"
         case .damagedFile(let sentence):
             sentence
         default: nil
         }
+    }
+
+    /// The command of this program that makes a PEFT directory of one whose weights are a pickle, with what
+    /// leads over to another; empty for other pickles.
+    private static func ownConversion(_ path: String) -> String {
+        guard let slash = path.lastIndex(of: "/"),
+            AdapterFile.pickleNames.contains(String(path[path.index(after: slash)...]))
+        else { return "" }
+        var directory = path[..<slash]
+        while directory.count > 1, directory.last == "/" { directory.removeLast() }
+        let quote: (String) -> String = {
+            "'" + $0.replacing("'", with: "'\\''") + "'"
+        }
+        return "graft convert --from \(quote(String(directory))) --to peft --out "
+            + "\(quote(directory + "-safetensors")), or: "
     }
 
     /// A command that writes the tensors of a pickle as safetensors beside it.

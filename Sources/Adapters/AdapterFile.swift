@@ -11,7 +11,7 @@ struct AdapterFile: Sendable {
     static let configurationKey = "graft.adapter_config"
     static let configurationName = "adapter_config.json"
     static let tensorName = "adapter_model.safetensors"
-    private static let pickleNames = ["adapter_model.bin", "adapter_model.pt"]
+    static let pickleNames = ["adapter_model.bin", "adapter_model.pt"]
 
     let configuration: AdapterConfiguration
     /// As stored, byte for byte.
@@ -29,6 +29,8 @@ struct AdapterFile: Sendable {
     private(set) var experts: [Mixture.Expert] = []
     /// True where rows of the factors B of Q and K are in llama.cpp's order.
     var queryKeyRowsArePermuted = false
+    /// What a file of another format says of itself beside settings and tensors.
+    var origin = ForeignOrigin()
     /// True where the tensors are those of one safetensors file, as it has them.
     private(set) var isSafetensors = false
 
@@ -92,7 +94,9 @@ struct AdapterFile: Sendable {
             if let foreign = try ForeignAdapter.open(directory: directory, reader) {
                 return foreign
             }
-            throw .notAnAdapter(path: path, found: "a directory without \(configurationName)")
+            let hint = AdapterFolders.hint(in: directory, reader)
+            throw .notAnAdapter(
+                path: path, found: "a directory without \(configurationName)" + hint)
         }
         let file = try openPEFT(path, reader, extent)
         return try file.adding(Mixture.experts(of: file, directory, reader, extent))
@@ -109,6 +113,7 @@ struct AdapterFile: Sendable {
             {
                 return foreign
             }
+            try MLXAdapter.refuse(directory: directory, reader)
             for name in pickleNames where try reader.kind(of: directory + name) != .missing {
                 throw .pickle(path: directory + name)
             }
@@ -161,6 +166,7 @@ struct AdapterFile: Sendable {
             configurationText: Array(JSONValue.object(adapter.configuration).serialized().utf8),
             configurationFile: configurationFile ?? file, tensorFile: file,
             tensors: adapter.tensors, tokenizerFiles: tokenizerFiles, extent: extent)
+        origin = adapter.origin
     }
 
     private init(
@@ -186,6 +192,7 @@ struct AdapterFile: Sendable {
             parsing: configurationText, file: configurationFile)
         let stated = try configuration.text("peft_type")
         guard let peftType = peftType ?? stated else {
+            try MLXAdapter.refuse(configuration)
             throw .missingSetting("peft_type", file: configurationFile)
         }
         self.configuration = configuration

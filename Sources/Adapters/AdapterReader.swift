@@ -29,7 +29,9 @@ public enum AdapterReader {
         name: String, path: String, base: BaseModel, options: AdapterOptions, pool: WorkerPool,
         shelf: TokenizerShelf, layouts: ProductLayouts? = nil
     ) throws(AdapterError) -> LoadedAdapter {
-        let file = try AdapterFile.open(path, options: options).inRowOrder(of: base.configuration)
+        let opened = try AdapterFile.open(path, options: options)
+        let warnings = try opened.origin.warnings(on: base.configuration, strict: options.strict)
+        let file = try opened.inRowOrder(of: base.configuration)
         let read = try Methods.reader(of: file.peftType, file: file.configuration.file)
         let compiled = try read(
             file, Methods.Context(base: base, options: options, pool: pool))
@@ -40,7 +42,7 @@ public enum AdapterReader {
                 as: options.updateType.beside(base), pool: pool),
             tokenizer: tokenizer,
             parameterCount: compiled.parameterCount,
-            warnings: compiled.warnings
+            warnings: warnings + compiled.warnings
                 + tokenizerWarnings(tokenizer, compiled.operators, base, file.tokenizerFiles),
             targets: compiled.targets,
             files: layouts.flatMap { KnownFiles(file, compiled, path: path, layouts: $0) })
@@ -91,8 +93,10 @@ public enum AdapterReader {
         recipes: CheckedRecipes, layouts: ProductLayouts
     ) throws(AdapterError) -> AdapterFacts {
         let file = try AdapterFile.open(path, options: options, extent: .header)
+        let warnings = try file.origin.warnings(on: base.configuration, strict: options.strict)
         let recipe = file.recipe
         if var facts = recipes.facts(recipe, path: path, hash: file.contentHash) {
+            facts.warnings = warnings + facts.warnings
             facts.files = facts.files?.belonging(to: file, path: path)
             return facts
         }
@@ -104,7 +108,7 @@ public enum AdapterReader {
         let compiled = try read(
             checked,
             Methods.Context(base: base, options: options, pool: pool, readsValues: readsValues))
-        let facts = AdapterFacts(
+        var facts = AdapterFacts(
             hash: checked.contentHash, peftType: checked.peftType,
             parameterCount: compiled.parameterCount,
             rank: compiled.checkedRank ?? compiled.operators.largestRank,
@@ -112,6 +116,7 @@ public enum AdapterReader {
             layerCount: compiled.operators.repeatedBase?.slots.layerCount,
             files: KnownFiles(checked, compiled, path: path, layouts: layouts))
         recipes.remember(facts, recipe: recipe, path: path)
+        facts.warnings = warnings + facts.warnings
         return facts
     }
 }

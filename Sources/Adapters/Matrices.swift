@@ -2,6 +2,7 @@
 enum Matrices {
     /// - Parameter values: **Shape** [rowCount, columnCount]; the result's is [columnCount, rowCount].
     static func transposed(_ values: [Float], rowCount: Int) -> [Float] {
+        guard rowCount > 0 else { return [] }
         let columnCount = values.count / rowCount
         var result = [Float](repeating: 0, count: values.count)
         for row in 0..<rowCount {
@@ -16,6 +17,7 @@ enum Matrices {
     ///
     /// - Parameter sources: for each row of the result, the row that it is.
     static func rows(_ bytes: UnsafeRawBufferPointer, in sources: [Int]) -> [UInt8] {
+        guard !sources.isEmpty else { return [] }
         let rowByteCount = bytes.count / sources.count
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)

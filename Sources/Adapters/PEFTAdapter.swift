@@ -5,6 +5,8 @@ internal import StrictJSON
 struct PEFTAdapter: Sendable {
     var configuration: JSONObject
     var tensors: [AdapterTensor]
+    /// What an adapter of another format says of itself beside these.
+    var origin = ForeignOrigin()
 
     /// What PEFT puts before the names of the base's modules.
     static let prefix = "base_model.model."
@@ -93,6 +95,16 @@ extension AdapterTensor {
         try self.init(
             name: name, elementType: .f32, shape: shape,
             bytes: values.withUnsafeBytes { [UInt8]($0) })
+    }
+
+    /// A tensor of f32 zeros, which take no memory: of a file whose values weren't read.
+    ///
+    /// - Throws: as above.
+    init(name: String, shape: [Int]) throws(AdapterError) {
+        do throws(CheckpointError) {
+            self.init(
+                try TensorView(name: name, elementType: .f32, zerosOfShape: shape, path: name))
+        } catch { throw .damagedFile(error.description) }
     }
 
     /// - Throws: as above.

@@ -1,6 +1,6 @@
 /// Arithmetic over numbers that a file claims: nil instead of a trap.
-enum CheckedArithmetic {
-    static func product(_ left: Int, _ right: Int) -> Int? {
+package enum CheckedArithmetic {
+    package static func product(_ left: Int, _ right: Int) -> Int? {
         let (value, overflows) = left.multipliedReportingOverflow(by: right)
         return overflows ? nil : value
     }

@@ -35,6 +35,21 @@ public struct TensorView: @unchecked Sendable {
             name: name, elementType: elementType, shape: shape, bytes: owner.bytes, owner: owner)
     }
 
+    /// A tensor of zeros, which take no memory.
+    ///
+    /// - Throws: `CheckpointError.unreadable` when there is no room for them, or no such number of bytes.
+    package init(
+        name: String, elementType: ElementType, zerosOfShape shape: [Int], path: String
+    ) throws(CheckpointError) {
+        guard let count = CheckedArithmetic.elementCount(shape),
+            let byteCount = CheckedArithmetic.product(
+                count / elementType.blockElementCount, elementType.blockByteCount)
+        else { throw .unreadable(path: path, reason: "its shape overflows") }
+        let owner = try MappedFile(byteCount: byteCount, path: path) { _ in }
+        self.init(
+            name: name, elementType: elementType, shape: shape, bytes: owner.bytes, owner: owner)
+    }
+
     /// How many elements the shape holds.
     public var elementCount: Int { shape.reduce(1, *) }
 

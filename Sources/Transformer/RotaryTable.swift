@@ -39,7 +39,7 @@ struct RotaryTable {
         }
     }
 
-    private static func frequencies(
+    static func frequencies(
         _ configuration: RotaryConfiguration, headDimension: Int
     ) -> [Float] {
         let plain = (0..<headDimension / 2).map { pair in
@@ -68,5 +68,16 @@ struct RotaryTable {
         if wavelength > original / low { return frequency / factor }
         let smooth = (original / wavelength - low) / (high - low)
         return (1 - smooth) * frequency / factor + smooth * frequency
+    }
+}
+
+extension RotaryConfiguration {
+    /// Whether both turn heads alike, whichever way they say it: GGUF has divisors where Hugging Face has a
+    /// rule.
+    package func rotates(like other: RotaryConfiguration, headDimension: Int) -> Bool {
+        let own = RotaryTable.frequencies(self, headDimension: headDimension)
+        let its = RotaryTable.frequencies(other, headDimension: headDimension)
+        // Divisors are rounded to f32.
+        return own.count == its.count && zip(own, its).allSatisfy { abs($0 - $1) <= 1e-6 * $0 }
     }
 }

@@ -28,6 +28,8 @@ public struct AdapterConversion {
     let file: AdapterFile
     let base: ModelConfiguration?
     let path: String
+    /// What the file itself gives reason to say.
+    private let notes: [String]
 
     /// Reads the adapter, of whatever format it is.
     ///
@@ -44,6 +46,10 @@ public struct AdapterConversion {
         base = try basePath.map { (path) throws(AdapterError) in try Self.configuration(path) }
         let file = try ConversionSource(path: path, overrides: overrides.object).file()
         self.path = path
+        notes =
+            try base.map { (base) throws(AdapterError) in
+                try file.origin.warnings(on: base, strict: false)
+            } ?? file.origin.warnings + file.origin.unknownWarnings
         guard file.queryKeyRowsArePermuted,
             let tensor = file.tensors.first(where: { QueryKeyRows.concerns($0.name) })
         else {
@@ -68,13 +74,15 @@ public struct AdapterConversion {
             throw .unconvertible(
                 path: path, reason: "it mixes adapters of other directories: convert those")
         }
-        return switch format {
-        case .peft: try writePEFT(to: output)
-        case .gguf: try GGUFLoRAWriter(self).write(to: output)
-        case .loralib: try LoralibWriter(self).write(to: output)
-        case .promptTuningV2: try PrefixEncoderWriter(self).write(to: output)
-        case .adapterHub: try AdapterHubWriter(self).write(to: output)
-        }
+        let report =
+            switch format {
+            case .peft: try writePEFT(to: output)
+            case .gguf: try GGUFLoRAWriter(self).write(to: output)
+            case .loralib: try LoralibWriter(self).write(to: output)
+            case .promptTuningV2: try PrefixEncoderWriter(self).write(to: output)
+            case .adapterHub: try AdapterHubWriter(self).write(to: output)
+            }
+        return Report(tensorCount: report.tensorCount, notes: notes + report.notes)
     }
 
     private func writePEFT(to output: String) throws(AdapterError) -> Report {

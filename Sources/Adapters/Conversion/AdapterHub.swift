@@ -34,6 +34,8 @@ enum AdapterHub {
         _ file: ForeignTensors, _ whole: AdapterConfiguration, head: ForeignTensors?
     ) throws(AdapterError) -> PEFTAdapter {
         let settings = try AdapterHubSettings(whole)
+        try file.checkElements()
+        try head?.checkElements()
         guard let parts = try settings.parts() else {
             return try adding(head, to: method(file, settings))
         }
@@ -51,7 +53,9 @@ enum AdapterHub {
                 file: file.path)
         }
         adapters[0] = try adding(head, to: adapters[0])
-        return AdapterUnion.joining(adapters)
+        var union = AdapterUnion.joining(adapters)
+        union.origin = settings.origin(joining: adapters.map(\.origin))
+        return union
     }
 
     private static func adding(
@@ -127,6 +131,7 @@ extension AdapterHubSettings {
             }
             var settings = self
             settings.configuration = AdapterConfiguration(object, file: configuration.file)
+            settings.isWhole = false
             let name = object["architecture"]?.stringValue ?? ""
             let kinds = Self.kinds[name] ?? [name]
             guard !parts.contains(where: { $0.kinds == kinds }) else {
@@ -145,56 +150,5 @@ extension AdapterHubSettings {
         kinds.contains { kind in
             tensor.name.contains(".\(kind).\(name).") || tensor.name.hasPrefix("\(kind).\(name).")
         }
-    }
-}
-
-/// What an AdapterHub configuration says about every method.
-struct AdapterHubSettings {
-    /// The method's own settings.
-    var configuration: AdapterConfiguration
-    /// The name that stands in the names of all tensors.
-    let name: String
-    let hiddenSize: JSONValue?
-    /// The version of the library that saved it, its numbers in order; empty where it doesn't say.
-    let version: [Int]
-
-    /// - Throws: `AdapterError.missingSetting` without a name.
-    init(_ whole: AdapterConfiguration) throws(AdapterError) {
-        guard let name = whole.object["name"]?.stringValue else {
-            throw .missingSetting("name", file: whole.file)
-        }
-        self.name = name
-        hiddenSize = whole.object["hidden_size"]
-        let text = whole.object["version"]?.stringValue ?? ""
-        version =
-            text.hasPrefix("adapters.")
-            ? text.dropFirst("adapters.".count).split(separator: ".").compactMap { Int($0) } : []
-        configuration = AdapterConfiguration(
-            whole.object["config"]?.objectValue ?? [:], file: whole.file)
-    }
-
-    /// Splits a tensor's name at the adapter's own.
-    ///
-    /// - Parameter kind: what the library calls the collection of such adapters, for example `loras`.
-    /// - Returns: the module and the part behind the name; nil for names of another kind.
-    func split(_ tensor: AdapterTensor, _ kind: String) -> (module: String, part: String)? {
-        let parts = tensor.name.split(
-            separator: ".\(kind).\(name).", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else { return nil }
-        // Saved from a model without a head, names lack its first part.
-        let module = String(parts[0])
-        return (module.hasPrefix("layers.") ? "model." + module : module, String(parts[1]))
-    }
-
-    /// Splits the name of a tensor that layers share; nil for names of another kind.
-    func splitShared(_ tensor: AdapterTensor) -> (module: String, part: String)? {
-        let module = "model.shared_parameters"
-        for prefix in ["model.", ""]
-        where tensor.name.hasPrefix("\(prefix)shared_parameters.\(name).") {
-            return (
-                module, String(tensor.name.dropFirst("\(prefix)shared_parameters.\(name).".count))
-            )
-        }
-        return nil
     }
 }

@@ -14,8 +14,8 @@ enum AdapterHubBottleneck {
         var configuration = settings.configuration.object
         configuration["peft_type"] = .string(BottleneckAdapter.type)
         configuration["hidden_size"] = settings.hiddenSize
-        // Releases of before the library's present name spelled these differently.
-        if settings.version.isEmpty {
+        // Releases that didn't say their version spelled these differently.
+        if !settings.hasVersion {
             switch configuration["non_linearity"]?.stringValue {
             case "gelu": configuration["non_linearity"] = .string("gelu_new")
             case "gelu_orig": configuration["non_linearity"] = .string("gelu")
@@ -35,6 +35,14 @@ enum AdapterHubBottleneck {
             }
             tensors.append(tensor.renamed("\(module).\(part)"))
         }
-        return PEFTAdapter(configuration: configuration, tensors: tensors)
+        var adapter = PEFTAdapter(configuration: configuration, tensors: tensors)
+        // What its own settings are that nobody knows, the method's reader says.
+        if settings.isWhole { adapter.origin = settings.origin }
+        if configuration["scaling"]?.isNull ?? true {
+            adapter.origin.warnings.append(
+                "\(settings.configuration.file): 'scaling' is missing: it is 1, as the library takes it"
+            )
+        }
+        return adapter
     }
 }

@@ -14,6 +14,13 @@ enum AdapterHubFactors {
     ) throws(AdapterError) -> PEFTAdapter {
         var configuration = settings.configuration
         try AdapterHubLoRA.refuseExtras(&configuration)
+        let rank = try configuration.optionalCount("r", limit: 1 << 15) ?? 1
+        guard rank == 1 else {
+            throw .invalidSetting(
+                "r", value: String(rank), expected: "1 beside \"composition_mode\": \"scale\"",
+                file: configuration.file)
+        }
+        let places = try AdapterHubPlaces(&configuration)
         let alpha = try AdapterHubLoRA.alpha(&configuration, settings, rank: 1)
         var tensors: [AdapterTensor] = []
         var modules: [String] = []
@@ -25,6 +32,7 @@ enum AdapterHubFactors {
                         "(IA)³ of AdapterHub has tensors named '….loras.\(settings.name).lora_B'",
                     file: file.path)
             }
+            try places.check(module, tensor: tensor.name, file: file.path)
             modules.append(module)
             let name = PEFTAdapter.prefix + module + ".ia3_l"
             guard alpha != 1 else {
@@ -34,12 +42,14 @@ enum AdapterHubFactors {
             let values = try tensor.floats(file: file.path).map { $0 * Float(alpha) }
             tensors.append(try AdapterTensor(name: name, shape: tensor.shape, values: values))
         }
-        return PEFTAdapter(
+        var adapter = PEFTAdapter(
             configuration: [
                 "base_model_name_or_path": .null, "feedforward_modules": .array([]),
                 "inference_mode": .bool(true), "peft_type": .string(IA3.peftType),
                 "target_modules": .array(modules.sorted().map(JSONValue.string)),
                 "task_type": .string("CAUSAL_LM"),
             ], tensors: tensors)
+        adapter.origin = settings.origin(of: AdapterHub.loraTable)
+        return adapter
     }
 }

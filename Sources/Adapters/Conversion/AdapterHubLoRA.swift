@@ -5,11 +5,13 @@ internal import StrictJSON
 ///     <module>.loras.<name>.lora_A   [rank, inputs]
 ///     <module>.loras.<name>.lora_B   [outputs, rank]
 ///
-/// Scaling is `alpha` / `r`; releases before 1.1.0 trained with a scaling of 1, whatever these say.
+/// Scaling is `alpha` / `r`; releases before 1.1.0 trained with a scaling of 1, whatever these say. Which
+/// modules have factors, the tensors say; settings that say otherwise are refused.
 ///
 /// **Source**: adapters 1.3.0, `methods/lora.py`, `loading.py`.
 enum AdapterHubLoRA {
-    private static let extras = ["use_gating", "use_dora", "vera_d", "vera_b"]
+    static let extras = ["use_gating", "use_dora", "vera_d", "vera_b"]
+    static let extrasReason = "of AdapterHub's LoRA only the plain form is served"
 
     /// - Throws: `AdapterError` for settings that PEFT's LoRA doesn't have.
     static func adapter(
@@ -22,6 +24,7 @@ enum AdapterHubLoRA {
                 setting, .string(mode), expected: "\"add\" or \"scale\"")
         }
         try refuseExtras(&configuration)
+        let places = try AdapterHubPlaces(&configuration)
         let rank = try configuration.count("r", limit: PlainLoRA.Settings.rankLimit)
         let alpha = try alpha(&configuration, settings, rank: rank)
         var builder = LoRABuilder()
@@ -38,15 +41,18 @@ enum AdapterHubLoRA {
                     tensor: a.name, expected: [rank, a.shape.last ?? 0], found: a.shape,
                     reason: "'r' is \(rank)", file: file.path)
             }
+            try places.check(module, tensor: a.name, file: file.path)
             builder.add(module, a: a, b: b, alpha: alpha)
         }
-        return builder.adapter()
+        var adapter = builder.adapter()
+        adapter.origin = settings.origin(of: AdapterHub.loraTable)
+        return adapter
     }
 
     /// - Throws: `AdapterError.unsupportedSetting` for what is more than a LoRA, or than (IA)³.
     static func refuseExtras(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
         try UnknownSettings.refuse(
-            extras.map { ($0, "of AdapterHub's LoRA only the plain form is served") },
+            extras.map { ($0, extrasReason) },
             in: &configuration)
     }
 
@@ -58,9 +64,7 @@ enum AdapterHubLoRA {
             throw .missingSetting("alpha", file: configuration.file)
         }
         let alpha = try configuration.number(value, name: "alpha")
-        let isFaulty =
-            !settings.version.isEmpty && settings.version.lexicographicallyPrecedes([1, 1, 0])
-        return isFaulty ? Double(rank) : alpha
+        return try settings.hasFaultyAlpha() ? Double(rank) : alpha
     }
 
     private static func factors(

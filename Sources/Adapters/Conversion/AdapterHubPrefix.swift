@@ -17,7 +17,7 @@ enum AdapterHubPrefix {
     private static let flat = "control_trans"
     private static let table = "wte.weight"
     private static let layers = ["control_trans.0.", "control_trans.2."]
-    private static let unsupported: [(name: String, reason: String)] = [
+    static let unsupported: [(name: String, reason: String)] = [
         (
             "use_gating",
             "the gate is a mean over all tokens of a call, so that an answer would depend on tokens "
@@ -40,14 +40,15 @@ enum AdapterHubPrefix {
             try isFlat
             ? tensors.values(flat)
             : project(
-                tensors, tokenCount, configuration.activation("non_linearity", standard: "tanh"))
+                tensors, tokenCount, configuration.optionalCount("bottleneck_size", limit: 1 << 31),
+                configuration.activation("non_linearity", standard: "tanh"))
         guard values.count % tokenCount == 0 else {
             throw .wrongShape(
                 tensor: flat, expected: [tokenCount], found: [values.count],
                 reason: "'prefix_length' is \(tokenCount), and its tokens are equally long",
                 file: file.path)
         }
-        return PEFTAdapter(
+        var adapter = PEFTAdapter(
             configuration: [
                 "base_model_name_or_path": .null, "inference_mode": .bool(true),
                 "num_virtual_tokens": .integer(Int64(tokenCount)),
@@ -59,6 +60,8 @@ enum AdapterHubPrefix {
                     name: "prompt_embeddings", shape: [tokenCount, values.count / tokenCount],
                     values: values)
             ])
+        adapter.origin = settings.origin(of: AdapterHub.prefixTable)
+        return adapter
     }
 
     /// Tensors by what follows the adapter's name.
@@ -99,7 +102,7 @@ enum AdapterHubPrefix {
 
     /// f(E W₀ᵀ + b₀) W₂ᵀ + b₂.
     private static func project(
-        _ parts: Parts, _ tokenCount: Int, _ function: ActivationFunction
+        _ parts: Parts, _ tokenCount: Int, _ innerWidth: Int?, _ function: ActivationFunction
     ) throws(AdapterError) -> [Float] {
         var rows = try parts.values(table)
         for (index, name) in layers.enumerated() {
@@ -112,6 +115,13 @@ enum AdapterHubPrefix {
                     reason: "it follows a layer of width \(width), for \(tokenCount) tokens",
                     file: parts.file)
             }
+            if index == 0, let innerWidth, innerWidth != bias.count {
+                throw .wrongShape(
+                    tensor: weight.name, expected: [innerWidth, width], found: weight.shape,
+                    reason: "'bottleneck_size' is \(innerWidth)", file: parts.file)
+            }
+            try PrefixEncoder.checkCount(
+                tokenCount, bias.count, tensor: weight.name, file: parts.file)
             rows = PrefixEncoder.affine(
                 rows, tokenCount, try weight.floats(file: parts.file), bias)
             if index == 0 { rows = rows.map(function.value) }

@@ -10,11 +10,11 @@ internal import Transformer
 /// **Source**: adapters 1.3.0, `methods/lora.py`, `models/llama/mixin_llama.py`.
 struct AdapterHubWriter {
     /// What the settings call the modules of a layer that can have factors.
-    private static let places = [
+    static let places = [
         "self_attn.q_proj": "q", "self_attn.k_proj": "k", "self_attn.v_proj": "v",
         "mlp.down_proj": "intermediate_lora", "mlp.up_proj": "output_lora",
     ]
-    private static let attention = ["q", "k", "v"]
+    static let attention = ["q", "k", "v"]
     private static let layers = "model.layers."
 
     private let conversion: AdapterConversion

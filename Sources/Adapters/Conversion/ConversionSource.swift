@@ -21,6 +21,7 @@ struct ConversionSource {
 
     /// - Throws: `AdapterError` for what is no adapter, or needs settings that nobody gave.
     func file() throws(AdapterError) -> AdapterFile {
+        if let file = try pickledPEFT() { return file }
         guard let tensors = try stateDict() else {
             return try AdapterFile.open(path, options: AdapterOptions())
         }
@@ -30,6 +31,24 @@ struct ConversionSource {
             return try AdapterFile.open(path, options: AdapterOptions())
         }
         return try AdapterFile(adapter, file: tensors.path)
+    }
+
+    /// A PEFT directory whose weights `torch.save` wrote, as PEFT did by itself until 2023; nil for
+    /// everything else.
+    private func pickledPEFT() throws(AdapterError) -> AdapterFile? {
+        guard try reader.kind(of: path) == .directory else { return nil }
+        let directory = FilePath.asDirectory(path)
+        let settings = directory + AdapterFile.configurationName
+        guard try reader.kind(of: settings) != .missing,
+            try reader.kind(of: directory + AdapterFile.tensorName) == .missing,
+            let weights = try reader.first(of: AdapterFile.pickleNames, in: directory)
+        else { return nil }
+        let text = try reader.bytes(of: settings, limit: AdapterConfiguration.byteCountLimit)
+        let tensors = try ForeignTensors(reading: weights, reader)
+        return try AdapterFile(
+            configurationText: text, configurationFile: settings, tensorFile: weights,
+            tensors: tensors.tensors,
+            tokenizerFiles: try AdapterFile.tokenizerFiles(in: directory, reader), extent: .whole)
     }
 
     /// The tensors of a state dict without a configuration of PEFT's; nil for everything else.

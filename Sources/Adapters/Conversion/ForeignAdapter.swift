@@ -83,45 +83,18 @@ enum ForeignAdapter {
         _ tensors: ForeignTensors, overrides: JSONObject, _ reader: FileReader
     ) throws(AdapterError) -> PEFTAdapter? {
         if Loralib.holds(tensors) {
+            try tensors.checkElements()
             let settings = try tensors.settings(
                 Loralib.configurationName, overrides: overrides, reader)
             return try Loralib.adapter(tensors, settings)
         }
         if PrefixEncoder.holds(tensors) {
+            try tensors.checkElements()
             let settings = try tensors.settings(
                 PrefixEncoder.configurationName, overrides: overrides, reader)
             return try PrefixEncoder.adapter(tensors, settings)
         }
         return nil
-    }
-
-    private static func opened(
-        _ body: () throws(CheckpointError) -> GGUFFile
-    ) throws(AdapterError) -> GGUFFile {
-        do { return try body() } catch { throw .damagedFile(error.description) }
-    }
-
-    static func isGGUF(_ path: String, _ reader: FileReader) throws(AdapterError) -> Bool {
-        try reader.start(of: path, count: 4) == Array("GGUF".utf8)
-    }
-
-    /// - Throws: `AdapterError`; a GGUF of a model is no adapter.
-    static func gguf(
-        _ path: String, _ reader: FileReader, _ extent: AdapterFile.Extent
-    ) throws(AdapterError) -> AdapterFile {
-        // Bases are GGUF files as well, and too large to copy before that is known.
-        var file = try opened { () throws(CheckpointError) in try GGUFFile(path: path) }
-        try GGUFLoRA.checkKind(file)
-        if case .whole = extent {
-            let bytes = try reader.bytes(of: path, limit: SafetensorsContent.byteCountLimit)
-            file = try opened { () throws(CheckpointError) in
-                try GGUFFile(file: MappedFile(copying: bytes, path: path))
-            }
-        }
-        let lora = try GGUFLoRA(file)
-        var result = try AdapterFile(lora.adapter, file: path, extent: extent)
-        result.queryKeyRowsArePermuted = lora.queryKeyRowsArePermuted
-        return result
     }
 }
 
@@ -150,12 +123,21 @@ struct ForeignTensors {
         guard try reader.start(of: file, count: 2) == Array("PK".utf8) else {
             throw .pickle(path: file)
         }
-        let bytes = try reader.bytes(of: file, limit: SafetensorsContent.byteCountLimit)
-        do throws(CheckpointError) {
-            let archive = try TorchArchive(file: MappedFile(copying: bytes, path: file))
-            self.init(
-                path: file, tensors: archive.tensors.map(AdapterTensor.init), metadata: [:])
-        } catch { throw .damagedFile(error.description) }
+        let content = try reader.copy(of: file, limit: SafetensorsContent.byteCountLimit)
+        let archive: TorchArchive
+        do throws(CheckpointError) { archive = try TorchArchive(file: content) } catch {
+            throw .damagedFile(error.description)
+        }
+        self.init(path: file, tensors: archive.tensors.map(AdapterTensor.init), metadata: [:])
+    }
+
+    /// - Throws: `AdapterError.wrongShape` for a tensor without elements, as sharded trainers leave them.
+    func checkElements() throws(AdapterError) {
+        for tensor in tensors where tensor.shape.contains(0) {
+            throw .wrongShape(
+                tensor: tensor.name, expected: tensor.shape.map { max(1, $0) }, found: tensor.shape,
+                reason: "it has no values: gather a sharded model before it is saved", file: path)
+        }
     }
 
     /// The settings: of the options, else of the file's metadata, else of the JSON file beside it.

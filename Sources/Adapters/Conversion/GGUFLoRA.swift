@@ -10,7 +10,8 @@ internal import Transformer
 ///     token_embd.weight.lora_a      [vocabulary, rank]    lora_embedding_A, transposed
 ///     blk.3.attn_norm.weight        [hidden]              modules_to_save
 ///
-/// Scaling is `adapter.lora.alpha` / rank, and 1 where alpha is 0.
+/// Scaling is `adapter.lora.alpha` / rank, and 1 where alpha is 0 or missing. The architecture must be the
+/// base's, as in llama.cpp.
 ///
 /// **Source**: llama.cpp, `convert_lora_to_gguf.py` and `llama-adapter.cpp`.
 struct GGUFLoRA {
@@ -28,9 +29,10 @@ struct GGUFLoRA {
     /// True where those rows are in llama.cpp's order, which depends on the base's numbers of heads.
     let queryKeyRowsArePermuted: Bool
 
+    /// - Parameter extent: of a header, values read as zeros and are not made.
     /// - Throws: `AdapterError`: a GGUF that is no LoRA or for no base that Graft has, tensors that have
     ///   no place.
-    init(_ file: GGUFFile) throws(AdapterError) {
+    init(_ file: GGUFFile, _ extent: AdapterFile.Extent) throws(AdapterError) {
         let path = file.path
         try Self.checkKind(file)
         guard let isPermuted = file.permutesQueryKeyRows else {
@@ -40,42 +42,78 @@ struct GGUFLoRA {
                 file: path)
         }
         queryKeyRowsArePermuted = isPermuted
-        let alpha: Double
+        var origin = try Self.origin(file, architecture: file.architecture ?? "")
+        let alpha = try Self.alpha(file, &origin)
         var builder = LoRABuilder()
         do throws(CheckpointError) {
-            alpha = try file.number(Self.alphaKey) ?? 0
             if let tokens = try file.counts(Self.invocationKey) {
                 builder.extra["alora_invocation_tokens"] = .array(
                     tokens.map { .integer(Int64($0)) })
             }
         } catch { throw .damagedFile(error.description) }
         for name in file.tensorNames.sorted() {
-            try Self.add(name, of: file, alpha: alpha, to: &builder)
+            try Self.add(name, of: file, extent, alpha: alpha, to: &builder)
         }
         guard !builder.isEmpty else {
             throw .notAnAdapter(path: path, found: "a GGUF adapter without low-rank factors")
         }
-        adapter = builder.adapter()
+        var adapter = builder.adapter()
+        adapter.origin = origin
+        self.adapter = adapter
+    }
+
+    /// llama.cpp's name of a base's architecture: Mistral is one of its own to Hugging Face only.
+    static func architecture(of base: ModelConfiguration) -> String { family(base.modelType) }
+
+    static func family(_ modelType: String) -> String {
+        modelType == "mistral" ? "llama" : modelType
+    }
+
+    /// 0 stands for a scaling of 1.
+    private static func alpha(
+        _ file: GGUFFile, _ origin: inout ForeignOrigin
+    ) throws(AdapterError) -> Double {
+        let alpha: Double?
+        do throws(CheckpointError) { alpha = try file.number(alphaKey) } catch {
+            throw .damagedFile(error.description)
+        }
+        guard let alpha else {
+            origin.warnings.append(
+                "\(file.path): '\(alphaKey)' is missing: scaling is 1, as in llama.cpp")
+            return 0
+        }
+        guard alpha.isFinite, abs(alpha) <= 1e6 else {
+            throw .invalidSetting(
+                alphaKey, value: String(alpha), expected: "a number from -1000000 to 1000000",
+                file: file.path)
+        }
+        return alpha
     }
 
     /// - Throws: `AdapterError.notAnAdapter` for a GGUF file of a model, or of another kind of adapter.
     static func checkKind(_ file: GGUFFile) throws(AdapterError) {
-        guard file.metadata[typeKey] == "adapter" else {
+        let kind: String?
+        let type: String?
+        do throws(CheckpointError) {
+            kind = try file.text(typeKey)
+            type = try file.text(adapterTypeKey)
+        } catch { throw .damagedFile(error.description) }
+        guard kind == "adapter" else {
             throw .notAnAdapter(path: file.path, found: "a GGUF file of a model")
         }
-        guard let type = file.metadata[adapterTypeKey], type == "lora" else {
+        guard type == "lora" else {
             throw .notAnAdapter(
-                path: file.path,
-                found: "a GGUF adapter of type '\(file.metadata[adapterTypeKey] ?? "")'")
+                path: file.path, found: "a GGUF adapter of type '\(type ?? "")'")
         }
     }
 
     private static func add(
-        _ name: String, of file: GGUFFile, alpha: Double, to builder: inout LoRABuilder
+        _ name: String, of file: GGUFFile, _ extent: AdapterFile.Extent, alpha: Double,
+        to builder: inout LoRABuilder
     ) throws(AdapterError) {
         if name.hasSuffix(suffixA) {
             let stem = String(name.dropLast(suffixA.count))
-            try add(stem, a: name, of: file, alpha: alpha, to: &builder)
+            try add(stem, a: name, of: file, extent, alpha: alpha, to: &builder)
         } else if name.hasSuffix(suffixB) {
             let partner = name.dropLast(suffixB.count) + suffixA
             guard file.tensorNames.contains(String(partner)) else {
@@ -83,8 +121,12 @@ struct GGUFLoRA {
                     String(partner), reason: "'\(name)' has no partner", file: file.path)
             }
         } else if name.hasSuffix("_norm.weight") {
-            let tensor = try tensor(name, of: file)
-            let gain = tensor.renamed(GGUFFile.huggingFaceName(of: name))
+            let full = GGUFFile.huggingFaceName(of: name)
+            guard full != name else {
+                throw .unknownTensor(
+                    name, reason: "the Llama family has no such norm", file: file.path)
+            }
+            let gain = try tensor(name, of: file, extent).renamed(full)
             let module = gain.name.dropLast(".weight".count).split(separator: ".").last ?? ""
             builder.save(gain, module: String(module))
         } else {
@@ -96,8 +138,8 @@ struct GGUFLoRA {
     }
 
     private static func add(
-        _ stem: String, a nameOfA: String, of file: GGUFFile, alpha: Double,
-        to builder: inout LoRABuilder
+        _ stem: String, a nameOfA: String, of file: GGUFFile, _ extent: AdapterFile.Extent,
+        alpha: Double, to builder: inout LoRABuilder
     ) throws(AdapterError) {
         let nameOfB = stem + suffixB
         guard file.tensorNames.contains(nameOfB) else {
@@ -110,8 +152,8 @@ struct GGUFLoRA {
         }
         let module = String(full.dropLast(".weight".count))
         let isEmbedding = module == embedding
-        let a = try tensor(nameOfA, of: file, isTransposed: isEmbedding)
-        let b = try tensor(nameOfB, of: file)
+        let a = try tensor(nameOfA, of: file, extent, isTransposed: isEmbedding)
+        let b = try tensor(nameOfB, of: file, extent)
         guard a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1] else {
             throw .wrongShape(
                 tensor: nameOfB, expected: [b.shape.first ?? 0, a.shape.first ?? 0],
@@ -124,7 +166,8 @@ struct GGUFLoRA {
 
     /// The stored tensor; in f32 where it is quantised or turned.
     private static func tensor(
-        _ name: String, of file: GGUFFile, isTransposed: Bool = false
+        _ name: String, of file: GGUFFile, _ extent: AdapterFile.Extent,
+        isTransposed: Bool = false
     ) throws(AdapterError) -> AdapterTensor {
         let view: TensorView
         do throws(CheckpointError) { view = try file.readableTensor(name) } catch {
@@ -137,6 +180,10 @@ struct GGUFLoRA {
             throw .wrongShape(
                 tensor: name, expected: [0, 0], found: view.shape, reason: "factors are matrices",
                 file: file.path)
+        }
+        guard case .whole = extent else {
+            return try AdapterTensor(
+                name: name, shape: isTransposed ? view.shape.reversed() : view.shape)
         }
         let values = try floats(view)
         guard isTransposed else {

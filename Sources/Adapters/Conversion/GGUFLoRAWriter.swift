@@ -18,8 +18,7 @@ struct GGUFLoRAWriter {
         self.base = base
     }
 
-    /// Mistral is an architecture of its own to Hugging Face only.
-    private var architecture: String { base.modelType == "qwen2" ? "qwen2" : "llama" }
+    private var architecture: String { GGUFLoRA.architecture(of: base) }
 
     func write(to output: String) throws(AdapterError) -> AdapterConversion.Report {
         let alpha = lora.commonAlpha

@@ -46,6 +46,7 @@ enum Loralib {
         _ file: ForeignTensors, _ configuration: AdapterConfiguration
     ) throws(AdapterError) -> PEFTAdapter {
         var configuration = configuration
+        try UnknownSettings.refuse(unsupported, in: &configuration)
         let settings = try Settings(&configuration, hasFactors: holdsFactors(file))
         let tensors = try Tensors(file, settings)
         var builder = LoRABuilder()
@@ -60,7 +61,10 @@ enum Loralib {
                 bias.renamed(
                     PEFTAdapter.prefix + module + (isTargeted ? ".base_layer" : "") + suffixBias))
         }
-        return builder.adapter()
+        var adapter = builder.adapter()
+        adapter.origin.file = configuration.file
+        adapter.origin.addUnknown(in: configuration.object, of: table)
+        return adapter
     }
 
     private static func add(
@@ -100,6 +104,25 @@ enum Loralib {
 }
 
 extension Loralib {
+    /// Settings of PEFT's LoRA that loralib doesn't have: its scaling is alpha / r everywhere.
+    private static let unsupported: [(name: String, reason: String)] = [
+        "use_rslora", "use_dora", "rank_pattern", "alpha_pattern",
+    ].map { ($0, "loralib has no such setting: save it as PEFT does") }
+
+    static let table = SettingTable(
+        title: "loralib's state dicts",
+        entries: [
+            .init("lora_alpha", .read), .init("bias", .read), .init("enable_lora", .read),
+            .init("projections", .read), .init("r", .held),
+        ]
+            + unsupported.map { .init($0.name, .refused($0.reason)) }
+            + [
+                .init("format", .without("the tensors say what it is")),
+                .init("fan_in_fan_out", .without("factors lie the same way in either case")),
+                .init("merge_weights", .without("merged or beside, it is the same product")),
+                .init("lora_dropout", .without("it acts in training")),
+            ])
+
     /// What a state dict doesn't say by itself.
     struct Settings {
         let rank: Int?
@@ -140,6 +163,13 @@ extension Loralib {
             guard flags.count == value.arrayValue?.count, flags.contains(true) else {
                 throw configuration.invalid(
                     "enable_lora", value, expected: "a list of true and false, not all false")
+            }
+            let limit = MergedLinear.projectionLimit
+            guard flags.count <= limit else {
+                throw .invalidSetting(
+                    "enable_lora", value: "a list of \(flags.count)",
+                    expected: "at most \(limit) projections in one matrix",
+                    file: configuration.file)
             }
             return flags
         }

@@ -1,3 +1,4 @@
+internal import Checkpoints
 import Glibc
 internal import Kernels
 internal import StrictJSON
@@ -37,21 +38,21 @@ enum PrefixEncoder {
         let tokenCount = table.shape[0]
         try check(&configuration, tokenCount: tokenCount)
         let isProjected = !tensors.isEmpty
-        if let flag = configuration.value("prefix_projection")?.boolValue, flag != isProjected {
-            throw .missingTensor(
-                layers[0] + "weight", reason: "'prefix_projection' is \(flag)", file: file.path)
-        }
+        try checkProjection(&configuration, tensors, file: file.path)
         var values = try table.floats(file: file.path)
         var width = table.shape[1]
         if isProjected {
             (values, width) = try project(values, tokenCount, width, tensors, path: file.path)
+            try checkInnerWidth(&configuration, tensors, file: file.path)
         }
-        return PEFTAdapter(
+        var adapter = PEFTAdapter(
             configuration: try settings(&configuration, tokenCount: tokenCount, width: width),
             tensors: [
                 try AdapterTensor(
                     name: "prompt_embeddings", shape: [tokenCount, width], values: values)
             ])
+        adapter.origin = try origin(&configuration)
+        return adapter
     }
 
     /// Tensors under their names from `prefix_encoder` on: a model's own prefix may stand in front.
@@ -93,6 +94,38 @@ enum PrefixEncoder {
         }
     }
 
+    /// Whether there is a network, the tensors say; the setting must say the same where it is there.
+    private static func checkProjection(
+        _ configuration: inout AdapterConfiguration, _ tensors: [String: AdapterTensor],
+        file: String
+    ) throws(AdapterError) {
+        let setting = "prefix_projection"
+        guard configuration.value(setting) != nil else { return }
+        let isProjected = try configuration.flag(setting)
+        if isProjected, tensors.isEmpty {
+            throw .missingTensor(layers[0] + "weight", reason: "'\(setting)' is true", file: file)
+        }
+        guard !isProjected, let name = tensors.values.map(\.name).min() else { return }
+        throw .unknownTensor(
+            name,
+            reason:
+                "'\(setting)' is false, and this is its network's: set it to true, or remove the "
+                + "setting", file: file)
+    }
+
+    private static func checkInnerWidth(
+        _ configuration: inout AdapterConfiguration, _ tensors: [String: AdapterTensor],
+        file: String
+    ) throws(AdapterError) {
+        let setting = "prefix_hidden_size"
+        guard let width = try configuration.optionalCount(setting, limit: 1 << 31),
+            let weight = tensors[layers[0] + "weight"], weight.shape.first != width
+        else { return }
+        throw .wrongShape(
+            tensor: weight.name, expected: [width] + weight.shape.dropFirst(), found: weight.shape,
+            reason: "'\(setting)' is \(width)", file: file)
+    }
+
     /// tanh(E W₀ᵀ + b₀) W₂ᵀ + b₂.
     private static func project(
         _ values: [Float], _ tokenCount: Int, _ width: Int, _ tensors: [String: AdapterTensor],
@@ -111,12 +144,30 @@ enum PrefixEncoder {
                     tensor: weight.name, expected: [bias.shape.first ?? 0, width],
                     found: weight.shape, reason: "it follows a layer of width \(width)", file: path)
             }
+            width = weight.shape[0]
+            try checkCount(tokenCount, width, tensor: weight.name, file: path)
             rows = affine(
                 rows, tokenCount, try weight.floats(file: path), try bias.floats(file: path))
-            width = weight.shape[0]
             if index == 0 { rows = rows.map { tanh($0) } }
         }
         return (rows, width)
+    }
+
+    /// How many values a prefix, or what its network has between its layers, may have: 1 GiB in f32.
+    /// Those of 128 tokens for a model of 70 billion parameters are 21 million.
+    static let valueCountLimit = 1 << 28
+
+    /// - Throws: `AdapterError.invalidValues` for more values than the network may make.
+    static func checkCount(
+        _ tokenCount: Int, _ width: Int, tensor: String, file: String
+    ) throws(AdapterError) {
+        let count = CheckedArithmetic.product(tokenCount, width)
+        guard let count, count <= valueCountLimit else {
+            throw .invalidValues(
+                tensor: tensor,
+                reason: "for \(tokenCount) tokens it makes \(width) values each, and the limit is "
+                    + "\(valueCountLimit) in all", file: file)
+        }
     }
 
     /// R Wᵀ + b for rows R.
@@ -153,7 +204,10 @@ extension PrefixEncoder {
         let headCount = try configuration.optionalCount("kv_heads", limit: limit)
         let headDimension = try configuration.optionalCount("head_dim", limit: limit)
         if let layerCount, let headCount, let headDimension {
-            let expected = layerCount * 2 * headCount * headDimension
+            let expected = [layerCount, 2, headCount, headDimension].reduce(Int?(1)) {
+                product, count in
+                product.flatMap { CheckedArithmetic.product($0, count) }
+            }
             guard expected == width else {
                 throw .invalidSetting(
                     "num_layers",

@@ -24,12 +24,16 @@ struct ExtractionRest {
             }
             return norm
         }
-        biases = base.slots.linearSlots.filter { base.bias(at: $0) != tuned.bias(at: $0) }
+        biases = base.slots.linearSlots.filter { slot in
+            let (own, other) = (base.bias(at: slot), tuned.bias(at: slot))
+            return own != other && (other != nil || own?.contains { $0 != 0 } ?? false)
+        }
         changesEmbedding = !Self.areEqual(
             base.weights.embedding, tuned.weights.embedding, extraction.pool)
-        let isTied = base.configuration.tiesHeadToEmbedding
+        // A head of its own on one side only may have become another than the embedding, or be it again.
+        let areTied = Self.isTied(base) && Self.isTied(tuned)
         linears = base.slots.linearSlots.filter { slot in
-            guard !targets.contains(slot), slot != .head || !isTied else { return false }
+            guard !targets.contains(slot), slot != .head || !areTied else { return false }
             return !Self.areEqual(base.matrix(at: slot), tuned.matrix(at: slot), extraction.pool)
         }
     }
@@ -37,7 +41,13 @@ struct ExtractionRest {
     private static func areEqual(
         _ first: PackedMatrix, _ second: PackedMatrix, _ pool: WorkerPool
     ) -> Bool {
-        first.floats(pool: pool) == second.floats(pool: pool)
+        first.outputCount == second.outputCount
+            && first.floats(pool: pool) == second.floats(pool: pool)
+    }
+
+    /// Whether embedding and head are one table.
+    private static func isTied(_ model: BaseModel) -> Bool {
+        model.matrix(at: .head) === model.weights.embedding
     }
 
     /// Layers that the user did not choose are his choice; the rest is for the options to say.
@@ -93,7 +103,9 @@ struct ExtractionRest {
         builder.bias = "all"
         for slot in base.slots.linearSlots {
             let module = base.slots.name(of: .linear(slot))
-            guard let bias = tuned.bias(at: slot), !saved.contains(module) else { continue }
+            guard let own = base.bias(at: slot), !saved.contains(module) else { continue }
+            // A bias that only the base has is none.
+            let bias = tuned.bias(at: slot) ?? [Float](repeating: 0, count: own.count)
             builder.append(
                 try AdapterTensor(
                     name: PEFTAdapter.prefix + module
@@ -114,7 +126,7 @@ struct ExtractionRest {
         if changesEmbedding {
             names.insert("embed_tokens")
             // A tied head would keep the base's table otherwise.
-            if base.configuration.tiesHeadToEmbedding { names.insert(head) }
+            if Self.isTied(base) { names.insert(head) }
         }
         if linears.contains(.head) { names.insert(head) }
         return names.sorted()

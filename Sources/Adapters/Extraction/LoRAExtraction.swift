@@ -22,8 +22,8 @@ public struct LoRAExtraction {
         self.tuned = tuned
         self.options = options
         self.pool = pool
-        try Self.checkShapes(base, tuned)
         targets = try Self.targets(options.targets, base: base)
+        try checkShapes(targets)
     }
 
     /// Decomposes and writes.
@@ -46,11 +46,12 @@ public struct LoRAExtraction {
             if try add(slot, to: &builder, &report) { extracted.insert(slot) }
             progress(Double(index + 1) / Double(slots.count))
         }
-        guard !builder.isEmpty else {
+        if options.rest == .save { try rest.save(to: &builder, targeted: extracted, &report) }
+        guard !builder.isEmpty || !report.savedModules.isEmpty else {
             throw .unextractable(
                 module: tuned.path, reason: "none of the targeted layers differs from \(base.path)")
         }
-        if options.rest == .save { try rest.save(to: &builder, targeted: extracted, &report) }
+        report.notes += notes
         try builder.adapter().write(to: path)
         return report
     }
@@ -127,47 +128,8 @@ public struct LoRAExtraction {
     }
 }
 
-// What must hold before anything is computed.
+// What is decomposed.
 extension LoRAExtraction {
-    private static func checkShapes(
-        _ base: BaseModel, _ tuned: BaseModel
-    ) throws(AdapterError) {
-        let counts = [
-            ("layers", base.slots.layerCount, tuned.slots.layerCount),
-            ("hidden values", base.slots.hiddenSize, tuned.slots.hiddenSize),
-            ("tokens in its vocabulary", base.slots.vocabularyCount, tuned.slots.vocabularyCount),
-            (
-                "query heads", base.configuration.queryHeadCount,
-                tuned.configuration.queryHeadCount
-            ),
-        ]
-        for (what, expected, found) in counts where expected != found {
-            throw .unextractable(
-                module: tuned.path,
-                reason: "it has \(found) \(what), \(base.path) has \(expected)")
-        }
-        guard base.configuration.rotary == tuned.configuration.rotary else {
-            throw .unextractable(
-                module: tuned.path, reason: "it rotates positions differently from \(base.path)")
-        }
-        for slot in base.slots.linearSlots {
-            let (expected, found) = (base.slots.shape(of: slot), tuned.slots.shape(of: slot))
-            let module = base.slots.name(of: .linear(slot))
-            guard expected == found else {
-                throw .unextractable(
-                    module: module,
-                    reason:
-                        "it is [\(found.outputCount), \(found.inputCount)] in \(tuned.path), and "
-                        + "[\(expected.outputCount), \(expected.inputCount)] in \(base.path)")
-            }
-            guard tuned.bias(at: slot) == nil || base.bias(at: slot) != nil else {
-                throw .unextractable(
-                    module: module,
-                    reason: "it has a bias in \(tuned.path), and none in \(base.path)")
-            }
-        }
-    }
-
     private static func targets(
         _ names: [String]?, base: BaseModel
     ) throws(AdapterError) -> Set<LinearSlot> {
@@ -186,7 +148,7 @@ extension LoRAExtraction {
             }
             targets.formUnion(named)
         }
-        guard !targets.contains(.head) || !base.configuration.tiesHeadToEmbedding else {
+        guard !targets.contains(.head) || base.matrix(at: .head) !== base.weights.embedding else {
             throw .unextractable(
                 module: slots.name(of: .linear(.head)),
                 reason: "the base ties it to the embedding, whose change a LoRA doesn't hold")

@@ -27,7 +27,14 @@ public struct GGUFFile: TensorSource {
 
     /// Checks a file that is mapped already.
     public init(file: MappedFile) throws(CheckpointError) {
-        var reader = GGUFReader(file.bytes, path: file.path)
+        try self.init(file: file, readByteCount: file.bytes.count)
+    }
+
+    /// - Parameter readByteCount: how many of the file's bytes were read, in which keys and the
+    ///   descriptions of tensors must end.
+    private init(file: MappedFile, readByteCount: Int) throws(CheckpointError) {
+        var reader = GGUFReader(
+            UnsafeRawBufferPointer(rebasing: file.bytes[..<readByteCount]), path: file.path)
         try Self.checkMagic(file)
         try reader.skip(Self.magic.count, "the magic number")
         version = try reader.integer(UInt32.self, "the version")
@@ -49,6 +56,27 @@ public struct GGUFFile: TensorSource {
         self.dataOffset = dataOffset
         tensorNames = table.map(\.name)
         entries = Dictionary(table.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// A file of which only the beginning was read: the tensors' values read as zeros.
+    ///
+    /// - Parameters:
+    ///   - byteCount: of the whole file.
+    ///   - isFinal: true where no more of the file will be read.
+    /// - Returns: nil where more of it may help.
+    /// - Throws: `CheckpointError` for one that is damaged, or whose description of its tensors doesn't end
+    ///   in `beginning`.
+    package static func beginning(
+        _ beginning: [UInt8], byteCount: Int, path: String, isFinal: Bool
+    ) throws(CheckpointError) -> GGUFFile? {
+        do throws(CheckpointError) {
+            return try GGUFFile(
+                file: MappedFile(beginning: beginning, byteCount: byteCount, path: path),
+                readByteCount: beginning.count)
+        } catch {
+            if isFinal || beginning.count == byteCount { throw error }
+            return nil
+        }
     }
 
     public var path: String { file.path }

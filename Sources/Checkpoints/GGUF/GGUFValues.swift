@@ -39,6 +39,22 @@ struct GGUFValues: Sendable {
         return alignment
     }
 
+    var keys: [String] { values.keys.sorted() }
+
+    /// A value in short, for messages.
+    func shown(_ key: String) -> String? {
+        switch values[key] {
+        case nil: nil
+        case .unsigned(let number): String(number)
+        case .signed(let number): String(number)
+        case .float(let number): String(number)
+        case .bool(let flag): String(flag)
+        case .string(let range):
+            string(range).map { "\"\(CheckpointError.shown($0))\"" } ?? "a string"
+        case .array(let array): "an array of \(array.count) values"
+        }
+    }
+
     func contains(_ key: String) -> Bool { values[key] != nil }
 
     /// A whole number from 0 on; nil where absent.

@@ -5,7 +5,8 @@ indirect enum PickleValue {
     case integer(Int)
     case number(Double)
     case text(String)
-    case tuple([PickleValue])
+    /// - Parameter depth: how deep containers nest in it, 1 where it holds none.
+    case tuple([PickleValue], depth: Int)
     case list
     case dictionary(PickleDictionary)
     /// A name that the machine knows; nothing is ever imported or called.
@@ -40,9 +41,35 @@ enum PickleGlobal: Equatable {
     ]
 }
 
-/// A mapping; pickles fill it after they have put it where it belongs.
+extension PickleValue {
+    /// How deep containers nest: 0 for what holds nothing.
+    var depth: Int {
+        switch self {
+        case .tuple(_, let depth): depth
+        case .dictionary(let dictionary): dictionary.depth
+        default: 0
+        }
+    }
+
+    /// Ends the filling of a dictionary, as it becomes part of something.
+    func seal() {
+        if case .dictionary(let dictionary) = self { dictionary.isSealed = true }
+    }
+}
+
+/// A mapping. It is filled before it becomes part of anything else, so that none can hold itself.
 final class PickleDictionary {
-    var entries: [(key: PickleValue, value: PickleValue)] = []
+    private(set) var entries: [(key: PickleValue, value: PickleValue)] = []
+    private(set) var depth = 1
+    /// True from when something holds it.
+    fileprivate(set) var isSealed = false
+
+    func append(_ key: PickleValue, _ value: PickleValue) {
+        entries.append((key, value))
+        depth = max(depth, key.depth + 1, value.depth + 1)
+        key.seal()
+        value.seal()
+    }
 }
 
 /// Elements in a member of the archive.

@@ -2,19 +2,19 @@
 extension TensorPickle {
     mutating func pushConstant(_ code: UInt8) throws(CheckpointError) -> Bool {
         switch code {
-        case UInt8(ascii: "N"): stack.append(.none)
-        case 0x88: stack.append(.bool(true))
-        case 0x89: stack.append(.bool(false))
+        case UInt8(ascii: "N"): try push(.none)
+        case 0x88: try push(.bool(true))
+        case 0x89: try push(.bool(false))
         case UInt8(ascii: "K"):
-            stack.append(.integer(Int(try reader.integer(UInt8.self, "a number"))))
+            try push(.integer(Int(try reader.integer(UInt8.self, "a number"))))
         case UInt8(ascii: "M"):
-            stack.append(.integer(Int(try reader.integer(UInt16.self, "a number"))))
+            try push(.integer(Int(try reader.integer(UInt16.self, "a number"))))
         case UInt8(ascii: "J"):
-            stack.append(.integer(Int(try reader.integer(Int32.self, "a number"))))
-        case 0x8A: stack.append(.integer(try longInteger()))
+            try push(.integer(Int(try reader.integer(Int32.self, "a number"))))
+        case 0x8A: try push(.integer(try longInteger()))
         case UInt8(ascii: "G"):
             let bits = try reader.integer(UInt64.self, "a number")
-            stack.append(.number(Double(bitPattern: bits.byteSwapped)))
+            try push(.number(Double(bitPattern: bits.byteSwapped)))
         case UInt8(ascii: "X"):
             try pushText(Int(try reader.integer(UInt32.self, "the length of a text")))
         case 0x8C: try pushText(Int(try reader.integer(UInt8.self, "the length of a text")))
@@ -29,7 +29,7 @@ extension TensorPickle {
         guard let text = GGUFText.validated(reader.bytes, start..<(start + byteCount)) else {
             throw .malformed(path: path, reason: "a text in the pickle is not UTF-8")
         }
-        stack.append(.text(text))
+        try push(.text(text))
     }
 
     /// A number of up to 8 bytes, in two's complement.
@@ -47,15 +47,17 @@ extension TensorPickle {
 
     mutating func changeContainer(_ code: UInt8) throws(CheckpointError) -> Bool {
         switch code {
-        case UInt8(ascii: "("): marks.append(stack.count)
-        case UInt8(ascii: ")"): stack.append(.tuple([]))
-        case UInt8(ascii: "]"): stack.append(.list)
-        case UInt8(ascii: "}"): stack.append(.dictionary(PickleDictionary()))
-        case UInt8(ascii: "t"): stack.append(.tuple(try popToMark()))
+        case UInt8(ascii: "("):
+            try count()
+            marks.append(stack.count)
+        case UInt8(ascii: ")"): try push(.tuple([], depth: 1))
+        case UInt8(ascii: "]"): try push(.list)
+        case UInt8(ascii: "}"): try push(.dictionary(PickleDictionary()))
+        case UInt8(ascii: "t"): try pushTuple(try popToMark())
         case 0x85, 0x86, 0x87:
             var items: [PickleValue] = []
             for _ in 0...(code - 0x85) { items.append(try pop()) }
-            stack.append(.tuple(items.reversed()))
+            try pushTuple(items.reversed())
         case UInt8(ascii: "a"): _ = try pop()
         case UInt8(ascii: "e"): _ = try popToMark()
         case UInt8(ascii: "s"):
@@ -69,21 +71,43 @@ extension TensorPickle {
         return true
     }
 
+    private mutating func pushTuple(_ items: [PickleValue]) throws(CheckpointError) {
+        let depth = try depth(around: items)
+        for item in items { item.seal() }
+        try push(.tuple(items, depth: depth))
+    }
+
     /// Keys and values in turn, into the dictionary on top of the stack.
     private func set(_ items: [PickleValue]) throws(CheckpointError) {
         guard case .dictionary(let dictionary)? = stack.last, items.count % 2 == 0 else {
             throw refused("a mapping that is no dictionary")
         }
-        for index in stride(from: 0, to: items.count, by: 2) {
-            dictionary.entries.append((items[index], items[index + 1]))
+        let holdsItself = items.contains {
+            if case .dictionary(let item) = $0 { item === dictionary } else { false }
         }
+        guard !holdsItself, !dictionary.isSealed else {
+            throw refused("a dictionary that is filled after it became part of something")
+        }
+        _ = try depth(around: items)
+        for index in stride(from: 0, to: items.count, by: 2) {
+            dictionary.append(items[index], items[index + 1])
+        }
+    }
+
+    /// How deep a container of these nests.
+    private func depth(around items: [PickleValue]) throws(CheckpointError) -> Int {
+        let depth = items.reduce(0) { max($0, $1.depth) } + 1
+        guard depth <= Self.depthLimit else {
+            throw refused("values that nest more than \(Self.depthLimit) deep")
+        }
+        return depth
     }
 
     mutating func remember(_ code: UInt8) throws(CheckpointError) -> Bool {
         switch code {
-        case UInt8(ascii: "q"): memo[Int(try reader.integer(UInt8.self, "the memo"))] = stack.last
-        case UInt8(ascii: "r"): memo[Int(try reader.integer(UInt32.self, "the memo"))] = stack.last
-        case 0x94: memo[memo.count] = stack.last
+        case UInt8(ascii: "q"): try keep(Int(try reader.integer(UInt8.self, "the memo")))
+        case UInt8(ascii: "r"): try keep(Int(try reader.integer(UInt32.self, "the memo")))
+        case 0x94: try keep(memo.count)
         case UInt8(ascii: "h"): try recall(Int(try reader.integer(UInt8.self, "the memo")))
         case UInt8(ascii: "j"): try recall(Int(try reader.integer(UInt32.self, "the memo")))
         default: return false
@@ -91,10 +115,15 @@ extension TensorPickle {
         return true
     }
 
+    private mutating func keep(_ index: Int) throws(CheckpointError) {
+        try count()
+        memo[index] = stack.last
+    }
+
     private mutating func recall(_ index: Int) throws(CheckpointError) {
         guard let value = memo[index] else {
             throw .malformed(path: path, reason: "the pickle recalls what it hasn't kept")
         }
-        stack.append(value)
+        try push(value)
     }
 }

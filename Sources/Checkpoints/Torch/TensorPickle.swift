@@ -3,18 +3,37 @@
 /// Pickle is a language that can import and call anything. This machine has no call: a few names stand
 /// for the making of a tensor, and every other name and every other instruction ends it.
 ///
+/// What it makes is bounded: values and marks that it was told to keep are counted, containers nest only so
+/// deep, and no container can hold itself.
+///
 /// Source: CPython's `pickletools`; torch's `torch/serialization.py`, 2.13.
 struct TensorPickle {
+    /// A state dict of a hundred thousand tensors has a pickle of some 30 MB.
+    static let byteCountLimit = 64 << 20
+    /// A tensor takes some 30 values and marks.
+    static let valueCountLimit = 4 << 20
+    /// A state dict inside a checkpoint, its metadata, and the shape of a tensor nest 4 deep.
+    static let depthLimit = 32
+
     var reader: GGUFReader
     let path: String
     var stack: [PickleValue] = []
     var marks: [Int] = []
     var memo: [Int: PickleValue] = [:]
+    /// Values and marks so far.
+    private var valueCount = 0
 
     /// - Throws: `CheckpointError.malformed` for anything that isn't plain tensors, names and numbers.
     static func value(
         of bytes: UnsafeRawBufferPointer, path: String
     ) throws(CheckpointError) -> PickleValue {
+        guard bytes.count <= byteCountLimit else {
+            throw .malformed(
+                path: path,
+                reason:
+                    "its pickle has \(bytes.count) bytes, the limit is \(byteCountLimit): save the "
+                    + "state dict alone")
+        }
         var machine = TensorPickle(reader: GGUFReader(bytes, path: path), path: path)
         while let result = try machine.step() { if let value = result { return value } }
         throw .malformed(path: path, reason: "the pickle doesn't end")
@@ -47,11 +66,11 @@ struct TensorPickle {
         case UInt8(ascii: "R"):
             let arguments = try tuple(try pop())
             let callee = try pop()
-            stack.append(try make(callee, arguments))
+            try push(try make(callee, arguments))
         case UInt8(ascii: "b"): _ = try pop()
         case UInt8(ascii: "Q"):
             let items = try tuple(try pop())
-            stack.append(try storage(items))
+            try push(try storage(items))
         default:
             throw refused("instruction \(code) at byte \(reader.offset - 1)")
         }
@@ -62,7 +81,7 @@ struct TensorPickle {
         guard let global = PickleGlobal(module: module, name: name) else {
             throw refused("'\(CheckpointError.shown(module)).\(CheckpointError.shown(name))'")
         }
-        stack.append(.global(global))
+        try push(.global(global))
     }
 
     private mutating func line() throws(CheckpointError) -> String {
@@ -71,6 +90,19 @@ struct TensorPickle {
             let byte = try reader.integer(UInt8.self, "a name in the pickle")
             if byte == UInt8(ascii: "\n") { return String(decoding: bytes, as: UTF8.self) }
             bytes.append(byte)
+        }
+    }
+
+    mutating func push(_ value: PickleValue) throws(CheckpointError) {
+        try count()
+        stack.append(value)
+    }
+
+    /// Counts one thing more that takes memory.
+    mutating func count() throws(CheckpointError) {
+        valueCount += 1
+        guard valueCount <= Self.valueCountLimit else {
+            throw refused("more than \(Self.valueCountLimit) values")
         }
     }
 
@@ -90,7 +122,9 @@ struct TensorPickle {
     }
 
     func tuple(_ value: PickleValue) throws(CheckpointError) -> [PickleValue] {
-        guard case .tuple(let items) = value else { throw refused("arguments that are no tuple") }
+        guard case .tuple(let items, _) = value else {
+            throw refused("arguments that are no tuple")
+        }
         return items
     }
 
@@ -127,7 +161,7 @@ extension TensorPickle {
     }
 
     private func integers(_ value: PickleValue) -> [Int]? {
-        guard case .tuple(let items) = value else { return nil }
+        guard case .tuple(let items, _) = value else { return nil }
         let numbers = items.compactMap { if case .integer(let number) = $0 { number } else { nil } }
         return numbers.count == items.count ? numbers : nil
     }

@@ -2,7 +2,7 @@
 /// bytes.
 ///
 /// Nothing in the file is run: see `TensorPickle`. What torch before 1.6 wrote is no archive and isn't
-/// read.
+/// read. Tensors that share data, as tied weights do, may together have four times the bytes of the file.
 public struct TorchArchive {
     /// Under their names in the state dict, sorted.
     public let tensors: [TensorView]
@@ -10,38 +10,61 @@ public struct TorchArchive {
     /// Mappings that training scripts put around the state dict.
     private static let wrappers = ["state_dict", "model_state_dict", "model", "module"]
 
+    /// Tensors of state dicts have up to 5 dimensions (a convolution over volumes).
+    static let dimensionLimit = 8
+    /// How many times its own bytes a file's tensors may take: two names for one matrix are usual.
+    static let sharingLimit = 4
+
     /// Reads the whole file.
     ///
-    /// - Throws: `CheckpointError.malformed` for an archive without a state dict, or with anything but
-    ///   tensors by name in it.
+    /// - Throws: `CheckpointError.malformed` for an archive without a state dict, with nothing or with
+    ///   anything but tensors by name in it; `.invalidTensor` for one that doesn't lie in its data.
     public init(file: MappedFile) throws(CheckpointError) {
         defer { withExtendedLifetime(file) {} }
         let archive = try ZipArchive(file)
-        let suffix = "/data.pkl"
-        guard let name = archive.names.first(where: { $0.hasSuffix(suffix) }),
-            let pickle = archive.bytes(of: name)
-        else {
-            throw .malformed(
-                path: file.path, reason: "the archive has no pickle: torch didn't save it")
+        let folder = try Self.folder(of: archive, path: file.path)
+        guard let pickle = archive.bytes(of: folder + Self.pickleName) else {
+            throw .malformed(path: file.path, reason: "the archive has no pickle")
         }
-        let folder = String(name.dropLast("data.pkl".count))
         if let order = archive.bytes(of: folder + "byteorder"), !order.elementsEqual("little".utf8)
         {
             throw .malformed(path: file.path, reason: "it was saved on a big-endian machine")
         }
         let value = try TensorPickle.value(of: pickle, path: file.path)
         var tensors: [TensorView] = []
+        var rest = CheckedArithmetic.product(file.bytes.count, Self.sharingLimit) ?? .max
         for (name, tensor) in try Self.stateDict(value, path: file.path) {
-            let bytes = archive.bytes(of: folder + "data/" + tensor.storage.key)
-            tensors.append(
-                try TensorView(
-                    name: name, elementType: tensor.storage.elementType, shape: tensor.shape,
-                    copying: try Self.bytes(tensor, of: bytes, name: name, path: file.path),
-                    path: file.path))
+            let data = TorchTensorData(name: name, tensor: tensor, file: file)
+            let view = try data.view(
+                of: archive.range(of: folder + "data/" + tensor.storage.key), atMost: rest)
+            rest -= view.bytes.count
+            tensors.append(view)
         }
         self.tensors = tensors.sorted { $0.name < $1.name }
     }
 
+    private static let pickleName = "data.pkl"
+
+    /// The folder inside of the archive, with a slash at its end.
+    private static func folder(
+        of archive: ZipArchive, path: String
+    ) throws(CheckpointError) -> String {
+        let names = archive.names.filter { $0.hasSuffix("/" + pickleName) }
+        guard let name = names.first else {
+            throw .malformed(
+                path: path, reason: "the archive has no pickle: torch didn't save it")
+        }
+        guard names.count == 1 else {
+            throw .malformed(
+                path: path,
+                reason: "the archive has \(names.count) pickles, and torch saves one: '"
+                    + CheckpointError.shown(names[0]) + "', '" + CheckpointError.shown(names[1])
+                    + "'")
+        }
+        return String(name.dropLast(pickleName.count))
+    }
+
+    /// - Complexity: recursion is bounded by `TensorPickle.depthLimit`.
     private static func stateDict(
         _ value: PickleValue, path: String
     ) throws(CheckpointError) -> [String: PickleTensor] {
@@ -64,54 +87,16 @@ public struct TorchArchive {
                 throw .invalidTensor(name, reason: "stored twice", path: path)
             }
         }
+        guard !tensors.isEmpty else {
+            throw .malformed(
+                path: path, reason: "it holds no tensors: was anything trained when it was saved?")
+        }
+        guard tensors.count <= SafetensorsHeader.maximumTensorCount else {
+            throw .malformed(
+                path: path,
+                reason: "too many tensors: \(tensors.count), the limit is "
+                    + "\(SafetensorsHeader.maximumTensorCount)")
+        }
         return tensors
-    }
-
-    /// The elements in row-major order.
-    private static func bytes(
-        _ tensor: PickleTensor, of storage: UnsafeRawBufferPointer?, name: String, path: String
-    ) throws(CheckpointError) -> [UInt8] {
-        let width = tensor.storage.elementType.blockByteCount
-        guard let storage, storage.count == tensor.storage.elementCount * width else {
-            throw .invalidTensor(
-                name, reason: "its data are not in the archive, or of another size", path: path)
-        }
-        guard tensor.shape.allSatisfy({ $0 >= 0 }), tensor.strides.allSatisfy({ $0 >= 0 }),
-            let count = CheckedArithmetic.elementCount(tensor.shape), tensor.offset >= 0,
-            count == 0 || isInside(tensor)
-        else {
-            throw .invalidTensor(name, reason: "it lies outside of its data", path: path)
-        }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count * width)
-        for index in 0..<count {
-            let start = place(of: index, tensor) * width
-            bytes += storage[start..<(start + width)]
-        }
-        return bytes
-    }
-
-    private static func isInside(_ tensor: PickleTensor) -> Bool {
-        var last = tensor.offset
-        var copies = 1
-        for (size, stride) in zip(tensor.shape, tensor.strides) {
-            guard let span = CheckedArithmetic.product(size - 1, stride),
-                let next = CheckedArithmetic.sum(last, span)
-            else { return false }
-            last = next
-            // An expanded tensor may be far larger than its data; a state dict has none.
-            if stride == 0 { copies *= size }
-            if copies > 1 { return false }
-        }
-        return last < tensor.storage.elementCount
-    }
-
-    private static func place(of index: Int, _ tensor: PickleTensor) -> Int {
-        var (rest, place) = (index, tensor.offset)
-        for (size, stride) in zip(tensor.shape, tensor.strides).reversed() {
-            place += rest % size * stride
-            rest /= size
-        }
-        return place
     }
 }

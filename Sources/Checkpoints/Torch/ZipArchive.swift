@@ -36,6 +36,9 @@ struct ZipArchive {
 
     var names: [String] { members.keys.sorted() }
 
+    /// Where a member's bytes are in the file; nil where there is none of the name.
+    func range(of name: String) -> Range<Int>? { members[name] }
+
     /// A member's bytes, valid as long as the file; nil where there is none of the name.
     func bytes(of name: String) -> UnsafeRawBufferPointer? {
         members[name].map { UnsafeRawBufferPointer(rebasing: file.bytes[$0]) }
@@ -150,10 +153,20 @@ struct ZipArchive {
         guard try reader.integer(UInt32.self, what) == localSignature else {
             throw malformed(file, "has a damaged member, \(what)")
         }
-        try reader.skip(22, what)
+        try reader.skip(4, what)
+        let method = try reader.integer(UInt16.self, what)
+        try reader.skip(16, what)
         let nameByteCount = Int(try reader.integer(UInt16.self, what))
         let extraByteCount = Int(try reader.integer(UInt16.self, what))
-        try reader.skip(nameByteCount + extraByteCount, what)
+        let nameStart = try reader.skip(nameByteCount, what)
+        // What another reader, which goes by the members' own heads, would find.
+        guard method == 0,
+            file.bytes[nameStart..<(nameStart + nameByteCount)].elementsEqual(name.utf8)
+        else {
+            throw malformed(
+                file, "has a member that its zip directory describes otherwise, \(what)")
+        }
+        try reader.skip(extraByteCount, what)
         let start = try reader.skip(size, what)
         return start..<(start + size)
     }

@@ -194,6 +194,7 @@ import Transformer
         var infused = AdapterHubFixture.lora(scale)
         let name = "model.layers.0.self_attn.q_proj.loras.law.lora_B"
         infused.tensors = [FloatTensor(name, [16, 1], seed: 1)]
+        infused.hiddenSize = 64
         infused.head = [FloatTensor("lm_head.weight", [32, 16])]
         let path = try infused.write(to: directory)
         #expect(
@@ -217,6 +218,7 @@ import Transformer
     /// PEFT, which loads a tied head under both names, and fails where one is missing.
     @Test func aLoRAsHeadStandsForATiedEmbeddingUnderBothNames() throws {
         var fixture = AdapterHubFixture.lora()
+        fixture.hiddenSize = 64
         fixture.head = [FloatTensor("lm_head.weight", [32, 16], seed: 5)]
         let path = try fixture.write(to: directory)
         #expect(

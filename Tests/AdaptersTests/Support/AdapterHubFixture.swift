@@ -6,7 +6,10 @@ import StrictJSON
 struct AdapterHubFixture {
     var configuration: JSONObject
     var tensors: [FloatTensor]
-    var version = "adapters.1.3.0"
+    var version: String? = "adapters.1.3.0"
+    var hiddenSize = 16
+    /// Settings beside the method's.
+    var extra = JSONObject()
     /// Tensors of a head that is saved along.
     var head: [FloatTensor] = []
 
@@ -67,10 +70,12 @@ struct AdapterHubFixture {
     func write(to directory: ScratchDirectory, name: String = "hub") throws -> String {
         let path = directory.path + "/" + name
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        let whole: JSONObject = [
-            "config": .object(configuration), "hidden_size": .integer(16),
-            "model_type": .string("llama"), "name": .string("law"), "version": .string(version),
+        var whole: JSONObject = [
+            "config": .object(configuration), "hidden_size": .integer(Int64(hiddenSize)),
+            "model_type": .string("llama"), "name": .string("law"),
         ]
+        whole["version"] = version.map(JSONValue.string)
+        for (key, value) in extra { whole[key] = value }
         try AtomicFile.write(
             JSONValue.object(whole).serialized(), to: path + "/adapter_config.json")
         try FloatTensor.write(tensors, to: path + "/adapter.safetensors")

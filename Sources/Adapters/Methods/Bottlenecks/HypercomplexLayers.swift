@@ -14,7 +14,13 @@ internal import Transformer
 /// **Source**: arXiv 2106.04647; adapters 1.3.0, `PHMLayer` in `methods/modeling.py`.
 struct HypercomplexLayers {
     private static let sharedPrefix = "model.shared_parameters."
-    private static let dimensionLimit = 1 << 10
+    /// A rule has the third power of this many values, which a factorised one takes from a thousandth of
+    /// them in the file; 4 is usual.
+    private static let dimensionLimit = 1 << 7
+    private static let rankLimit = 1 << 10
+    /// How many times the hidden size a network may be wide: its matrices, made of small factors, have as many
+    /// times more values.
+    private static let widthLimit = 4
 
     /// One of a bottleneck's two matrices.
     struct Layer {
@@ -40,9 +46,9 @@ struct HypercomplexLayers {
     /// - Returns: nil for a bottleneck of plain matrices.
     init?(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
         guard try configuration.flag("phm_layer") else { return nil }
-        let limit = Self.dimensionLimit
-        dimension = try configuration.optionalCount("phm_dim", limit: limit) ?? 4
-        rank = try configuration.optionalCount("phm_rank", limit: limit) ?? 1
+        dimension =
+            try configuration.optionalCount("phm_dim", limit: Self.dimensionLimit) ?? 4
+        rank = try configuration.optionalCount("phm_rank", limit: Self.rankLimit) ?? 1
         hasFactorizedWeights = try configuration.flag("factorized_phm_W", standard: true)
         hasFactorizedRule = try configuration.flag("factorized_phm_rule")
         sharesWeights = try configuration.flag("shared_W_phm")
@@ -62,6 +68,12 @@ struct HypercomplexLayers {
                 "phm_dim", value: String(dimension),
                 expected: "a divisor of \(count), the features at one side of '\(layer.prefix)'",
                 file: file)
+        }
+        if layer.position == "down", layer.outputCount > Self.widthLimit * layer.inputCount {
+            throw .invalidSetting(
+                "reduction_factor", value: "one that leaves \(layer.outputCount) features",
+                expected: "one that leaves at most \(Self.widthLimit) times the hidden size, "
+                    + "\(layer.inputCount), beside 'phm_layer'", file: file)
         }
         let inputs = layer.inputCount / dimension
         let outputs = layer.outputCount / dimension
