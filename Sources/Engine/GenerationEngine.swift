@@ -85,7 +85,8 @@ public final class GenerationEngine: Sendable {
         return try submit(request, ticket: ticket)
     }
 
-    /// Counts a request among those in flight, before its adapters are there and its text is tokens.
+    /// Counts a request among those in flight, before its adapters are there and its text is
+    /// tokens.
     ///
     /// - Throws: `EngineError.overloaded`, `.shuttingDown`.
     public func accept() throws(EngineError) -> RequestTicket {
@@ -93,8 +94,9 @@ public final class GenerationEngine: Sendable {
         return RequestTicket(accepted: now())
     }
 
-    /// Takes an accepted request; its times count from its ticket's. Lease and ticket are the engine's
-    /// from here on; when this throws, the lease has been released and the request isn't counted any more.
+    /// Takes an accepted request; its times count from its ticket's. Lease and ticket are the
+    /// engine's from here on; when this throws, the lease has been released and the request isn't
+    /// counted any more.
     ///
     /// - Throws: as ``submit(_:)``, except `EngineError.overloaded`.
     @discardableResult

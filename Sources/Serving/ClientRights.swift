@@ -22,13 +22,15 @@ public struct ClientRights: Sendable, Equatable {
     /// Those of the user who started the server.
     public static let owner = ClientRights(administers: true, adapterPaths: .any)
 
-    /// Those of a client that uses what is there: it asks for answers, and for no place before others.
+    /// Those of a client that uses what is there: it asks for answers, and for no place before
+    /// others.
     public static let user = ClientRights(
         administers: false, adapterPaths: .none, priorityCeiling: 0)
 }
 
 extension ClientRequest {
-    /// The protocol's name of an operation that only clients who administer may ask for; nil for others.
+    /// The protocol's name of an operation that only clients who administer may ask for; nil for
+    /// others.
     var administration: String? {
         switch self {
         case .loadAdapter: "load_adapter"

@@ -68,8 +68,8 @@ struct FieldReader {
         }
     }
 
-    /// An integer, however it is written: `256`, `256.0`, `2.56e2`. Nil for anything else, numbers among
-    /// them that 64-bit floating point may have rounded.
+    /// An integer, however it is written: `256`, `256.0`, `2.56e2`. Nil for anything else, numbers
+    /// among them that 64-bit floating point may have rounded.
     static func integral(_ value: JSONValue) -> Int? {
         guard case .number(let number) = value else { return value.intValue }
         guard abs(number) < 0x1p53 else { return nil }

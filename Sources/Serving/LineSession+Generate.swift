@@ -10,7 +10,8 @@ extension LineSession {
         }
         let desk = RequestDesk(service: service)
         let accepted = try desk.accept(
-            request, emit: { self.send($0, id: id) }, emitLast: { self.endRequest(id, $0) })
+            request, of: number, emit: { self.send($0, id: id) },
+            emitLast: { self.endRequest(id, $0) })
         beginRequest(id, accepted)
         desk.begin(accepted, lane: lane)
     }

@@ -4,8 +4,9 @@ internal import Synchronization
 
 /// One connection of the line protocol: lines in, events out.
 ///
-/// Lines are handled one after the other, so that a request sees every earlier line of its connection
-/// done: an adapter that was loaded, a name that was unloaded. Generation goes on beside that.
+/// Lines are handled one after the other, so that a request sees every earlier line of its
+/// connection done: an adapter that was loaded, a name that was unloaded. Generation goes on beside
+/// that.
 public final class LineSession: Sendable {
     private struct State {
         /// Requests whose last event is still to come.
@@ -17,6 +18,8 @@ public final class LineSession: Sendable {
     }
 
     let service: Service
+    /// Tells the connection from the server's others.
+    let number: UInt64
     let rights: ClientRights
     let lane: PreparationLane
     private let writer: EventWriter
@@ -25,10 +28,11 @@ public final class LineSession: Sendable {
     var context: ServerContext { service.context }
 
     init(
-        service: Service, rights: ClientRights, lane: PreparationLane,
+        service: Service, number: UInt64, rights: ClientRights, lane: PreparationLane,
         write: @escaping @Sendable (String) -> Void
     ) {
         self.service = service
+        self.number = number
         self.rights = rights
         self.lane = lane
         writer = EventWriter(
@@ -37,8 +41,8 @@ public final class LineSession: Sendable {
 
     deinit { service.didEndSession() }
 
-    /// Handles the next line; nothing once closed. Calls must follow each other; they may take as long as
-    /// loading an adapter takes.
+    /// Handles the next line; nothing once closed. Calls must follow each other; they may take as
+    /// long as loading an adapter takes.
     public func receive(_ line: FramedLine) {
         guard !state.withLock({ $0.isClosed }) else { return }
         switch line {

@@ -1,7 +1,7 @@
 internal import StrictJSON
 
-/// The name that a client gives to a request; 1 and "1" are different ones, and so are two strings that
-/// differ in a byte.
+/// The name that a client gives to a request; 1 and "1" are different ones, and so are two strings
+/// that differ in a byte.
 public enum RequestID: Sendable {
     case integer(Int64)
     /// An integer above `Int64.max`.

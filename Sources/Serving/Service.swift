@@ -29,6 +29,7 @@ public final class Service: Sendable {
     private let started = ContinuousClock.now
     private let state = Mutex(State())
     private let connectionCounter = Atomic(0)
+    private let sessionCounter = Atomic<UInt64>(0)
     private let requestCounter = Atomic(0)
 
     public init(context: ServerContext) {
@@ -46,13 +47,15 @@ public final class Service: Sendable {
     ///
     /// - Parameters:
     ///   - rights: what its client may ask for.
-    ///   - write: takes whole lines for the client, `\n` included, in order; called on any thread, so it
-    ///     must not block.
+    ///   - write: takes whole lines for the client, `\n` included, in order; called on any thread,
+    ///     so it must not block.
     public func makeSession(
         rights: ClientRights, write: @escaping @Sendable (String) -> Void
     ) -> LineSession {
         connectionCounter.add(1, ordering: .relaxed)
-        return LineSession(service: self, rights: rights, lane: lanes.next(), write: write)
+        let number = sessionCounter.add(1, ordering: .relaxed).newValue
+        return LineSession(
+            service: self, number: number, rights: rights, lane: lanes.next(), write: write)
     }
 
     /// True from the first ``requestShutdown()`` on: new work is refused.
@@ -61,7 +64,8 @@ public final class Service: Sendable {
     /// True once ``abort()`` was called.
     public var isAborted: Bool { state.withLock { $0.isAborted } }
 
-    /// Refuses new work from now on and wakes who awaits ``shutdownRequested()``; may be called again.
+    /// Refuses new work from now on and wakes who awaits ``shutdownRequested()``; may be called
+    /// again.
     public func requestShutdown() {
         let waiters = state.withLock { state in
             state.isShuttingDown = true
@@ -89,8 +93,8 @@ public final class Service: Sendable {
         await context.generator.drain()
     }
 
-    /// Gives accepted requests up, so that ``drain()`` returns soon: it waits for no adapter that is being
-    /// read any more.
+    /// Gives accepted requests up, so that ``drain()`` returns soon: it waits for no adapter that
+    /// is being read any more.
     public func abort() {
         let starting = state.withLock { state in
             state.isAborted = true

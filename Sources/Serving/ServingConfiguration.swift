@@ -6,12 +6,13 @@ public struct ServingConfiguration: Sendable, Equatable {
     public var maximumDepth: Int
     /// Bytes that may wait for a client that reads slowly; beyond, the connection is closed.
     public var maximumOutgoingByteCount: Int
-    /// Bytes of all connections together: of lines that are being received, of requests that wait to
-    /// start, and of events that wait for slow readers, each.
+    /// Bytes of all connections together: of lines that are being received, of requests that wait
+    /// to start, and of events that wait for slow readers, each.
     public var sharedByteCount: Int
     /// Bytes of one connection, of lines and of events each, for which there is always room.
     public var ownByteCount: Int
-    /// Threads on which texts become tokens; 0: all is done on the thread that has it, events' lines too.
+    /// Threads on which texts become tokens; 0: all is done on the thread that has it, events'
+    /// lines too.
     public var preparationLaneCount: Int
 
     public init(

@@ -14,8 +14,8 @@ public protocol TokenGenerator: Sendable {
     /// An accepted request isn't started after all.
     func withdraw(_ ticket: RequestTicket)
 
-    /// Starts an accepted request; its lease and its ticket are the generator's from here on, also when
-    /// this throws.
+    /// Starts an accepted request; its lease and its ticket are the generator's from here on, also
+    /// when this throws.
     ///
     /// - Returns: ends the request early; does nothing once it has ended.
     func start(

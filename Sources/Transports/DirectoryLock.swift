@@ -6,7 +6,8 @@ struct DirectoryLock {
     private static let patience = 200
     private static let pauseMicroseconds: UInt32 = 25_000
 
-    /// Negative where the directory can't be locked: where it isn't readable, or the file system has no locks.
+    /// Negative where the directory can't be locked: where it isn't readable, or the file system
+    /// has no locks.
     private let descriptor: Int32
 
     /// - Throws: `TransportError.cannotListen` where another process doesn't let go.

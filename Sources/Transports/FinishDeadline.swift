@@ -1,7 +1,7 @@
 internal import Serving
 
-/// How long clients have to take their last answers: less when the service is aborted, also while they
-/// are waited for.
+/// How long clients have to take their last answers: less when the service is aborted, also while
+/// they are waited for.
 struct FinishDeadline: Sendable {
     static let patience = Duration.seconds(10)
     static let patienceAfterAbort = Duration.seconds(1)

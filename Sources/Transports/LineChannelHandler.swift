@@ -16,8 +16,8 @@ final class LineChannelHandler: ChannelDuplexHandler {
     private let onRefusal: () -> Void
 
     /// - Parameters:
-    ///   - beginsWithObject: whether a connection that begins with anything else is closed, as one that a
-    ///     web page made must be.
+    ///   - beginsWithObject: whether a connection that begins with anything else is closed, as one
+    ///     that a web page made must be.
     ///   - onRefusal: called where that happens.
     init(
         connection: SocketConnection, service: any LineService, beginsWithObject: Bool,

@@ -63,7 +63,8 @@ final class OutputQueue: Sendable {
         drained.signal()
     }
 
-    /// Gives up what is not written: the reader takes no more. The thread may be left in its last write.
+    /// Gives up what is not written: the reader takes no more. The thread may be left in its last
+    /// write.
     ///
     /// - Returns: whether something is lost.
     @discardableResult

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// Lets one of many equal log lines through, and then none for a while: clients can cause as many as they
-/// like.
+/// Lets one of many equal log lines through, and then none for a while: clients can cause as many
+/// as they like.
 final class RareLog: Sendable {
     private static let pause = Duration.seconds(60)
     private let last = Mutex<ContinuousClock.Instant?>(nil)

@@ -8,16 +8,17 @@ extension Server {
         public var addresses: [ListenAddress]
         /// Who may connect to Unix sockets.
         public var socketAccess = SocketAccess.owner
-        /// The directory that clients of sockets may load adapters from. Without one those of Unix sockets
-        /// may load any path, those of TCP none.
+        /// The directory that clients of sockets may load adapters from. Without one those of Unix
+        /// sockets may load any path, those of TCP none.
         public var adapterRoot: String?
-        /// Whether clients of TCP may load, unload and merge adapters and shut down. Nothing tells the owner
-        /// from others there, on this machine either: a proxy or a web page connects from here as well.
+        /// Whether clients of TCP may load, unload and merge adapters and shut down. Nothing tells
+        /// the owner from others there, on this machine either: a proxy or a web page connects from
+        /// here as well.
         public var tcpAdministers = false
         /// Connections of sockets at the same time.
         public var maximumConnectionCount = 1024
-        /// How long a TCP client may neither send nor be sent anything while it waits for nothing; nil for
-        /// ever.
+        /// How long a TCP client may neither send nor be sent anything while it waits for nothing;
+        /// nil for ever.
         public var idleTimeout: Duration?
 
         /// - Parameter usesStandardStreams: nil: when there are no sockets.

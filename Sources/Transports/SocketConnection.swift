@@ -34,8 +34,8 @@ final class SocketConnection: Sendable {
     /// What a line costs beside its bytes, while it waits.
     private static let lineByteCount = 256
 
-    /// Whether so many lines wait to be handled that no more should be read: as much as one line may have,
-    /// or while other connections leave no room, what each has for itself.
+    /// Whether so many lines wait to be handled that no more should be read: as much as one line
+    /// may have, or while other connections leave no room, what each has for itself.
     var isBusy: Bool {
         let backlog = queuedByteCount.load(ordering: .relaxed)
         return backlog > bounds.maximumLineByteCount
@@ -45,8 +45,8 @@ final class SocketConnection: Sendable {
     /// Whether the client waits for nothing.
     var isIdle: Bool { queuedByteCount.load(ordering: .relaxed) == 0 && connection.isIdle }
 
-    /// - Parameter completion: called on the event loop when the line has been handled, unless the channel
-    ///   is closed by then.
+    /// - Parameter completion: called on the event loop when the line has been handled, unless the
+    ///   channel is closed by then.
     func receive(_ line: FramedLine, completion: @escaping @Sendable () -> Void) {
         let textByteCount = if case .line(let bytes) = line { bytes.count } else { 0 }
         let byteCount = textByteCount + Self.lineByteCount

@@ -96,7 +96,8 @@ final class SocketListener: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
     }
 
-    /// Waits before it accepts again when that failed: without free descriptors it would fail at once.
+    /// Waits before it accepts again when that failed: without free descriptors it would fail at
+    /// once.
     private func backoff() -> AcceptBackoffHandler {
         AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { error in
             self.failures.log {

@@ -11,8 +11,9 @@ struct UnixSocketFile: Sendable {
     private let device: dev_t
     private let inode: ino_t
 
-    /// Listens on a socket that those may connect to whom `access` names. A file that a dead process left
-    /// is replaced; of two processes that start at once, one is told that the other is there.
+    /// Listens on a socket that those may connect to whom `access` names. A file that a dead
+    /// process left is replaced; of two processes that start at once, one is told that the other is
+    /// there.
     ///
     /// - Throws: `TransportError`.
     init(binding path: String, access: SocketAccess = .owner) throws(TransportError) {

@@ -95,8 +95,8 @@ struct ConnectionsEndToEndTests {
         #expect(attributes[.posixPermissions] as? Int == 0o660)
     }
 
-    /// Fewer descriptors than clients: they are told so, those who are in stay, adapters are read, and
-    /// nothing spins.
+    /// Fewer descriptors than clients: they are told so, those who are in stay, adapters are read,
+    /// and nothing spins.
     @Test func descriptorsAreLeftForAdapters() throws {
         let server = try LoggedGraft(["--socket", "SOCKET"] + base, descriptorLimit: 96)
         let first = try server.connect()
@@ -118,7 +118,8 @@ struct ConnectionsEndToEndTests {
         #expect(server.process.waitUntilExit(seconds: 60) == 0)
     }
 
-    /// Not even one descriptor for a client: accepting fails, is logged once, and works again later.
+    /// Not even one descriptor for a client: accepting fails, is logged once, and works again
+    /// later.
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/prlimit")))
     func withoutDescriptorsItWaitsAndGoesOn() throws {
         let server = try LoggedGraft(

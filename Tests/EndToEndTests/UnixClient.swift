@@ -2,7 +2,8 @@ import Foundation
 import Glibc
 import StrictJSON
 
-/// A client of the line protocol on a Unix socket or on TCP. Blocking, within a limit; for one thread.
+/// A client of the line protocol on a Unix socket or on TCP. Blocking, within a limit; for one
+/// thread.
 final class UnixClient {
     /// How long an event may be waited for.
     static let patience = 120.0

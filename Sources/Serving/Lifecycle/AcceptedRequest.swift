@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// A request from its acceptance to its last event, which it has exactly once.
 ///
-/// Any thread may end it at any point: while its adapters are read, while its text becomes tokens, while
-/// the generator answers it.
+/// Any thread may end it at any point: while its adapters are read, while its text becomes tokens,
+/// while the generator answers it.
 final class AcceptedRequest: Sendable {
     private enum Phase {
         /// Its adapters are awaited, and its text becomes tokens.
@@ -17,6 +17,8 @@ final class AcceptedRequest: Sendable {
 
     /// Tells it from the server's other requests.
     let number: Int
+    /// Tells its client from the others.
+    let client: UInt64
     let ticket: RequestTicket
     /// What it takes of memory while it waits.
     let byteCount: Int
@@ -28,11 +30,12 @@ final class AcceptedRequest: Sendable {
     ///   - emit: sends an event that others follow.
     ///   - emitLast: sends the last event; called once.
     init(
-        _ request: GenerateRequest, number: Int, ticket: RequestTicket,
+        _ request: GenerateRequest, number: Int, client: UInt64, ticket: RequestTicket,
         emit: @escaping @Sendable (ServerEvent) -> Void,
         emitLast: @escaping @Sendable (ServerEvent) -> Void
     ) {
         self.number = number
+        self.client = client
         self.ticket = ticket
         byteCount = request.byteCount
         self.emit = emit
@@ -79,7 +82,8 @@ final class AcceptedRequest: Sendable {
         if isUnwanted { cancel() }
     }
 
-    /// The client doesn't want it any more: it ends with `cancelled`, at once or with the next step.
+    /// The client doesn't want it any more: it ends with `cancelled`, at once or with the next
+    /// step.
     func cancel() {
         if endUnstarted(.cancelled) { return }
         let cancel = phase.withLock { phase -> (@Sendable () -> Void)? in

@@ -1,8 +1,8 @@
 internal import Dispatch
 internal import Synchronization
 
-/// The few threads on which requests are made ready for the engine, so that their texts become tokens
-/// neither where lines are read nor where adapters are.
+/// The few threads on which requests are made ready for the engine, so that their texts become
+/// tokens neither where lines are read nor where adapters are.
 ///
 /// Each connection keeps to one lane, so that its requests start in their order.
 final class PreparationLanes: Sendable {

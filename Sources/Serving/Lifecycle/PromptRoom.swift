@@ -2,13 +2,14 @@ internal import Engine
 internal import Synchronization
 internal import Tokenization
 
-/// Refuses prompts that are too long by far before they cost anything: neither are their adapters read
-/// nor is their text made tokens.
+/// Refuses prompts that are too long by far before they cost anything: neither are their adapters
+/// read nor is their text made tokens.
 ///
 /// What passes is counted exactly later, with the tokens that adapters put in front.
 final class PromptRoom: Sendable {
-    /// Tokenizers drop white space, compose characters, and may put a run of unknown ones into one token. A
-    /// text is refused only where its bytes are this many times what the context's tokens can spell.
+    /// Tokenizers drop white space, compose characters, and may put a run of unknown ones into one
+    /// token. A text is refused only where its bytes are this many times what the context's tokens
+    /// can spell.
     static let allowance = 4
 
     private let contextTokenCount: Int

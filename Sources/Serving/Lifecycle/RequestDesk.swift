@@ -12,11 +12,13 @@ struct RequestDesk {
     /// Counts a request, before anything costly is done for it.
     ///
     /// - Parameters:
+    ///   - client: tells clients apart.
     ///   - emit: sends an event that others follow.
     ///   - emitLast: sends the last event; called once.
     /// - Throws: `overloaded`, `shutting_down`, `context_too_long`.
     func accept(
-        _ request: GenerateRequest, emit: @escaping @Sendable (ServerEvent) -> Void,
+        _ request: GenerateRequest, of client: UInt64,
+        emit: @escaping @Sendable (ServerEvent) -> Void,
         emitLast: @escaping @Sendable (ServerEvent) -> Void
     ) throws(ServingError) -> AcceptedRequest {
         try service.promptRoom.checkAccepted(request)
@@ -32,7 +34,7 @@ struct RequestDesk {
         }
         let number = service.nextRequestNumber()
         return AcceptedRequest(
-            request, number: number, ticket: ticket, emit: emit,
+            request, number: number, client: client, ticket: ticket, emit: emit,
             emitLast: { [service] event in
                 service.note(event)
                 emitLast(event)
@@ -40,8 +42,8 @@ struct RequestDesk {
             })
     }
 
-    /// Has the adapters brought, holding them from before this returns, and the request started when they
-    /// are there; later lines don't wait for it.
+    /// Has the adapters brought, holding them from before this returns, and the request started
+    /// when they are there; later lines don't wait for it.
     ///
     /// - Parameter lane: where its text becomes tokens.
     func begin(_ accepted: AcceptedRequest, lane: PreparationLane) {

@@ -1,7 +1,7 @@
 /// Text from files and clients, made fit for a terminal and a log.
 enum PlainText {
-    /// The text with its control characters, line ends and marks that reorder text spelled out, so that a
-    /// name can neither begin a line of its own nor command a terminal.
+    /// The text with its control characters, line ends and marks that reorder text spelled out, so
+    /// that a name can neither begin a line of its own nor command a terminal.
     static func escaped(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: isUnprintable) else { return text }
         var result = String.UnicodeScalarView()

@@ -3,8 +3,8 @@ import Serving
 import Synchronization
 import Transports
 
-/// Answers every line with itself; `hold`, or `{hold` where a connection must begin so, is answered when the service drains, `flood` with lines until
-/// the client is gone.
+/// Answers every line with itself; `hold`, or `{hold` where a connection must begin so, is answered
+/// when the service drains, `flood` with lines until the client is gone.
 final class EchoService: LineService {
     private struct State {
         var isShuttingDown = false

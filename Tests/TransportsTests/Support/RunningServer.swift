@@ -41,8 +41,8 @@ final class RunningServer: Sendable {
     }
 }
 
-/// A directory for a test's socket, removed with the last reference. Its path is short, as a socket's
-/// must be.
+/// A directory for a test's socket, removed with the last reference. Its path is short, as a
+/// socket's must be.
 final class SocketFolder: Sendable {
     private let path = "/tmp/graft-\(UUID().uuidString.prefix(8))"
 
