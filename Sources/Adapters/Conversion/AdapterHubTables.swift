@@ -15,6 +15,10 @@ extension AdapterHub {
             .init("type", .without("it says what the adapter is for")),
         ])
 
+    static let unionTable = SettingTable(
+        title: "AdapterHub's unions",
+        entries: [.init("architecture", .read), .init("configs", .read)])
+
     static let loraTable = SettingTable(
         title: "AdapterHub's LoRA and (IA)³",
         entries: [
@@ -64,11 +68,7 @@ extension AdapterHubSettings {
             origin.unknown += part.unknown
             origin.warnings += part.warnings
         }
-        origin.addUnknown(
-            in: configuration.object,
-            of: SettingTable(
-                title: "AdapterHub's unions",
-                entries: [.init("architecture", .read), .init("configs", .read)]))
+        origin.addUnknown(in: configuration.object, of: AdapterHub.unionTable)
         return origin
     }
 }

@@ -47,7 +47,7 @@ extension GGUFLoRA {
                     origin.claims.append(.init(name: key, meaning: .measure(measure, count)))
                 } catch { throw .damagedFile(error.description) }
             } else {
-                origin.unknown.append((key, file.shownValue(key) ?? ""))
+                origin.unknown.append((CheckpointError.shown(key), file.shownValue(key) ?? ""))
             }
         }
         return origin
