@@ -1,7 +1,8 @@
 /// What `docs/foreign-settings.md` lists: each setting of other libraries' files, and what becomes of it.
 package enum ForeignSettings {
     private static let tables = [
-        GGUFLoRA.keys, AdapterHub.wholeTable, AdapterHub.loraTable, AdapterHub.prefixTable,
+        GGUFLoRA.keys, AdapterHub.wholeTable, AdapterHub.bottleneckTable, AdapterHub.loraTable,
+        AdapterHub.prefixTable,
         AdapterHub.unionTable, Loralib.table, PrefixEncoder.table,
     ]
 
@@ -16,8 +17,7 @@ package enum ForeignSettings {
         Written by the tests from the program's own tables. *Read*: it changes what is served, or how tensors are
         understood. *Held*: what it says must be true of the tensors or the base. *Refused*: an adapter that sets it
         isn't served. *Without effect*: passed over, for the reason given. A setting that isn't listed is a warning
-        that names it, or a refusal with `--strict-adapters`; a star stands for any ending. Those of AdapterHub's
-        bottlenecks are in [adapters](adapters.md#other-formats).
+        that names it, or a refusal with `--strict-adapters`; a star stands for any ending.
 
 
         """
