@@ -29,6 +29,12 @@ struct AdapterTensor: Sendable {
     /// The same tensor under another name.
     func renamed(_ name: String) -> AdapterTensor { AdapterTensor(view.renamed(name)) }
 
+    /// Whether shape, type and every bit are those of another tensor.
+    func equals(_ other: AdapterTensor) -> Bool {
+        shape == other.shape && elementType == other.elementType
+            && withBytes { own in other.withBytes { own.elementsEqual($0) } }
+    }
+
     /// Calls `body` with the stored bytes, which are valid during the call only.
     func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         withExtendedLifetime(view.owner) { body(view.bytes) }

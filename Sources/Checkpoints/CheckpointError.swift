@@ -44,7 +44,7 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
     }
 
     /// A name from a file, cut and without control characters, as it suits one line.
-    static func shown(_ name: String) -> String {
+    package static func shown(_ name: String) -> String {
         let visible = name.unicodeScalars.prefix(120).map { scalar -> Character in
             scalar.value < 0x20 || scalar.value == 0x7F ? "�" : Character(scalar)
         }

@@ -325,6 +325,19 @@ struct ExtractionSituationTests {
             ])
     }
 
+    /// llama.cpp's file of the base itself, with its rows of Q and K in another order.
+    @Test func aGGUFOfTheSameWeightsDiffersInNothing() throws {
+        let base = try GoldenTests.base("tiny-llama")
+        let tuned = try GoldenTests.base("gguf/tiny-llama-F32.gguf")
+        let failure = failure {
+            _ = try LoRAExtraction(
+                base: base, tuned: tuned, options: ExtractionOptions(rank: .fixed(1)),
+                pool: GoldenTests.pool
+            ).write(to: directory.path + "/same")
+        }
+        #expect(failure.contains("none of the targeted layers differs"))
+    }
+
     /// Rounded to bf16, and in two files.
     @Test func otherFormsOfTheTunedCheckpointAreRead() throws {
         var checkpoint = try tuned()

@@ -21,6 +21,8 @@ public struct AdapterCombination {
         let name: String
         let weight: Double
         let lora: PlainLoRA
+        /// What its file gives reason to say.
+        let notes: [String]
     }
 
     private let adapters: [Part]
@@ -41,10 +43,19 @@ public struct AdapterCombination {
         for (name, path, weight) in adapters {
             try AdapterName.check(weight: Float(weight), of: name)
             let file = try AdapterFile.open(path, options: reading)
+            if file.queryKeyRowsArePermuted,
+                let tensor = file.tensors.first(where: { QueryKeyRows.concerns($0.name) })
+            {
+                throw .uncombinable(
+                    adapter: name,
+                    reason:
+                        "the rows of '\(tensor.name)' are in llama.cpp's order, which the base's "
+                        + "numbers of heads undo: convert it with graft convert --base first")
+            }
             parts.append(
                 Part(
-                    name: name, weight: weight,
-                    lora: try PlainLoRA(file, for: .combining(name))))
+                    name: name, weight: weight, lora: try PlainLoRA(file, for: .combining(name)),
+                    notes: file.origin.warnings + file.origin.unknownWarnings))
         }
         var options = options
         // PEFT: one adapter can only be weighted.
@@ -126,7 +137,7 @@ public struct AdapterCombination {
     }
 
     private var notes: [String] {
-        var notes = adapters.flatMap(\.lora.warnings)
+        var notes = adapters.flatMap { $0.notes + $0.lora.warnings }
         if options.method.isRandom, !ModuleOrder.isKnown(modules) {
             notes.append(
                 "the order of these modules in their model is not known: the same seed gives this "

@@ -58,6 +58,13 @@ enum AdapterHub {
         return union
     }
 
+    /// A tensor that the file has both with and without the first part of its name.
+    static func repeated(_ tensor: AdapterTensor, file: String) -> AdapterError {
+        .unknownTensor(
+            tensor.name, reason: "the file has it twice, with and without 'model.' in front",
+            file: file)
+    }
+
     private static func adding(
         _ head: ForeignTensors?, to adapter: PEFTAdapter
     ) throws(AdapterError) -> PEFTAdapter {

@@ -23,6 +23,7 @@ enum AdapterHubBottleneck {
             }
         }
         var tensors: [AdapterTensor] = []
+        var names: Set<String> = []
         for tensor in file.tensors {
             guard
                 let (module, part) = settings.split(tensor, "adapters")
@@ -33,7 +34,11 @@ enum AdapterHubBottleneck {
                     reason: "a bottleneck of AdapterHub has tensors named "
                         + "'….adapters.\(settings.name).…'", file: file.path)
             }
-            tensors.append(tensor.renamed("\(module).\(part)"))
+            let name = "\(module).\(part)"
+            guard names.insert(name).inserted else {
+                throw AdapterHub.repeated(tensor, file: file.path)
+            }
+            tensors.append(tensor.renamed(name))
         }
         var adapter = PEFTAdapter(configuration: configuration, tensors: tensors)
         // What its own settings are that nobody knows, the method's reader says.

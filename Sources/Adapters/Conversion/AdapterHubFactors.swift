@@ -33,6 +33,9 @@ enum AdapterHubFactors {
                     file: file.path)
             }
             try places.check(module, tensor: tensor.name, file: file.path)
+            guard !modules.contains(module) else {
+                throw AdapterHub.repeated(tensor, file: file.path)
+            }
             modules.append(module)
             let name = PEFTAdapter.prefix + module + ".ia3_l"
             guard alpha != 1 else {

@@ -80,7 +80,9 @@ enum AdapterHubLoRA {
                     reason: "a LoRA of AdapterHub has tensors named "
                         + "'….loras.\(settings.name).lora_A' and lora_B", file: file.path)
             }
-            factors[module, default: [:]][part] = tensor
+            guard factors[module, default: [:]].updateValue(tensor, forKey: part) == nil else {
+                throw AdapterHub.repeated(tensor, file: file.path)
+            }
         }
         return factors
     }

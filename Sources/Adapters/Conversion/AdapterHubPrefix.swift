@@ -95,7 +95,13 @@ enum AdapterHubPrefix {
                     reason: "'flat' is \(isFlat), so that a prefix of AdapterHub has "
                         + known.joined(separator: ", "), file: file.path)
             }
-            parts.tensors[name] = tensor
+            // All layers have the one pool, so that a file has it once for each of them.
+            if let other = parts.tensors.updateValue(tensor, forKey: name), !other.equals(tensor) {
+                throw .invalidValues(
+                    tensor: tensor.name,
+                    reason: "it differs from '\(other.name)', and the layers share one",
+                    file: file.path)
+            }
         }
         return parts
     }

@@ -1,6 +1,7 @@
 internal import StrictJSON
 
-// What becomes of each setting of AdapterHub's configurations; bottlenecks' are `BottleneckSettings`'.
+// What becomes of each setting of AdapterHub's configurations. Of bottlenecks' the method's reader keeps the
+// account, as of PEFT's.
 //
 // **Source**: adapters 1.3.0, `configuration/adapter_config.py`, `build_full_config`.
 extension AdapterHub {
@@ -14,6 +15,27 @@ extension AdapterHub {
             .init("config_id", .without("it is a hash of the settings")),
             .init("type", .without("it says what the adapter is for")),
         ])
+
+    static let bottleneckTable = SettingTable(
+        title: "AdapterHub's bottlenecks", entries: bottleneckRead + bottleneckRest)
+
+    private static let bottleneckRead: [SettingTable.Entry] =
+        [
+            "mh_adapter", "output_adapter", "reduction_factor", "non_linearity",
+            "original_ln_before", "original_ln_after", "ln_before", "ln_after", "is_parallel",
+            "scaling", "residual_before_ln", "adapter_residual_before_ln", "leave_out",
+            "phm_layer",
+        ].map { .init($0, .read) }
+        + BottleneckSettings.ofHypercomplexLayers.sorted().map { .init($0, .read) }
+
+    private static let bottleneckRest: [SettingTable.Entry] =
+        BottleneckSettings.unsupported.map { .init($0.name, .refused($0.reason)) }
+        + BottleneckSettings.trainingOnly.subtracting(BottleneckSettings.ofHypercomplexLayers)
+        .sorted().map { .init($0, .without("it has no meaning once trained")) }
+
+    static let unionTable = SettingTable(
+        title: "AdapterHub's unions",
+        entries: [.init("architecture", .read), .init("configs", .read)])
 
     static let loraTable = SettingTable(
         title: "AdapterHub's LoRA and (IA)³",
@@ -64,11 +86,7 @@ extension AdapterHubSettings {
             origin.unknown += part.unknown
             origin.warnings += part.warnings
         }
-        origin.addUnknown(
-            in: configuration.object,
-            of: SettingTable(
-                title: "AdapterHub's unions",
-                entries: [.init("architecture", .read), .init("configs", .read)]))
+        origin.addUnknown(in: configuration.object, of: AdapterHub.unionTable)
         return origin
     }
 }

@@ -156,12 +156,32 @@ struct ForeignTensors {
             let text = try reader.bytes(of: beside, limit: AdapterConfiguration.byteCountLimit)
             object = try AdapterConfiguration(parsing: text, file: beside).object
             file = beside
+            try checkMetadata(object, file: file)
         } else {
             for (key, text) in metadata.sorted(by: { $0.key < $1.key }) {
-                object[key] = (try? JSONValue(parsing: text)) ?? .string(text)
+                object[key] = Self.value(text)
             }
         }
         for (key, value) in overrides { object[key] = value }
         return AdapterConfiguration(object, file: file)
+    }
+
+    private static func value(_ text: String) -> JSONValue {
+        (try? JSONValue(parsing: text)) ?? .string(text)
+    }
+
+    /// What a settings file and the metadata both say must be the same.
+    private func checkMetadata(_ object: JSONObject, file: String) throws(AdapterError) {
+        for (key, text) in metadata.sorted(by: { $0.key < $1.key }) where key != "format" {
+            guard let stated = object[key] else { continue }
+            let value = Self.value(text)
+            guard stated != value,
+                stated.doubleValue == nil || stated.doubleValue != value.doubleValue
+            else { continue }
+            throw .invalidSetting(
+                key, value: stated.excerpt,
+                expected: "\(value.excerpt), as the metadata of \(path) say",
+                file: file)
+        }
     }
 }

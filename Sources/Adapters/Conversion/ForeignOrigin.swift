@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import StrictJSON
 internal import Transformer
 
@@ -49,7 +50,7 @@ struct ForeignOrigin: Sendable {
         in object: JSONObject, of table: SettingTable
     ) {
         for (name, value) in object where table.use(of: name) == nil && !value.isUnset {
-            unknown.append((name, value.excerpt))
+            unknown.append((CheckpointError.shown(name), value.excerpt))
         }
     }
 

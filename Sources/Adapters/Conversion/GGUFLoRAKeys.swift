@@ -9,19 +9,20 @@ extension GGUFLoRA {
         entries: [
             .init(typeKey, .read), .init(architectureKey, .held), .init(adapterTypeKey, .read),
             .init(alphaKey, .read), .init(invocationKey, .read), .init("general.alignment", .read),
-        ]
-            + measures.map { .init("<architecture>." + $0.key, .held) }
-            + ["general.file_type", "general.quantization_version"].map {
-                .init($0, .without("each tensor says its type"))
-            }
-            + [
-                "general.name", "general.basename", "general.finetune", "general.size_label",
-                "general.version", "general.description", "general.author", "general.organization",
-                "general.quantized_by", "general.license*", "general.url", "general.doi",
-                "general.uuid", "general.repo_url", "general.source.*", "general.tags",
-                "general.languages", "general.base_model.*", "general.dataset.*",
-                "general.datasets", "general.base_models", "general.sampling.*",
-            ].map { .init($0, .without("it describes the file")) })
+        ] + measures.map { .init("<architecture>." + $0.key, .held) } + stored + descriptive)
+
+    private static let stored: [SettingTable.Entry] = [
+        "general.file_type", "general.quantization_version",
+    ].map { .init($0, .without("each tensor says its type")) }
+
+    private static let descriptive: [SettingTable.Entry] = [
+        "general.name", "general.basename", "general.finetune", "general.size_label",
+        "general.version", "general.description", "general.author", "general.organization",
+        "general.quantized_by", "general.license*", "general.url", "general.doi",
+        "general.uuid", "general.repo_url", "general.source.*", "general.tags",
+        "general.languages", "general.base_model.*", "general.dataset.*", "general.datasets",
+        "general.base_models",
+    ].map { .init($0, .without("it describes the file")) }
 
     /// Sizes of the base, behind the architecture and a dot, as models have them.
     private static let measures: [(key: String, measure: ForeignOrigin.Measure)] = [
@@ -47,7 +48,7 @@ extension GGUFLoRA {
                     origin.claims.append(.init(name: key, meaning: .measure(measure, count)))
                 } catch { throw .damagedFile(error.description) }
             } else {
-                origin.unknown.append((key, file.shownValue(key) ?? ""))
+                origin.unknown.append((CheckpointError.shown(key), file.shownValue(key) ?? ""))
             }
         }
         return origin

@@ -201,11 +201,17 @@ extension Loralib {
         private(set) var biases: [AdapterTensor] = []
 
         init(_ file: ForeignTensors, _ settings: Settings) throws(AdapterError) {
+            var names: Set<String> = []
             for tensor in file.tensors {
                 // What torch's data-parallel wrapper puts in front.
                 let name =
                     tensor.name.hasPrefix("module.")
                     ? String(tensor.name.dropFirst("module.".count)) : tensor.name
+                guard names.insert(name).inserted else {
+                    throw .unknownTensor(
+                        tensor.name, reason: "the file has it twice, with and without 'module.'",
+                        file: file.path)
+                }
                 if name.hasSuffix(suffixA) {
                     pairs[String(name.dropLast(suffixA.count)), default: Pair()].a = tensor
                 } else if name.hasSuffix(suffixB) {

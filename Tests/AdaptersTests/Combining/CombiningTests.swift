@@ -36,6 +36,30 @@ import Transformer
         }
     }
 
+    /// Without a base nobody knows which row is which; of other modules the order is the same.
+    @Test func rowsInLlamaCppsOrderAreRefused() throws {
+        let output = reading.directory.path + "/mix"
+        func combine(_ fixture: GGUFLoRAFixture) throws -> [String] {
+            let path = try fixture.write(to: reading.directory)
+            return try AdapterCombination(
+                [(name: "law", path: path, weight: 1)], options: CombinationOptions(method: .cat)
+            ).write(to: output).notes
+        }
+        #expect(
+            reading.failure { _ = try combine(GGUFLoRAFixture()) }
+                == "adapter 'law' can't be combined: the rows of 'base_model.model.\(query).lora_B.weight' "
+                + "are in llama.cpp's order, which the base's numbers of heads undo: convert it with graft "
+                + "convert --base first")
+        try FileManager.default.removeItem(atPath: reading.directory.path + "/lora.gguf")
+        var others = GGUFLoRAFixture(alpha: nil)
+        others.tensors = [
+            FloatTensor("blk.0.attn_v.weight.lora_a", [2, 16], seed: 1),
+            FloatTensor("blk.0.attn_v.weight.lora_b", [8, 2], seed: 2),
+        ]
+        let notes = try combine(others)
+        #expect(notes.first?.contains("'adapter.lora.alpha' is missing") == true)
+    }
+
     /// Merged weights of a mix of two adapters, and of the one adapter made from them.
     @Test(arguments: ["mix", "mix.lora"])
     func catIsTheMixItself(out: String) throws {

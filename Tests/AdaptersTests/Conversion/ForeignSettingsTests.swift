@@ -155,6 +155,39 @@ import Transformer
         }
     }
 
+    /// With and without the first part of its name, which a model without a head leaves out.
+    @Test func tensorsThatAreThereTwiceAreRefused() throws {
+        for var fixture in [AdapterHubFixture.lora(), .bottleneck()] {
+            let tensor = fixture.tensors[0]
+            fixture.tensors.append(
+                FloatTensor(String(tensor.name.dropFirst("model.".count)), tensor.shape, seed: 9))
+            #expect(
+                reading.failure { _ = try hub(fixture) }.hasSuffix(
+                    "the file has it twice, with and without 'model.' in front"))
+        }
+        let path = reading.directory.path + "/twice.safetensors"
+        try FloatTensor.write(
+            [
+                FloatTensor(query + ".lora_A", [2, 16]), FloatTensor(query + ".lora_B", [16, 2]),
+                FloatTensor("module.\(query).lora_A", [2, 16], seed: 9),
+            ], metadata: ["lora_alpha": "4"], to: path)
+        #expect(
+            reading.failure { _ = try read(path: path) }.hasSuffix(
+                "the file has it twice, with and without 'module.'"))
+    }
+
+    /// The library saves the pool that all layers share once for each of them.
+    @Test func prefixesOfAllLayersAreOne() throws {
+        var fixture = AdapterHubFixture.prefix()
+        let name = fixture.tensors[0].name.replacingOccurrences(of: "layers.0", with: "layers.1")
+        fixture.tensors.append(FloatTensor(name, fixture.tensors[0].shape, seed: 1))
+        _ = try hub(fixture)
+        fixture.tensors[1] = FloatTensor(name, fixture.tensors[0].shape, seed: 2)
+        #expect(
+            reading.failure { _ = try hub(fixture) }.contains(
+                "control_trans' can't be used: it differs from "))
+    }
+
     @Test func factorsHaveRankOne() throws {
         let fixture = AdapterHubFixture.lora(["composition_mode": .string("scale")])
         #expect(
@@ -172,6 +205,26 @@ import Transformer
             to: path + "/lora.safetensors")
         try AtomicFile.write(settings, to: path + "/lora_config.json")
         return try read(path: path, strict: strict)
+    }
+
+    @Test func metadataAndSettingsFileSayTheSame() throws {
+        _ = try loralib(#"{"lora_alpha":4}"#)
+        let tensors = [
+            FloatTensor(query + ".lora_A", [2, 16]), FloatTensor(query + ".lora_B", [16, 2]),
+        ]
+        let path = reading.directory.path + "/loralib"
+        func failure(_ alpha: String) throws -> String {
+            try FileManager.default.removeItem(atPath: path + "/lora.safetensors")
+            try FloatTensor.write(
+                tensors, metadata: ["format": "pt", "lora_alpha": alpha],
+                to: path + "/lora.safetensors")
+            return reading.failure { _ = try read(path: path) }
+        }
+        #expect(try failure("4.0") == "no error")
+        #expect(
+            try failure("16")
+                == "loralib/lora_config.json: 'lora_alpha' is 4, expected 16, as the metadata of "
+                + "loralib/lora.safetensors say")
     }
 
     @Test func unknownSettingsOfLoralibAreNamedOrRefused() throws {

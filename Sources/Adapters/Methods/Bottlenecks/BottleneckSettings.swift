@@ -46,6 +46,12 @@ struct BottleneckSettings {
 }
 
 extension BottleneckSettings {
+    /// Settings that are read beside `phm_layer`.
+    static let ofHypercomplexLayers: Set<String> = [
+        "factorized_phm_W", "factorized_phm_rule", "phm_bias", "phm_dim", "phm_rank",
+        "shared_W_phm", "shared_phm_rule",
+    ]
+
     /// Settings without a meaning in inference, or that say how something is made that isn't there.
     static let trainingOnly: Set<String> = [
         "dropout", "factorized_phm_W", "factorized_phm_rule", "hypercomplex_nonlinearity",
@@ -54,7 +60,7 @@ extension BottleneckSettings {
         "shared_phm_rule", "stochastic_depth",
     ]
 
-    private static let unsupported: [(name: String, reason: String)] = [
+    static let unsupported: [(name: String, reason: String)] = [
         (
             "use_gating",
             "the gate is a mean over all tokens of a call, so that an answer would depend on tokens "
