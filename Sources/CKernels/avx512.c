@@ -9,6 +9,10 @@
 #define DOT_ROWS 4
 #define DOT_OUTPUTS 4
 #define GK_HARDWARE_HALF 1
+/* Bytes that the mask leaves out are not written. */
+#define STORE_HALVES(words, slot, halves)                                                         \
+    _mm512_mask_storeu_epi16(words, (slot) % 2 ? 0xaaaaaaaau : 0x55555555u,                       \
+                             (__m512i)((slot) % 2 ? (halves) << 16 : (halves)))
 
 #pragma clang diagnostic ignored "-Wpsabi"
 #pragma clang attribute push(                                                                     \

@@ -1,10 +1,11 @@
 /* Attention of a tile of query rows over paged keys and values: two panel products with a softmax
  * between them. A page's keys [dimension][16 tokens] are a panel with one lane a token; its values
- * [16 tokens][dimension] are panels with one lane a dimension. Pages of bf16 are widened on the way,
- * one after the other, in the nearest cache.
+ * [16 tokens][dimension] are panels with one lane a dimension. Pages of bf16 are widened on the
+ * way, one after the other, in the nearest cache.
  *
  * Columns are padded to whole pages; a column that a row does not see has probability 0, which adds
- * exactly nothing, so neither tile nor chunk nor page boundaries change a row's bits.
+ * exactly nothing, so neither tile nor chunk nor page boundaries change a row's bits. For that all
+ * values are finite: see gk_store_key_value.
  */
 
 /* Scores become e^(score - largest score), and 0 where the row doesn't see a column; returns what
@@ -117,6 +118,17 @@ static void GK(attention)(const gk_attention_tile *t) {
     }
 }
 
+/* One token's halves of 16 words, of which its neighbour has the others. They are written alone:
+ * the neighbour's may be written by another thread at the same time. */
+#ifndef STORE_HALVES
+typedef uint16_t __attribute__((may_alias)) half_of_word;
+INLINE void store_halves(lanes_u *words, size_t slot, lanes_u halves) {
+    half_of_word *target = (half_of_word *)words + slot % 2;
+    for (int i = 0; i < LANES; i++) target[2 * i] = (uint16_t)halves[i];
+}
+#define STORE_HALVES(words, slot, halves) store_halves((lanes_u *)(words), slot, halves)
+#endif
+
 /* A token's key and value of one head into a page of bf16; `keys` and `values` are the head's. */
 static void GK(store_bf16)(const float *key, const float *value, size_t dimension, size_t slot,
                            float *keys, float *values) {
@@ -128,10 +140,8 @@ static void GK(store_bf16)(const float *key, const float *value, size_t dimensio
         uint32_t *words = (uint32_t *)keys + i / 2 * GK_PAGE + slot;
         for (size_t pair = 0; pair < LANES / 2 && 2 * pair < left; pair++)
             words[pair * GK_PAGE] = rounded[2 * pair] | rounded[2 * pair + 1] << 16;
-        lanes_u_unaligned *pairs =
-            (lanes_u_unaligned *)(values + (i / LANES * (GK_PAGE / 2) + slot / 2) * GK_PANEL);
-        rounded = round_to_bf16((lanes_u)v);
-        *pairs = slot % 2 ? (*pairs & 0xffffu) | rounded << 16 : (*pairs & 0xffff0000u) | rounded;
+        STORE_HALVES(values + (i / LANES * (GK_PAGE / 2) + slot / 2) * GK_PANEL, slot,
+                     round_to_bf16((lanes_u)v));
     }
 }
 

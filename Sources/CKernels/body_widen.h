@@ -30,5 +30,5 @@ typedef enum { SIGNED_BYTES, NIBBLES } level_kind;
 
 /* Bytes of 16 blocks side by side: 16 scales, 16 minima of Q4_1, the levels. */
 INLINE size_t block_group_bytes(gk_type type) {
-    return GK_PANEL * (size_t)(type == GK_Q8_0 ? 34 : type == GK_Q4_0 ? 18 : 20);
+    return GK_PANEL * gk_block_bytes(type);
 }

@@ -9,6 +9,7 @@
  *
  * A byte of nibbles holds k in its low and k + 16 in its high half, as in GGUF's blocks.
  */
+#include <math.h>
 #include <string.h>
 
 #include "kernel_table.h"
@@ -16,25 +17,12 @@
 /* As the kernels: no product and sum become one operation, or processors would disagree. */
 #pragma STDC FP_CONTRACT OFF
 
-enum { BLOCK = 32 };
-
-static size_t block_bytes(gk_type type) {
-    switch (type) {
-    case GK_Q8_0: return 34;
-    case GK_Q4_0: return 18;
-    case GK_Q4_1: return 20;
-    default: return 0;
-    }
-}
-
-static size_t header_bytes(gk_type type) { return type == GK_Q4_1 ? 4 : 2; }
-
 size_t gk_panel_bytes(gk_type type, size_t inputs) {
     switch (type) {
     case GK_F32: return inputs * GK_PANEL * 4;
     case GK_F16: return inputs * GK_PANEL * 2;
     case GK_BF16: return (inputs + 1) / 2 * GK_PANEL * 4;
-    default: return inputs / BLOCK * block_bytes(type) * GK_PANEL;
+    default: return inputs / GK_BLOCK * gk_block_bytes(type) * GK_PANEL;
     }
 }
 
@@ -51,8 +39,9 @@ static void pack_pairs(const uint16_t *row, size_t inputs, size_t lane, uint16_t
 
 static void pack_blocks(gk_type type, const uint8_t *row, size_t inputs, size_t lane,
                         uint8_t *panel) {
-    size_t bytes = block_bytes(type), header = header_bytes(type), levels = bytes - header;
-    for (size_t block = 0; block < inputs / BLOCK; block++) {
+    size_t bytes = gk_block_bytes(type), header = gk_block_header_bytes(type);
+    size_t levels = bytes - header;
+    for (size_t block = 0; block < inputs / GK_BLOCK; block++) {
         const uint8_t *source = row + block * bytes;
         uint8_t *target = panel + block * bytes * GK_PANEL;
         for (size_t part = 0; part < header; part += 2)
@@ -68,7 +57,7 @@ void gk_pack(gk_type type, const void *rows, size_t outputs, size_t inputs, size
     size_t panel_bytes = gk_panel_bytes(type, inputs);
     size_t row_bytes = type == GK_F32    ? inputs * 4
                        : type <= GK_BF16 ? inputs * 2
-                                         : inputs / BLOCK * block_bytes(type);
+                                         : inputs / GK_BLOCK * gk_block_bytes(type);
     for (size_t panel = first_panel; panel < last_panel; panel++) {
         uint8_t *target = (uint8_t *)packed + panel * panel_bytes;
         memset(target, 0, panel_bytes);
@@ -125,7 +114,7 @@ static float block_value(gk_type type, const uint8_t *block, size_t lane, size_t
         memcpy(&half, block + GK_PANEL * 2 + lane * 2, 2);
         minimum = float_from_half(half);
     }
-    const uint8_t *levels = block + header_bytes(type) * GK_PANEL;
+    const uint8_t *levels = block + gk_block_header_bytes(type) * GK_PANEL;
     if (type == GK_Q8_0)
         return scale * (float)(int8_t)levels[(i / 4 * GK_PANEL + lane) * 4 + i % 4];
     size_t low = i % 16;
@@ -154,8 +143,8 @@ void gk_unpack_row(gk_type type, const void *packed, size_t inputs, size_t outpu
             break;
         }
         default:
-            row[k] = block_value(type, panel + k / BLOCK * block_bytes(type) * GK_PANEL, lane,
-                                 k % BLOCK);
+            row[k] = block_value(type, panel + k / GK_BLOCK * gk_block_bytes(type) * GK_PANEL,
+                                 lane, k % GK_BLOCK);
         }
     }
 }
@@ -189,12 +178,45 @@ static size_t value_half(size_t i, size_t slot) {
     return (pair * GK_PANEL + i % GK_PANEL) * 2 + slot % 2;
 }
 
+/* Whether all values are finite, in a page of bf16 after rounding too. */
+static int are_finite(gk_type type, const float *x, size_t count) {
+    uint32_t largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, 4);
+        bits &= 0x7fffffffu;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest < (type == GK_BF16 ? 0x7f7f8000u : 0x7f800000u);
+}
+
+/* A token whose value isn't finite: value 0, and a key that is no number, so that the rows that see
+ * it come to nothing and no others. */
+static void store_no_number(gk_type type, size_t dimension, size_t slot, float *keys,
+                            float *values) {
+    const float nothing = 0, no_number = NAN;
+    const uint16_t no_number_bf16 = 0x7fc0;
+    for (size_t i = 0; i < dimension; i++) {
+        if (type == GK_BF16) {
+            memcpy((uint16_t *)keys + key_half(i, slot), &no_number_bf16, 2);
+            memcpy((uint16_t *)values + value_half(i, slot), &nothing, 2);
+        } else {
+            memcpy(keys + i * GK_PAGE + slot, &no_number, 4);
+            memcpy(values + slot * padded_dimension(dimension) + i, &nothing, 4);
+        }
+    }
+}
+
 void gk_store_key_value(gk_type type, const float *key, const float *value, size_t heads,
                         size_t head_dimension, size_t slot, float *page) {
     size_t padded = padded_dimension(head_dimension);
     for (size_t head = 0; head < heads; head++, key += head_dimension, value += head_dimension) {
         float *keys = page + head * gk_page_head_words(type, head_dimension);
         float *values = keys + gk_page_key_words(type, head_dimension);
+        if (!are_finite(type, value, head_dimension)) {
+            store_no_number(type, head_dimension, slot, keys, values);
+            continue;
+        }
         if (type == GK_BF16) {
             gk_store_bf16(key, value, head_dimension, slot, keys, values);
             continue;

@@ -12,8 +12,6 @@
 /* As the kernels: no product and sum become one operation, or processors would disagree. */
 #pragma STDC FP_CONTRACT OFF
 
-enum { BLOCK = 32 };
-
 /* Sixteen values with one distance: minimum + scale * level. */
 typedef struct {
     float scale, minimum;
@@ -30,7 +28,7 @@ static float as_half(float value, uint8_t *target) {
 /* The nearest level of each value, 0...15; adding 1.5 * 2^23 rounds. */
 static void levels_of(grid g, const float *values, float *levels) {
     float inverse = g.scale > 0 ? 1 / g.scale : 0;
-    for (int i = 0; i < BLOCK; i++) {
+    for (int i = 0; i < GK_BLOCK; i++) {
         float level = (values[i] - g.minimum) * inverse;
         level = level < 0 ? 0 : level > 15 ? 15 : level;
         levels[i] = (level + 12582912.0f) - 12582912.0f;
@@ -40,7 +38,7 @@ static void levels_of(grid g, const float *values, float *levels) {
 /* The sum of squared differences. */
 static float error_of(grid g, const float *values, const float *levels) {
     float sum = 0;
-    for (int i = 0; i < BLOCK; i++) {
+    for (int i = 0; i < GK_BLOCK; i++) {
         float difference = levels[i] * g.scale + g.minimum - values[i];
         sum += difference * difference;
     }
@@ -50,25 +48,25 @@ static float error_of(grid g, const float *values, const float *levels) {
 /* The line through (level, value) by least squares; a scale of 0 when there is none. */
 static grid fitted(const float *values, const float *levels) {
     float sum = 0, squares = 0, total = 0, product = 0;
-    for (int i = 0; i < BLOCK; i++) {
+    for (int i = 0; i < GK_BLOCK; i++) {
         sum += levels[i];
         squares += levels[i] * levels[i];
         total += values[i];
         product += levels[i] * values[i];
     }
     grid g = {0, 0};
-    float determinant = BLOCK * squares - sum * sum;
+    float determinant = GK_BLOCK * squares - sum * sum;
     if (determinant <= 0) return g;
-    g.scale = (BLOCK * product - sum * total) / determinant;
-    g.minimum = (total - g.scale * sum) / BLOCK;
+    g.scale = (GK_BLOCK * product - sum * total) / determinant;
+    g.minimum = (total - g.scale * sum) / GK_BLOCK;
     return g;
 }
 
 /* Of grids that lay 8 to 16 steps over the block's range, each with the best scale and minimum for
  * its levels, the one that loses least in squares. */
 static void quantize_q4_1(const float *values, uint8_t *block) {
-    float lowest = values[0], highest = values[0], levels[BLOCK];
-    for (int i = 1; i < BLOCK; i++) {
+    float lowest = values[0], highest = values[0], levels[GK_BLOCK];
+    for (int i = 1; i < GK_BLOCK; i++) {
         lowest = values[i] < lowest ? values[i] : lowest;
         highest = values[i] > highest ? values[i] : highest;
     }
@@ -96,10 +94,10 @@ static void quantize_q4_1(const float *values, uint8_t *block) {
 
 static void quantize_q8_0(const float *values, uint8_t *block) {
     float largest = 0;
-    for (int i = 0; i < BLOCK; i++)
+    for (int i = 0; i < GK_BLOCK; i++)
         largest = fabsf(values[i]) > largest ? fabsf(values[i]) : largest;
     float scale = as_half(largest / 127, block), inverse = scale > 0 ? 1 / scale : 0;
-    for (int i = 0; i < BLOCK; i++) {
+    for (int i = 0; i < GK_BLOCK; i++) {
         float level = values[i] * inverse;
         level = level < -127 ? -127 : level > 127 ? 127 : level;
         block[2 + i] = (uint8_t)(int8_t)((level + 12582912.0f) - 12582912.0f);
@@ -107,7 +105,7 @@ static void quantize_q8_0(const float *values, uint8_t *block) {
 }
 
 void gk_quantize(gk_type type, const float *values, size_t count, uint8_t *blocks) {
-    for (size_t i = 0; i + BLOCK <= count; i += BLOCK) {
+    for (size_t i = 0; i + GK_BLOCK <= count; i += GK_BLOCK) {
         if (type == GK_Q8_0) {
             quantize_q8_0(values + i, blocks);
             blocks += 34;
@@ -118,8 +116,8 @@ void gk_quantize(gk_type type, const float *values, size_t count, uint8_t *block
     }
 }
 
-/* What ggml makes of weights: levels laid over the block's range, nothing tried beside. Scales round
- * to f16 after the levels are chosen with them. */
+/* What ggml makes of weights: levels laid over the block's range, nothing tried beside. Scales
+ * round to f16 after the levels are chosen with them. */
 
 static float inverse_of(float scale) { return scale != 0 ? 1 / scale : 0; }
 
@@ -127,11 +125,11 @@ static int nibble_of(float level) { return level < 0 ? 0 : level >= 15 ? 15 : (i
 
 static void plain_q8_0(const float *values, uint8_t *block) {
     float largest = 0;
-    for (int i = 0; i < BLOCK; i++)
+    for (int i = 0; i < GK_BLOCK; i++)
         largest = fabsf(values[i]) > largest ? fabsf(values[i]) : largest;
     float scale = largest / 127, inverse = inverse_of(scale);
     as_half(scale, block);
-    for (int i = 0; i < BLOCK; i++) {
+    for (int i = 0; i < GK_BLOCK; i++) {
         float level = roundf(values[i] * inverse);
         level = level < -127 ? -127 : level > 127 ? 127 : level;
         block[2 + i] = (uint8_t)(int8_t)level;
@@ -140,7 +138,7 @@ static void plain_q8_0(const float *values, uint8_t *block) {
 
 static void plain_q4_0(const float *values, uint8_t *block) {
     float farthest = values[0];
-    for (int i = 1; i < BLOCK; i++)
+    for (int i = 1; i < GK_BLOCK; i++)
         if (fabsf(values[i]) > fabsf(farthest)) farthest = values[i];
     float scale = farthest / -8, inverse = inverse_of(scale);
     as_half(scale, block);
@@ -153,7 +151,7 @@ static void plain_q4_0(const float *values, uint8_t *block) {
 
 static void plain_q4_1(const float *values, uint8_t *block) {
     float lowest = values[0], highest = values[0];
-    for (int i = 1; i < BLOCK; i++) {
+    for (int i = 1; i < GK_BLOCK; i++) {
         lowest = values[i] < lowest ? values[i] : lowest;
         highest = values[i] > highest ? values[i] : highest;
     }
@@ -168,7 +166,7 @@ static void plain_q4_1(const float *values, uint8_t *block) {
 }
 
 void gk_quantize_plain(gk_type type, const float *values, size_t count, uint8_t *blocks) {
-    for (size_t i = 0; i + BLOCK <= count; i += BLOCK) {
+    for (size_t i = 0; i + GK_BLOCK <= count; i += GK_BLOCK) {
         if (type == GK_Q8_0) {
             plain_q8_0(values + i, blocks);
             blocks += 34;

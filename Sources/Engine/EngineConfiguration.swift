@@ -12,6 +12,8 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var maximumSequenceCount: Int
     /// Requests that may wait beyond those.
     public var queueLimit: Int
+    /// Alternatives of all prompt tokens together that a request may ask for.
+    public var maximumPromptLogprobCount: Int
     /// Memory for keys and values, in bytes.
     public var keyValueByteCount: Int
     /// Tokens of a sequence, an adapter's prefix included; nil for the model's own limit.
@@ -24,7 +26,7 @@ public struct EngineConfiguration: Sendable, Equatable {
     public init(
         maximumRowCount: Int = 512, prefillChunk: Int = 256, prefillBudget: Int = 64,
         draftTokenCount: Int = 8, maximumSequenceCount: Int = 64, queueLimit: Int = 1024,
-        keyValueByteCount: Int = 1 << 30,
+        maximumPromptLogprobCount: Int = 250_000, keyValueByteCount: Int = 1 << 30,
         maximumContext: Int? = nil, layerCount: Int? = nil, usesPrefixCache: Bool = true
     ) {
         self.maximumRowCount = max(1, maximumRowCount, maximumSequenceCount)
@@ -33,6 +35,7 @@ public struct EngineConfiguration: Sendable, Equatable {
         self.draftTokenCount = max(0, draftTokenCount)
         self.maximumSequenceCount = max(1, maximumSequenceCount)
         self.queueLimit = max(0, queueLimit)
+        self.maximumPromptLogprobCount = max(0, maximumPromptLogprobCount)
         self.keyValueByteCount = max(0, keyValueByteCount)
         self.maximumContext = maximumContext
         self.layerCount = layerCount

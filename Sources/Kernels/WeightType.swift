@@ -13,23 +13,10 @@ public enum WeightType: String, Sendable, CaseIterable {
     case q4_1 = "Q4_1"
 
     /// Elements that share a block; 1 for plain types.
-    public var blockElementCount: Int {
-        switch self {
-        case .f32, .f16, .bf16: 1
-        case .q8_0, .q4_0, .q4_1: 32
-        }
-    }
+    public var blockElementCount: Int { gk_block_inputs(kernelType) }
 
     /// Bytes of a block.
-    public var blockByteCount: Int {
-        switch self {
-        case .f32: 4
-        case .f16, .bf16: 2
-        case .q8_0: 34
-        case .q4_0: 18
-        case .q4_1: 20
-        }
-    }
+    public var blockByteCount: Int { gk_block_bytes(kernelType) }
 
     var kernelType: gk_type {
         switch self {

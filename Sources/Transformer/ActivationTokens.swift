@@ -1,7 +1,8 @@
 /// Tokens that switch an adapter on: it acts from the first token of their last occurrence in a
 /// prompt to the end of the sequence, and nowhere in a sequence whose prompt doesn't hold them.
 ///
-/// All tokens before are computed by the base alone, whose keys and values the adapter reads.
+/// All tokens before are computed by the base, whose keys and values the adapter reads; with the
+/// tables of the adapter's own vocabulary and the layers that it repeats, which are the model's.
 ///
 /// **Source**: arXiv 2504.12397; PEFT 0.21 looks for the last occurrence likewise, and not in what
 /// is generated.

@@ -103,6 +103,8 @@ public final class AdapterPlan: Sendable {
     public let layerCount: Int
     /// Where in a sequence the plan begins to act, the base's before; nil: at its first token.
     public let activation: ActivationTokens?
+    /// What acts on the tokens before `activation`; nil: the base.
+    public let earlier: AdapterPlan?
     /// The pass that runs over the plan's rows before the base's; nil where there is none.
     let companion: PlanCompanion?
     /// True when the plan leaves every slot to the base.
@@ -116,8 +118,8 @@ public final class AdapterPlan: Sendable {
     /// True where a pass of its own runs over the plan's rows first, and needs pages for itself.
     public var hasCompanion: Bool { companion != nil }
 
-    /// True where a token's row depends on all rows of its slice: a prompt must be one slice, and each
-    /// new token another, and keys and values are of use to their own sequence alone.
+    /// True where a token's row depends on all rows of its slice: a prompt must be one slice, and
+    /// each new token another, and keys and values are of use to their own sequence alone.
     public let readsWholeCalls: Bool
 
     /// Ids that stand for the soft prompts' tokens at the beginning of a sequence.
@@ -138,10 +140,21 @@ public final class AdapterPlan: Sendable {
         var builder = PlanBuilder(slots: repeatedBase?.slots ?? slots)
         builder.repeatedBase = repeatedBase
         for part in parts { try builder.add(part) }
-        self.init(builder: builder)
+        // An adapter with an activation stands alone.
+        let earlier = parts.first?.operators.beforeActivation
+        self.init(
+            builder: builder,
+            earlier: try earlier.map { (operators) throws(CombinationError) in
+                try AdapterPlan(
+                    [
+                        SelectedOperators(
+                            name: parts[0].name, operators: operators, weight: parts[0].weight)
+                    ], slots: slots)
+            })
     }
 
-    private init(builder: PlanBuilder) {
+    private init(builder: PlanBuilder, earlier: AdapterPlan? = nil) {
+        self.earlier = earlier
         linear = builder.linear
         views = PlanViews(
             linear: builder.linear, gains: builder.gains, gates: builder.gates,

@@ -19,6 +19,9 @@ extension ForwardPass {
         }
     }
 
+    /// A token that neither table has a row for makes its row no number, which ends its request
+    /// alone.
+    ///
     /// - Parameter added: rows of the tokens behind those of `table`.
     private func look(
         up range: Range<Int>, _ rows: StepRows, in table: PackedMatrix, thenIn added: PackedMatrix?
@@ -30,10 +33,13 @@ extension ForwardPass {
                     let row = range.lowerBound + offset
                     let token = Int(tokens[row])
                     guard token >= 0 else { continue }
-                    if token < table.outputCount {
+                    let further = token - table.outputCount
+                    if further < 0 {
                         table.unpackRow(token, into: hidden.row(row))
+                    } else if let added, further < added.outputCount {
+                        added.unpackRow(further, into: hidden.row(row))
                     } else {
-                        added?.unpackRow(token - table.outputCount, into: hidden.row(row))
+                        hidden.row(row).update(repeating: .nan, count: hidden.width)
                     }
                 }
             }
@@ -82,9 +88,9 @@ extension ForwardPass {
         let hidden = buffers.hidden
         softPrompt.withUnsafeBufferPointer { prompt in
             for row in range where rows.tokens[row] < 0 {
-                hidden.row(row).update(
-                    from: prompt.baseAddress! + Int(-1 - rows.tokens[row]) * hidden.width,
-                    count: hidden.width)
+                let start = Int(-1 - rows.tokens[row]) * hidden.width
+                guard start < prompt.count else { continue }
+                hidden.row(row).update(from: prompt.baseAddress! + start, count: hidden.width)
             }
         }
     }

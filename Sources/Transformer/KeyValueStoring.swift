@@ -55,8 +55,8 @@ final class KeyValueStoring: WorkerJob {
 
     override func perform(task: Int, worker: Int) {
         guard let work else { return }
-        let first = boundary(task * Self.taskRowCount, work.places)
-        for row in first..<boundary((task + 1) * Self.taskRowCount, work.places) {
+        let first = task * Self.taskRowCount
+        for row in first..<min(first + Self.taskRowCount, work.places.count) {
             let place = work.places[row]
             turn(work.queries, row, work.rotation)
             turn(work.keys, row, work.rotation)
@@ -72,13 +72,5 @@ final class KeyValueStoring: WorkerJob {
             heads.row(row), headCount: heads.width / shape.headDimension,
             headDimension: shape.headDimension, cosines: rotation.cosines + entry,
             sines: rotation.sines + entry)
-    }
-
-    /// Where tasks part, at a row or behind it: two neighbours of a page, whose values share words in
-    /// bf16, belong to one task.
-    private func boundary(_ row: Int, _ places: UnsafeBufferPointer<Place>) -> Int {
-        guard row > 0, row < places.count else { return min(row, places.count) }
-        let sharesWords = places[row].slot % 2 == 1 && places[row - 1].page == places[row].page
-        return sharesWords ? row + 1 : row
     }
 }

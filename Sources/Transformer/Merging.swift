@@ -34,7 +34,7 @@ extension LowRankOperator {
 }
 
 /// Weights of one linear slot after merging, in f32.
-public struct MergedLinear {
+public struct MergedWeights {
     /// **Shape**: [outputCount, inputCount], row-major.
     public let matrix: AlignedBuffer<Float>
     /// **Shape**: [outputCount]; nil where neither base nor adapters have a bias.
@@ -43,13 +43,15 @@ public struct MergedLinear {
 }
 
 extension BaseModel {
-    /// The weights that a linear slot has once `parts` are merged: base plus the sum of deltas, f32.
+    /// The weights that a linear slot has once `parts` are merged: base plus the sum of deltas,
+    /// f32.
     ///
     /// - Throws: `MergeError.notFinite` when the sum is not finite; the base is never touched.
     public func merged(
         at slot: LinearSlot, with parts: [SelectedOperators], pool: WorkerPool
-    ) throws(MergeError) -> MergedLinear {
-        let shape = mergedShape(of: slot, with: parts)
+    ) throws(MergeError) -> MergedWeights {
+        let wanted = mergedShape(of: slot, with: parts)
+        let shape = withAllRows(wanted, of: slots.shape(of: slot).outputCount)
         let operators = parts.flatMap { part in
             (part.operators.linear[slot] ?? []).map { ($0, part.weight) }
         }
@@ -74,8 +76,26 @@ extension BaseModel {
             case .input, .output, .replacement: break
             }
         }
-        try checkFinite(result, shape, module: slots.name(of: .linear(slot)))
-        return MergedLinear(matrix: result, bias: bias, shape: shape)
+        let matrix = first(wanted, of: result)
+        try checkFinite(matrix, wanted, module: slots.name(of: .linear(slot)))
+        return MergedWeights(
+            matrix: matrix, bias: bias.map { Array($0.prefix(wanted.outputCount)) }, shape: wanted)
+    }
+
+    /// Operators of an adapter without a vocabulary of its own have a row for each token of the
+    /// base, though another adapter's vocabulary be smaller: rows behind it are left out in the
+    /// end.
+    private func withAllRows(_ shape: LinearShape, of rowCount: Int) -> LinearShape {
+        LinearShape(outputCount: max(shape.outputCount, rowCount), inputCount: shape.inputCount)
+    }
+
+    private func first(_ shape: LinearShape, of table: AlignedBuffer<Float>) -> AlignedBuffer<Float>
+    {
+        let count = shape.outputCount * shape.inputCount
+        guard count < table.count else { return table }
+        let result = AlignedBuffer<Float>(count: count)
+        result.pointer.update(from: table.pointer, count: count)
+        return result
     }
 
     /// The shape of a linear layer once `parts` are merged: a head follows the vocabulary.
@@ -89,9 +109,10 @@ extension BaseModel {
     public func mergedEmbedding(
         with parts: [SelectedOperators], pool: WorkerPool
     ) throws(MergeError) -> AlignedBuffer<Float> {
-        let shape = LinearShape(
+        let wanted = LinearShape(
             outputCount: parts.vocabulary?.tokenCount ?? slots.vocabularyCount,
             inputCount: slots.hiddenSize)
+        let shape = withAllRows(wanted, of: slots.vocabularyCount)
         let operators = parts.flatMap { part in part.operators.embedding.map { ($0, part.weight) } }
         var start = weights.embedding
         for case (.replacement(let table), _) in operators { start = table }
@@ -100,8 +121,9 @@ extension BaseModel {
         for case (.lowRank(let rows, let b, let scaling), let weight) in operators {
             add(rows: rows, b: b, scaling: scaling * weight, to: result.pointer, pool: pool)
         }
-        try checkFinite(result, shape, module: slots.name(of: .embedding))
-        return result
+        let table = first(wanted, of: result)
+        try checkFinite(table, wanted, module: slots.name(of: .embedding))
+        return table
     }
 
     /// The rows of a matrix and those behind them, as many as `shape` has, in f32.

@@ -81,6 +81,21 @@ public enum EmbeddingOperator: Sendable {
     case replacement(PackedMatrix)
 }
 
+/// What an adapter that is switched on within a sequence does from the first token on.
+public struct EarlierOperators: Sendable {
+    public var linear: [LinearSlot: [LinearOperator]]
+    public var embedding: [EmbeddingOperator]
+
+    public init(
+        linear: [LinearSlot: [LinearOperator]] = [:], embedding: [EmbeddingOperator] = []
+    ) {
+        self.linear = linear
+        self.embedding = embedding
+    }
+
+    public var isEmpty: Bool { linear.isEmpty && embedding.isEmpty }
+}
+
 /// An adapter, compiled: what it does at each slot of the base.
 ///
 /// The forward pass, merging and the batcher know only this; no method's name appears in it.
@@ -99,6 +114,8 @@ public struct AdapterOperators: Sendable {
     public var vocabulary: ResizedVocabulary?
     /// Where in a sequence all of this begins to act; nil: at its first token.
     public var activation: ActivationTokens?
+    /// Of `linear` and `embedding`, what acts on the tokens before `activation` as well.
+    public var earlier = EarlierOperators()
     /// A pass of its own over the same rows, whose states maps of rows and layers read.
     public var companion: Companion?
     /// By decoder block: what it and the companion's states do to each other.
@@ -108,6 +125,20 @@ public struct AdapterOperators: Sendable {
     public var repeatedBase: BaseModel?
 
     public init() {}
+
+    /// What acts on the tokens before `activation`: the tables of another vocabulary, repeated
+    /// layers and trained tokens are the model's own. Nil where that is the base alone.
+    var beforeActivation: AdapterOperators? {
+        guard activation != nil, vocabulary != nil || repeatedBase != nil || !earlier.isEmpty else {
+            return nil
+        }
+        var operators = AdapterOperators()
+        operators.linear = earlier.linear
+        operators.embedding = earlier.embedding
+        operators.vocabulary = vocabulary
+        operators.repeatedBase = repeatedBase
+        return operators
+    }
 
     /// True when some linear slot changes in a way that isn't the same for all rows.
     public var dependsOnRows: Bool {

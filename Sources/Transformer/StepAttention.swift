@@ -2,7 +2,8 @@ import Kernels
 
 /// Attention's view of a step: which rows and pages each sequence has.
 final class StepAttention {
-    private struct Sequence {
+    /// A slice's rows and pages.
+    private struct SliceRows {
         var rows: Range<Int>
         var cachedTokenCount: Int
         var pages: [Int32]
@@ -14,7 +15,7 @@ final class StepAttention {
     private let shape: AttentionShape
     private let scratch = AttentionScratch()
     private let storing: KeyValueStoring
-    private var sequences: [Sequence] = []
+    private var sequences: [SliceRows] = []
     /// Where each row's key and value go.
     private var places: [KeyValueStoring.Place] = []
     private var slices: [AttentionSlice] = []
@@ -40,7 +41,7 @@ final class StepAttention {
         for slice in stepSlices {
             let rows = row..<row + slice.tokens.count
             sequences.append(
-                Sequence(
+                SliceRows(
                     rows: rows, cachedTokenCount: slice.cachedTokenCount, pages: slice.pages,
                     prefix: slice.plan.prefix, firstPointer: pointer))
             for position in slice.cachedTokenCount..<slice.cachedTokenCount + rows.count {
@@ -79,7 +80,8 @@ final class StepAttention {
 
     /// Attends from every row to its sequence's prefix and to its own tokens up to itself.
     ///
-    /// - Parameter logitsRowsOnly: of the rows that get logits alone, which stand first in the buffers.
+    /// - Parameter logitsRowsOnly: of the rows that get logits alone, which stand first in the
+    ///   buffers.
     func run(
         layer: Int, pages: KeyValuePageView, pool: WorkerPool, logitsRowsOnly: Bool = false
     ) {
@@ -105,7 +107,7 @@ final class StepAttention {
     ///   - count: rows of the sequence that don't attend.
     ///   - row: where the others are in the buffers.
     private func slice(
-        of sequence: Sequence, skipping count: Int, at row: Int, buffers: StepBuffers
+        of sequence: SliceRows, skipping count: Int, at row: Int, buffers: StepBuffers
     ) -> AttentionSlice {
         let prefixPageCount = sequence.prefix?.pageCount ?? 0
         let pointers = UnsafePointer(pagePointers + sequence.firstPointer)

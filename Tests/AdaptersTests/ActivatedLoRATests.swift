@@ -72,6 +72,26 @@ import Transformer
                 == refused + "PEFT has it for linear layers only, and the embedding is changed too")
     }
 
+    @Test func repeatedLayersActBeforeTheInvocationToo() throws {
+        let registry = AdapterRegistry(base: reading.base)
+        var fixture = fixture([4, 31])
+        fixture.configuration["layer_replication"] = .array([
+            .array([.integer(0), .integer(Int64(reading.base.slots.layerCount))]),
+            .array([.integer(0), .integer(0)]),
+        ])
+        let path = try fixture.write(to: reading.directory, name: "deep")
+        try registry.register(name: "deep", path: path)
+        let lease = try registry.lease([SelectionEntry(name: "deep", weight: 0.5)])
+        let activation = try #require(lease.activation)
+        #expect(activation.earlierPlan === lease.plan.earlier)
+        #expect(activation.earlierPlan.repeatedBase === lease.plan.repeatedBase)
+        #expect(activation.earlierPlan.repeatedBase != nil)
+        #expect(activation.earlierKey == "\(lease.key):before")
+        // The same plan for the next one.
+        let other = try registry.lease([SelectionEntry(name: "deep", weight: 0.5)])
+        #expect(other.activation?.earlierPlan === activation.earlierPlan)
+    }
+
     @Test func aLeaseTellsWhatActsBefore() throws {
         let registry = AdapterRegistry(base: reading.base)
         let path = try fixture([4, 31]).write(to: reading.directory, name: "late")

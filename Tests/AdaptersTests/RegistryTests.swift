@@ -35,6 +35,24 @@ import Transformer
         #expect(try registry.lease([]).key == "")
     }
 
+    /// By which requests take turns: no weight and no mix makes another.
+    @Test func aLaneIsThatOfTheHeaviestAdapter() throws {
+        try load("law")
+        try load("medicine", seed: 9)
+        func lease(_ weights: [(String, Float)]) throws -> SelectionLease {
+            try registry.lease(weights.map { SelectionEntry(name: $0.0, weight: $0.1) })
+        }
+        let law = try lease([("law", 1)])
+        let medicine = try lease([("medicine", 1)])
+        #expect(law.lane == law.entries[0].hash && law.lane != medicine.lane)
+        #expect(try lease([("law", 1.0001)]).lane == law.lane)
+        #expect(try lease([("law", 1.0002)]).lane == law.lane)
+        #expect(try lease([("law", 1), ("medicine", 0.0001)]).lane == law.lane)
+        #expect(try lease([("law", 0.5), ("medicine", -0.7)]).lane == medicine.lane)
+        #expect(try lease([("medicine", 0.5), ("law", 0.5)]).lane == law.lane)
+        #expect(try lease([]).lane.isEmpty && lease([("law", 0)]).lane.isEmpty)
+    }
+
     @Test func anAdapterAtWeightZeroAddsNothing() throws {
         try load("law")
         let lease = try registry.lease([SelectionEntry(name: "law", weight: 0)])

@@ -62,7 +62,8 @@ struct MixedMethodsTests {
                         firstLogitsRow: plan.softPromptTokenCount)
                     guard let activation = plan.activation else { return [slice] }
                     return slice.split(
-                        at: activation.start(in: tokens), base: AdapterPlan.base(base.slots))
+                        at: activation.start(in: tokens),
+                        base: plan.earlier ?? AdapterPlan.base(base.slots))
                 })
             var row = 0
             let all = sequences.map { plan, tokens in

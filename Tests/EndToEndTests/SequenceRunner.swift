@@ -30,7 +30,8 @@ struct SequenceRunner {
             plan: plan, tokens: part, cachedTokenCount: first, pages: pages,
             firstLogitsRow: firstLogitsRow)
         guard let activation = plan.activation else { return [slice] }
-        return slice.split(at: activation.start(in: prompt), base: AdapterPlan.base(base.slots))
+        return slice.split(
+            at: activation.start(in: prompt), base: plan.earlier ?? AdapterPlan.base(base.slots))
     }
 
     /// Logits of every prompt token, flat; those of a soft prompt's tokens are left out.
@@ -47,7 +48,8 @@ struct SequenceRunner {
             result[(plan.softPromptTokenCount * plan.vocabularyCount)...])
     }
 
-    /// Logits of the prompt's last tokens alone, flat: of the others only keys and values are needed.
+    /// Logits of the prompt's last tokens alone, flat: of the others only keys and values are
+    /// needed.
     func lastLogits(_ count: Int, of prompt: [Int32]) -> [Float] {
         let (pass, pages) = pass()
         let tokens = plan.softPromptTokens + prompt

@@ -108,6 +108,39 @@ import Transformer
                 .tokens == base.tokens)
     }
 
+    /// The first token of an invocation at an odd place shares words with the one before, which is in
+    /// another slice of the step, and so another thread's.
+    @Test func promptsOfOneStepKeepTheirBitsInBF16() async throws {
+        let prompts = (0..<6).map { index in
+            (0..<Int32(5 + 2 * index)).map { $0 * 3 + Int32(index) } + Self.invocation + [5, 6, 7]
+        }
+        func scores(_ indices: [Int]) async throws -> [[GenerationEvent]] {
+            let engine = GenerationEngine(
+                base: TinyBase.halfModel, pool: TinyBase.pool,
+                configuration: EngineConfiguration(draftTokenCount: 0, usesPrefixCache: false))
+            let gate = try GateSink.hold(engine)
+            let sinks = try indices.map { index in
+                let sink = RecordingSink()
+                try engine.submit(
+                    GenerationRequest(
+                        tokens: prompts[index], lease: activated(1 + index % 3),
+                        maximumNewTokenCount: 2, logprobCount: 3, sink: sink))
+                return sink
+            }
+            gate.open()
+            var events: [[GenerationEvent]] = []
+            for sink in sinks { events.append(await sink.wait().dropLast()) }
+            await engine.drain()
+            return events
+        }
+        var alone: [[GenerationEvent]] = []
+        for index in prompts.indices { alone += try await scores([index]) }
+        for _ in 0..<100 {
+            let together = try await scores(Array(prompts.indices))
+            #expect(together == alone)
+        }
+    }
+
     @Test func anAnswerIsTheSameInAnyBatchChunkOrCache() async throws {
         let prompts = [
             prompt, before + before + Self.invocation, Array(prompt.dropFirst(30)) + before,

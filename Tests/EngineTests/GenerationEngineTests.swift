@@ -266,6 +266,66 @@ import Transformer
         #expect(sink.events.isEmpty)
     }
 
+    private func refusal(
+        _ engine: GenerationEngine, tokens: [Int32] = [1, 2, 3, 4],
+        sampling: SamplingParameters = .greedy, promptLogprobCount: Int? = nil, priority: Int = 0,
+        maximumPriority: Int = 100
+    ) -> String? {
+        do throws(EngineError) {
+            try engine.submit(
+                GenerationRequest(
+                    tokens: tokens, lease: CountingLease(TinyBase.plans[0]), sampling: sampling,
+                    maximumNewTokenCount: 0, promptLogprobCount: promptLogprobCount,
+                    priority: priority, maximumPriority: maximumPriority, sink: RecordingSink()))
+            return nil
+        } catch { return error.description }
+    }
+
+    @Test func scoresOfAPromptAreBoundedTogether() async {
+        let engine = engine(EngineConfiguration(maximumPromptLogprobCount: 12))
+        for count in [nil, 0, 2, 3] {
+            #expect(refusal(engine, promptLogprobCount: count) == nil)
+        }
+        #expect(
+            refusal(engine, promptLogprobCount: 4)
+                == "'prompt_logprobs' is 4, expected 0…3 for a prompt of 4 tokens, as an answer has at "
+                + "most 12 alternatives of them")
+        let long = [Int32](repeating: 1, count: 13)
+        #expect(refusal(engine, tokens: long, promptLogprobCount: 0) == nil)
+        #expect(refusal(engine, tokens: long, promptLogprobCount: 1) != nil)
+        await engine.drain()
+    }
+
+    @Test func aPriorityIsBoundedByWhatTheClientMay() async {
+        let engine = engine()
+        for (priority, maximum) in [(100, 100), (100, 200), (0, 0), (-100, 0), (-100, -200)] {
+            #expect(refusal(engine, priority: priority, maximumPriority: maximum) == nil)
+        }
+        #expect(
+            refusal(engine, priority: 1, maximumPriority: 0)
+                == "'priority' is 1, expected -100…0")
+        #expect(
+            refusal(engine, priority: 101, maximumPriority: 200)
+                == "'priority' is 101, expected -100…100")
+        #expect(refusal(engine, priority: -101) == "'priority' is -101, expected -100…100")
+        await engine.drain()
+    }
+
+    @Test func aBiasOfATokenThatIsNotThereIsRefused() async throws {
+        let engine = engine()
+        func refusal(biasing token: Int) throws -> String? {
+            self.refusal(
+                engine, sampling: try SamplingParameters(temperature: 0, logitBias: [token: 1]))
+        }
+        for token in [96, -1, .max] {
+            #expect(
+                try refusal(biasing: token)
+                    == "'logit_bias' names token \(token); the vocabulary has ids 0…95")
+        }
+        #expect(try refusal(biasing: 95) == nil)
+        await engine.drain()
+    }
+
     @Test func abortGivesUpWhatIsInFlight() async throws {
         let engine = engine(EngineConfiguration(maximumSequenceCount: 2))
         let requests = try (0..<20).map { _ in try submit(engine, count: 200) }

@@ -46,6 +46,50 @@ import Testing
         #expect((0..<5).map { _ in next(&frequent, [3, 2.5, 0]) } == [0, 1, 0, 1, 0])
     }
 
+    @Test func noMassKeepsTheLikeliestTokenAlone() throws {
+        for topK in [nil, 2, 100] {
+            #expect(
+                try support([1, 3, 3, 2]) {
+                    try .init(temperature: 1, topK: topK, topP: 0, seed: $0)
+                } == [1])
+        }
+        var greedy = Sampler(try SamplingParameters(temperature: 0, topP: 0), prompt: [])
+        #expect(next(&greedy, [1, 3, 3, 2]) == 1)
+    }
+
+    /// Such as tokens of a prompt that another vocabulary has rows for.
+    @Test func tokensWithoutALogitChangeNothing() throws {
+        for parameters in [
+            try SamplingParameters(temperature: 0, repetitionPenalty: 2),
+            try SamplingParameters(temperature: 0, logitBias: [4: 5, -1: 5, .max: 5]),
+        ] {
+            var sampler = Sampler(parameters, prompt: [4, 5, .max, -1])
+            var room: [Float] = [1, 3, 2, 0, 7, 7]
+            room.withUnsafeMutableBufferPointer {
+                #expect(sampler.next(UnsafeMutableBufferPointer(rebasing: $0[..<4])) == 1)
+            }
+            #expect(room == [1, 3, 2, 0, 7, 7])
+        }
+        var sampler = Sampler(
+            try SamplingParameters(temperature: 0, presencePenalty: 1, frequencyPenalty: 1),
+            prompt: [])
+        // Two tokens of a longer row, then a shorter one.
+        #expect(next(&sampler, [0, 0, 0, 0, 9]) == 4)
+        #expect(next(&sampler, [2, 1]) == 0)
+    }
+
+    @Test func rowsWithoutAFiniteMaximumGiveNoToken() throws {
+        for temperature: Float in [0, 1] {
+            let parameters = try SamplingParameters(temperature: temperature, seed: 1)
+            for row in [[Float.infinity, 1], [-.infinity, -.infinity], [.infinity, .infinity]] {
+                var sampler = Sampler(parameters, prompt: [])
+                #expect(next(&sampler, row) == nil)
+            }
+            var sampler = Sampler(parameters, prompt: [])
+            #expect(next(&sampler, [-.infinity, 1, -.infinity]) == 1)
+        }
+    }
+
     @Test func filtersKeepExactlyTheTokensTheyShould() throws {
         // Probabilities 0.4, 0.3, 0.2, 0.1
         let logits: [Float] = [0.4, 0.3, 0.2, 0.1].map { Float($0).logarithm }

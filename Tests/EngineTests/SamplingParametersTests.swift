@@ -15,8 +15,8 @@ import Testing
         #expect(
             message { try .init(temperature: .nan) } == "'temperature' is nan, expected 0…100")
         #expect(
-            message { try .init(temperature: 1, topP: 0) }
-                == "'top_p' is 0.0, expected above 0, up to 1")
+            message { try .init(temperature: 1, topP: -0.1) }
+                == "'top_p' is -0.1, expected 0…1")
         #expect(message { try .init(temperature: 1, minP: 2) } == "'min_p' is 2.0, expected 0…1")
         #expect(
             message { try .init(temperature: 1, topK: -2) }

@@ -17,11 +17,13 @@ import Testing
     }
 
     private func sequence(
-        _ number: Int, lane: Int = 0, tokens: Int = 4, firstLogits: Int? = nil,
+        _ number: Int, lane: Int = 0, client: UInt64? = nil, adapter: String = "",
+        tokens: Int = 4, firstLogits: Int? = nil,
         priority: Int = 0, deadline: ContinuousClock.Instant? = nil
     ) -> ScheduledSequence {
         ScheduledSequence(
-            number: number, selection: ObjectIdentifier(marks[lane]), tokenCount: tokens,
+            number: number, selection: ObjectIdentifier(marks[lane]),
+            lane: client.map { FairnessLane(client: $0, adapter: adapter) }, tokenCount: tokens,
             firstLogitsToken: firstLogits ?? tokens - 1, priority: priority,
             deadline: deadline)
     }
@@ -131,6 +133,83 @@ import Testing
         for number in 0..<10 { scheduler.add(sequence(number, lane: 0)) }
         scheduler.add(sequence(10, lane: 1))
         #expect(scheduler.nextStep().admitted == [0, 10])
+    }
+
+    /// Other weights make other selections, and no other lane.
+    @Test func aBurstOfSelectionsOfOneAdapterDoesNotHoldUpAnother() {
+        var scheduler = scheduler(sequences: 4)
+        for number in 0..<10 {
+            scheduler.add(sequence(number, lane: number % 2, client: 0, adapter: "a"))
+        }
+        scheduler.add(sequence(10, lane: 2, client: 0, adapter: "b"))
+        scheduler.add(sequence(11, lane: 2, client: 0, adapter: "b"))
+        #expect(scheduler.nextStep().admitted == [0, 10, 1, 11])
+    }
+
+    @Test func aClientWithManyAdaptersHasNoMorePlacesThanOneWithASingleOne() {
+        var scheduler = scheduler(sequences: 6)
+        for number in 0..<10 {
+            scheduler.add(sequence(number, client: 1, adapter: "\(number)"))
+        }
+        for number in 10..<13 { scheduler.add(sequence(number, client: 2, adapter: "x")) }
+        #expect(scheduler.nextStep().admitted == [0, 10, 1, 11, 2, 12])
+        // The places of one that leaves go to whoever has the fewest.
+        scheduler.add(sequence(13, client: 2, adapter: "x"))
+        scheduler.remove(10)
+        #expect(scheduler.nextStep().admitted == [13])
+        scheduler.remove(0)
+        #expect(scheduler.nextStep().admitted == [3])
+    }
+
+    @Test func clientsTakeTurnsInReadingTheirPrompts() {
+        var scheduler = scheduler(rows: 64, chunk: 8, budget: 8, sequences: 8, pages: 512)
+        scheduler.add(sequence(0, client: 3))
+        _ = scheduler.nextStep()
+        for number in 1...3 {
+            scheduler.add(sequence(number, client: 1, adapter: "\(number)", tokens: 100))
+        }
+        scheduler.add(sequence(4, client: 2, adapter: "x", tokens: 100))
+        let read = (0..<8).map { _ in
+            scheduler.appendToken(to: 0)
+            return scheduler.nextStep().slices.filter { $0.number != 0 }.map(\.number)
+        }
+        #expect(read == [[1], [4], [2], [4], [3], [4], [1], [4]])
+    }
+
+    /// Two that generate beside ten prompts of 8,000 tokens: a token each in every step, beside 64
+    /// rows of prompts at most; each client's prompt begins when those before had a turn of a
+    /// chunk, and all get through.
+    @Test func thoseThatGenerateKeepTheirShareBesideLongPrompts() {
+        let (chunk, budget, count, length) = (256, 64, 10, 8000)
+        var scheduler = scheduler(
+            rows: 512, chunk: chunk, budget: budget, sequences: 16, pages: 6000)
+        for number in 0..<2 { scheduler.add(sequence(number, lane: 0)) }
+        _ = scheduler.nextStep()
+        for number in 2..<2 + count {
+            scheduler.add(
+                sequence(number, lane: 1, client: UInt64(number), adapter: "a", tokens: length))
+        }
+        var firstSteps: [Int: Int] = [:]
+        var pending = [Int: Int]()
+        var stepCount = 0
+        while pending.count < count || pending.values.contains(where: { $0 < length }) {
+            for number in 0..<2 { scheduler.appendToken(to: number) }
+            let slices = scheduler.nextStep().slices
+            #expect(slices.filter { $0.number < 2 }.map(\.tokens.count) == [1, 1])
+            let prompts = slices.filter { $0.number >= 2 && $0.tokens.upperBound <= length }
+            #expect(prompts.reduce(0) { $0 + $1.tokens.count } <= budget)
+            for slice in prompts {
+                firstSteps[slice.number] = firstSteps[slice.number] ?? stepCount
+                pending[slice.number] = slice.tokens.upperBound
+                // Their answers are of no concern here.
+                if slice.tokens.upperBound == length { scheduler.remove(slice.number) }
+            }
+            stepCount += 1
+            guard stepCount < 2 * count * length / budget else { break }
+        }
+        #expect(stepCount == count * length / budget)
+        let turns = (0..<count).map { $0 * chunk / budget }
+        #expect((2..<2 + count).map { firstSteps[$0] } == turns)
     }
 
     @Test func slicesOfOneSelectionStandTogether() {

@@ -16,6 +16,11 @@ enum TinyBase {
         do { return try make() } catch { preconditionFailure("no tiny base: \(error)") }
     }()
 
+    /// The same with keys and values in bf16.
+    static let halfModel: BaseModel = {
+        do { return try make(.bf16) } catch { preconditionFailure("no tiny base: \(error)") }
+    }()
+
     /// The base alone, three low-rank adapters of ranks 1, 4 and 8, a prefix of 5 tokens, and
     /// sparse maps of rows.
     static let plans: [AdapterPlan] = {
@@ -114,7 +119,7 @@ enum TinyBase {
         (0..<count).map { _ in (Float(random.nextUnit()) - 0.5) * 2 * scale }
     }
 
-    private static func make() throws -> BaseModel {
+    private static func make(_ keyValueType: KeyValueType? = nil) throws -> BaseModel {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("graft-engine-tests-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -128,7 +133,8 @@ enum TinyBase {
             """
         try Data(configuration.utf8).write(to: directory.appendingPathComponent("config.json"))
         try safetensors().write(to: directory.appendingPathComponent("model.safetensors"))
-        return try BaseModel.open(path: directory.path, pool: pool)
+        return try BaseModel.open(
+            path: directory.path, pool: pool, keyValueType: keyValueType)
     }
 
     private static func safetensors() -> Data {

@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import Synchronization
 import Testing
 
 extension InstructionSetSuites {
@@ -17,7 +18,8 @@ extension InstructionSetSuites {
 
             init(
                 queryHeads: Int, keyValueHeads: Int, dimension: Int, prefixCount: Int,
-                tokenCount: Int, type: KeyValueType = .f32, seed: UInt64
+                tokenCount: Int, type: KeyValueType = .f32, seed: UInt64,
+                spoiling spoilt: [Int: Float] = [:]
             ) {
                 var random = SeededGenerator(seed: seed)
                 shape = AttentionShape(
@@ -29,7 +31,9 @@ extension InstructionSetSuites {
                 let width = keyValueHeads * dimension
                 let stored = type == .f32 ? { $0 } : nearestBF16
                 keys = random.floats((prefixCount + tokenCount) * width).map(stored)
-                values = random.floats((prefixCount + tokenCount) * width).map(stored)
+                var values = random.floats((prefixCount + tokenCount) * width).map(stored)
+                for (index, value) in spoilt { values[index] = value }
+                self.values = values
                 queries = random.floats(tokenCount * queryHeads * dimension).map { $0 * 3 }
                 prefixPages = Self.fill(shape, keys, values, 0..<prefixCount)
                 pages = Self.fill(shape, keys, values, prefixCount..<prefixCount + tokenCount)
@@ -166,6 +170,78 @@ extension InstructionSetSuites {
                             sample.run(0..<70, chunk: chunk, threads: threads) == whole, "\(set)")
                     }
                 }
+            }
+        }
+
+        /// Also of a tile or a page that such a token shares, and in the same chunk; and what bf16
+        /// has no number for is not finite either.
+        @Test(arguments: KeyValueType.allCases, [Float.nan, .infinity, -.infinity, 3.4e38])
+        func aValueThatIsNotFiniteReachesOnlyRowsThatSeeIt(type: KeyValueType, value: Float) {
+            let (dimension, token) = (24, 21)
+            func sample(_ spoilt: [Int: Float]) -> Sample {
+                Sample(
+                    queryHeads: 6, keyValueHeads: 2, dimension: dimension, prefixCount: 0,
+                    tokenCount: 40, type: type, seed: 24, spoiling: spoilt)
+            }
+            // Of the second key-value head, whose query heads are the last three.
+            let spoilt = sample([token * 2 * dimension + dimension + 5: value])
+            let isFinite = type == .f32 && value.isFinite
+            for set in InstructionSet.runnable {
+                InstructionSet.use(set)
+                defer { InstructionSet.use(.strongest) }
+                let plain = sample([:]).run(0..<40, chunk: 40, threads: 1)
+                for chunk in [1, 9, 40] {
+                    let output = spoilt.run(0..<40, chunk: chunk, threads: 2)
+                    let wrong = output.indices.first { index in
+                        let (row, column) = index.quotientAndRemainder(dividingBy: 6 * dimension)
+                        let sees = row >= token && column >= 3 * dimension
+                        return sees
+                            ? output[index].isFinite != isFinite : output[index] != plain[index]
+                    }
+                    #expect(wrong == nil, "\(set), chunks of \(chunk)")
+                }
+            }
+        }
+
+        /// Counts how often a token isn't what was stored while another thread stores its
+        /// neighbour.
+        private final class NeighbourStoring: WorkerJob {
+            static let shape = AttentionShape(
+                queryHeadCount: 1, keyValueHeadCount: 1, headDimension: 64, scale: 1,
+                keyValueType: .bf16)
+            let page = AlignedBuffer<Float>(count: Attention.pageWordCount(shape))
+            let lostCount = Atomic(0)
+
+            override func perform(task: Int, worker: Int) {
+                let dimension = Self.shape.headDimension
+                let numbers = AlignedBuffer<Float>(count: 3 * dimension)
+                let (given, key) = (numbers.pointer, numbers.pointer + dimension)
+                let value = key + dimension
+                for round in 0..<100_000 {
+                    given.update(repeating: Float(round % 256), count: dimension)
+                    Attention.storeKeyValue(
+                        key: given, value: given, slot: 6 + task, page: page.pointer,
+                        shape: Self.shape)
+                    Attention.loadKeyValue(
+                        page: page.pointer, slot: 6 + task, shape: Self.shape, key: key,
+                        value: value)
+                    if memcmp(given, value, dimension * 4) != 0
+                        || memcmp(given, key, dimension * 4) != 0
+                    {
+                        lostCount.add(1, ordering: .relaxed)
+                    }
+                }
+            }
+        }
+
+        @Test func twoTokensOfOneWordAreStoredAtOnce() {
+            let pool = WorkerPool(threadCount: 2)
+            for set in InstructionSet.runnable {
+                InstructionSet.use(set)
+                defer { InstructionSet.use(.strongest) }
+                let storing = NeighbourStoring()
+                pool.run(taskCount: 2, storing)
+                #expect(storing.lostCount.load(ordering: .relaxed) == 0, "\(set)")
             }
         }
 

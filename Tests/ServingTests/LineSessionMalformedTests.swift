@@ -44,7 +44,7 @@ import Testing
         (#"{"id":1,"prompt":"x","temperature":1e38}"#, "bad_request", "temperature"),
         (#"{"id":1,"prompt":"x","temperature":1e300}"#, "bad_request", "temperature"),
         (#"{"id":1,"prompt":"x","temperature":"hot"}"#, "bad_request", "temperature"),
-        (#"{"id":1,"prompt":"x","top_p":0}"#, "bad_request", "top_p"),
+        (#"{"id":1,"prompt":"x","top_p":-0.1}"#, "bad_request", "top_p"),
         (#"{"id":1,"prompt":"x","top_p":1.1}"#, "bad_request", "top_p"),
         (#"{"id":1,"prompt":"x","top_k":-2}"#, "bad_request", "top_k"),
         (#"{"id":1,"prompt":"x","min_p":2}"#, "bad_request", "min_p"),

@@ -76,7 +76,9 @@ extension RegistryState {
                     merged: merged != nil)
             }, key: key,
             activation: plan.activation.map {
-                PlanActivation(tokens: $0, earlierPlan: basePlan, earlierKey: "")
+                PlanActivation(
+                    tokens: $0, earlierPlan: plan.earlier ?? basePlan,
+                    earlierKey: plan.earlier == nil ? "" : "\(key):before")
             }, tokenizer: tokenizer, holds: holds)
     }
 

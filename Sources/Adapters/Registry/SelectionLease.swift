@@ -45,6 +45,15 @@ public final class SelectionLease: Sendable {
         self.registry = registry
     }
 
+    /// The content of the adapter with the largest weight, of equal ones the first by name; empty
+    /// for the base. Weights and what is mixed in don't make another, so that no client has more
+    /// than adapters.
+    public var lane: String {
+        entries.reduce(nil as Entry?) { largest, entry in
+            abs(entry.weight) > abs(largest?.weight ?? 0) ? entry : largest
+        }?.hash ?? ""
+    }
+
     /// Gives the adapters back; further calls do nothing.
     public func release() {
         guard !isReleased.exchange(true, ordering: .acquiringAndReleasing) else { return }

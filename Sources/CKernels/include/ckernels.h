@@ -30,6 +30,20 @@ enum { GK_SCRATCH_FLOATS = GK_UNPACKED_FLOATS + GK_EDGE_ROWS * GK_PANEL };
 
 typedef enum { GK_F32, GK_F16, GK_BF16, GK_Q8_0, GK_Q4_0, GK_Q4_1, GK_TYPE_COUNT } gk_type;
 
+/* Inputs of a block of the types that have blocks. */
+#define GK_BLOCK 32
+/* Inputs of a type's block; 1 for types without. */
+static inline size_t gk_block_inputs(gk_type type) { return type > GK_BF16 ? GK_BLOCK : 1; }
+/* Bytes of a block as files have it, or of a value: what precedes the levels (scale and minimum,
+ * two bytes each), then the levels. */
+static inline size_t gk_block_header_bytes(gk_type type) {
+    return type == GK_Q4_1 ? 4 : type > GK_BF16 ? 2 : 0;
+}
+static inline size_t gk_block_bytes(gk_type type) {
+    if (type <= GK_BF16) return type == GK_F32 ? 4 : 2;
+    return gk_block_header_bytes(type) + (type == GK_Q8_0 ? GK_BLOCK : GK_BLOCK / 2);
+}
+
 /* The levels of all architectures; within one, each includes those before it. */
 typedef enum {
     GK_PORTABLE,
@@ -91,8 +105,8 @@ void gk_unpack_row(gk_type type, const void *packed, size_t inputs, size_t outpu
 /* Rounds f32 weights, a multiple of 32, to blocks of Q8_0 or Q4_1. */
 void gk_quantize(gk_type type, const float *values, size_t count, uint8_t *blocks);
 
-/* Rounds f32 weights, a multiple of 32, to blocks of Q8_0, Q4_0 or Q4_1 as ggml's reference does, bit
- * for bit. */
+/* Rounds f32 weights, a multiple of 32, to blocks of Q8_0, Q4_0 or Q4_1 as ggml's reference does,
+ * bit for bit. */
 void gk_quantize_plain(gk_type type, const float *values, size_t count, uint8_t *blocks);
 
 /* To nearest even; beyond the range of f16 infinite. */
@@ -114,8 +128,8 @@ typedef struct {
     int32_t sum; /* of the levels */
 } gk_row_block;
 
-/* Rounds rows of x to blocks of 32 levels, to nearest even, the largest at 127; a block with a value
- * that is not finite has no finite scale. `inputs` is a multiple of 32.
+/* Rounds rows of x to blocks of 32 levels, to nearest even, the largest at 127; a block with a
+ * value that is not finite has no finite scale. `inputs` is a multiple of 32.
  * levels: [rows, inputs]; blocks: [rows, inputs / 32]. */
 void gk_round_rows_int8(const float *x, size_t x_stride, size_t rows, size_t inputs,
                         int8_t *levels, gk_row_block *blocks);
@@ -126,8 +140,8 @@ void gk_round_rows_int8(const float *x, size_t x_stride, size_t rows, size_t inp
  *
  * k ascends, one chain of fused multiply-adds an output, whatever `rows` is; types of blocks read
  * x_levels and x_blocks instead of x and have one link a block (body_int8.h).
- * `scratch` holds GK_SCRATCH_FLOATS floats; what lies at `after`, where it isn't NULL, is likely to be
- * multiplied next. */
+ * `scratch` holds GK_SCRATCH_FLOATS floats; what lies at `after`, where it isn't NULL, is likely to
+ * be multiplied next. */
 typedef struct {
     gk_type type;
     const void *packed, *after;
@@ -209,12 +223,18 @@ size_t gk_peak(gk_type type, size_t rounds, float *sink);
  *
  * or GK_BF16, where two values share a word, as in packed weights:
  *
- *   keys [dimension / 2][GK_PAGE][2], values [dimension / GK_PANEL][GK_PAGE / 2][GK_PANEL][2 tokens]
+ *   keys [dimension / 2][GK_PAGE][2]
+ *   values [dimension / GK_PANEL][GK_PAGE / 2][GK_PANEL][2 tokens]
  */
 size_t gk_page_head_words(gk_type type, size_t head_dimension);
 
-/* Writes key and value of one token, [heads * dimension] each, into `slot` of a page; bf16 to nearest
- * even. */
+/* Writes key and value of one token, [heads * dimension] each, into `slot` of a page; bf16 to
+ * nearest even. Of other tokens it writes and reads nothing, so that several threads may store into
+ * one page.
+ *
+ * A probability of 0 doesn't keep a value that isn't finite from the rows that don't see it. So
+ * where a head's value of a token isn't finite, it is stored as 0 and the key as no number: rows
+ * that see the token come out as no numbers, and all others as if it weren't there. */
 void gk_store_key_value(gk_type type, const float *key, const float *value, size_t heads,
                         size_t head_dimension, size_t slot, float *page);
 /* The same token's key and value, read back. */

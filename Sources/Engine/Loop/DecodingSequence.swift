@@ -15,7 +15,8 @@ final class DecodingSequence {
     var sampler: Sampler
     /// Guesses at the next tokens.
     var draft = Draft()
-    /// What the step's rows make of it: the next tokens, the last one not guessed; kept for its memory.
+    /// What the step's rows make of it: the next tokens, the last one not guessed; kept for its
+    /// memory.
     var choices: [TokenChoice] = []
     /// Entries for the prompt's tokens so far; nil once they are out, or not wanted.
     var promptLogprobs: [TokenLogprobs?]?
@@ -55,6 +56,7 @@ final class DecodingSequence {
         let lastToken = promptEnd - (newTokenLimit > 0 ? 1 : 0)
         return ScheduledSequence(
             number: number, selection: ObjectIdentifier(plans.plan),
+            lane: FairnessLane(client: request.client, adapter: request.lease.lane),
             earlier: plans.earlier.map {
                 .init(selection: ObjectIdentifier($0.plan), tokenCount: plans.start)
             }, tokenCount: promptEnd,
@@ -70,6 +72,14 @@ final class DecodingSequence {
         if firstTokenAt == nil { firstTokenAt = now() }
     }
 
+    /// Takes the score of the next token of the prompt, unless it was computed anew.
+    func take(_ scored: ScoredRow) {
+        guard let logprobs = scored.logprobs,
+            promptLogprobs?.count == scored.place + 1 - softPromptTokenCount
+        else { return }
+        promptLogprobs?.append(logprobs)
+    }
+
     /// Guesses the next tokens, as many as are wanted and can be used.
     func propose(limit: Int) {
         draft.propose(
@@ -79,7 +89,8 @@ final class DecodingSequence {
 
     /// Accounts for a step's tokens; what it skips for the first time was found in the cache.
     ///
-    /// - Returns: how many tokens of soft prompts and prompt were found, and how many are computed for the first time.
+    /// - Returns: how many tokens of soft prompts and prompt were found, and how many are computed
+    ///   for the first time.
     func note(_ tokens: Range<Int>) -> (foundCount: Int, computedCount: Int) {
         let foundCount = max(0, min(tokens.lowerBound, promptEnd) - knownTokenCount)
         knownTokenCount += foundCount

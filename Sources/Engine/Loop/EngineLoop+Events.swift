@@ -1,20 +1,18 @@
 internal import Transformer
 
 extension EngineLoop {
-    /// Turns a slice's rows of logits into prompt scores and the next tokens.
-    func process(_ slice: StepDecision.Slice, _ logits: StepLogits, firstRow: Int) {
+    /// Takes over what was read of a slice's rows of logits: prompt scores and the next tokens.
+    ///
+    /// - Parameter scoredRows: the slice's.
+    func process(_ slice: StepDecision.Slice, _ scoredRows: ArraySlice<ScoredRow>) {
         guard let sequence = sequences[slice.number] else { return }
-        let makesTokens = makesTokens(slice, sequence)
-        let scoredCount = slice.logitsRowCount - (makesTokens ? 1 + slice.draftTokenCount : 0)
-        for offset in 0..<scoredCount {
-            let place = slice.firstLogitsToken + offset
-            let row = logits.row(firstRow + offset)
-            guard LogitRow(row).isFinite else {
-                return fail(slice.number, .nonFiniteLogits(position: place))
+        for scored in scoredRows {
+            guard scored.isFinite else {
+                return fail(slice.number, .nonFiniteLogits(position: scored.place))
             }
-            if place + 1 < sequence.promptEnd { score(slice.number, place: place + 1, row) }
+            sequence.take(scored)
         }
-        if makesTokens {
+        if makesTokens(slice, sequence) {
             guard sequence.choices.first?.isFinite ?? true else {
                 return fail(slice.number, .nonFiniteLogits(position: sequence.tokens.count - 1))
             }
@@ -25,17 +23,6 @@ extension EngineLoop {
             deliverPromptLogprobs(slice.number)
         else { return }
         finish(slice.number, .length)
-    }
-
-    /// Scores a token of the prompt by the row of the token before it.
-    private func score(_ number: Int, place: Int, _ row: UnsafeMutableBufferPointer<Float>) {
-        guard let sequence = sequences[number],
-            let topCount = sequence.request.promptLogprobCount,
-            sequence.promptLogprobs?.count == place - sequence.softPromptTokenCount
-        else { return }
-        let logprobs = LogprobTable(row, topCount: topCount).logprobs(
-            of: sequence.tokens[place])
-        sequence.promptLogprobs?.append(logprobs)
     }
 
     /// - Returns: false when the request ended with it.

@@ -17,6 +17,8 @@ final class EngineLoop {
     var statistics: EngineStatistics
     /// The rows of the step; kept for their memory.
     private var slices: [StepSlice] = []
+    /// The step's rows that score prompts, in the order of the slices; kept for their memory.
+    var scoredRows: [ScoredRow] = []
 
     init(
         configuration: EngineConfiguration, bounds: RequestBounds, runner: any StepRunner,
@@ -86,13 +88,15 @@ final class EngineLoop {
         count(decision)
         let tokenCount = statistics.generatedTokenCount
         let logits = runner.step(slices)
-        chooseTokens(for: decision, logits)
+        read(logits, of: decision)
+        var scored = scoredRows[...]
         var row = 0
         for slice in decision.slices {
             pages.publish(
                 slice.number, tokenCount: slice.tokens.upperBound - slice.draftTokenCount)
-            process(slice, logits, firstRow: row)
             row += slice.logitsRowCount
+            process(slice, scored.prefix { $0.row < row })
+            scored = scored.drop { $0.row < row }
         }
         guard onlyGenerates else { return }
         drafter.note(

@@ -30,30 +30,47 @@ extension EngineLoop {
             && slice.logitsRowCount > slice.draftTokenCount
     }
 
-    /// Chooses the next tokens of a step's sequences: what the newest token's row makes, and as long as
-    /// that is what was guessed, what the next row makes.
+    /// Reads a step's rows of logits: scores of prompts go to `scoredRows`, next tokens to their
+    /// sequences.
     ///
-    /// Sampling goes over a whole vocabulary, several times with some parameters, so the workers share
-    /// the sequences. Each has a sampler of its own, and no choice depends on another.
-    func chooseTokens(for decision: StepDecision, _ logits: StepLogits) {
+    /// Both go over a whole vocabulary, several times with some parameters, so the workers share
+    /// the sequences and the scored rows. Each sequence has a sampler of its own, and no choice
+    /// depends on another.
+    func read(_ logits: StepLogits, of decision: StepDecision) {
         var drawn: [(row: Int, draftTokenCount: Int, sequence: DecodingSequence)] = []
+        scoredRows.removeAll(keepingCapacity: true)
         var row = 0
         for slice in decision.slices {
-            row += slice.logitsRowCount
-            guard let sequence = sequences[slice.number], makesTokens(slice, sequence) else {
-                continue
-            }
-            drawn.append((row - 1 - slice.draftTokenCount, slice.draftTokenCount, sequence))
+            defer { row += slice.logitsRowCount }
+            guard let sequence = sequences[slice.number] else { continue }
+            let rowCount = makesTokens(slice, sequence) ? 1 + slice.draftTokenCount : 0
+            addScoredRows(of: slice, sequence, firstRow: row, newTokenRowCount: rowCount)
+            guard rowCount > 0 else { continue }
+            drawn.append(
+                (row + slice.logitsRowCount - rowCount, slice.draftTokenCount, sequence))
         }
-        runner.concurrently(drawn.count) { index in
-            let (row, draftTokenCount, sequence) = drawn[index]
-            sequence.choices.removeAll(keepingCapacity: true)
-            for offset in 0...draftTokenCount {
-                let choice = TokenChoice(for: sequence, from: logits.row(row + offset))
-                sequence.choices.append(choice)
-                guard offset < draftTokenCount, choice.token == sequence.draft.tokens[offset]
-                else { break }
+        scoredRows.withUnsafeMutableBufferPointer { scoredRows in
+            runner.concurrently(drawn.count + scoredRows.count) { index in
+                guard index < drawn.count else {
+                    return scoredRows[index - drawn.count].rank(logits)
+                }
+                let (row, draftTokenCount, sequence) = drawn[index]
+                choose(for: sequence, from: row, draftTokenCount: draftTokenCount, logits)
             }
+        }
+    }
+
+    /// Chooses the next tokens of a sequence: what the newest token's row makes, and as long as
+    /// that is what was guessed, what the next row makes.
+    private func choose(
+        for sequence: DecodingSequence, from row: Int, draftTokenCount: Int, _ logits: StepLogits
+    ) {
+        sequence.choices.removeAll(keepingCapacity: true)
+        for offset in 0...draftTokenCount {
+            let choice = TokenChoice(for: sequence, from: logits.row(row + offset))
+            sequence.choices.append(choice)
+            guard offset < draftTokenCount, choice.token == sequence.draft.tokens[offset]
+            else { break }
         }
     }
 }

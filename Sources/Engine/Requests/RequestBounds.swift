@@ -1,3 +1,4 @@
+internal import Adapters
 internal import Kernels
 package import Transformer
 
@@ -13,18 +14,21 @@ package struct RequestBounds: Sendable {
     package let callTokenCount: Int
     /// Prompt tokens that one step can score.
     package let callScoreCount: Int
+    /// Alternatives of all prompt tokens together that a request may ask for.
+    package let promptLogprobCount: Int
     /// Layers that pages have keys and values of.
     package let layerCount: Int
 
     package init(
         contextCount: Int, pageCount: Int, pageTokenCount: Int, layerCount: Int,
-        callTokenCount: Int = .max, callScoreCount: Int = .max
+        callTokenCount: Int = .max, callScoreCount: Int = .max, promptLogprobCount: Int = .max
     ) {
         self.contextCount = contextCount
         self.pageCount = pageCount
         self.pageTokenCount = pageTokenCount
         self.callTokenCount = callTokenCount
         self.callScoreCount = callScoreCount
+        self.promptLogprobCount = promptLogprobCount
         self.layerCount = layerCount
     }
 
@@ -46,7 +50,8 @@ package struct RequestBounds: Sendable {
             pageTokenCount: Attention.pageTokenCount, layerCount: layerCount,
             callTokenCount: configuration.maximumRowCount,
             callScoreCount: configuration.maximumLogitsRowCount
-                - configuration.maximumSequenceCount)
+                - configuration.maximumSequenceCount,
+            promptLogprobCount: configuration.maximumPromptLogprobCount)
     }
 
     /// Tokens that any sequence can have at most.
@@ -70,13 +75,35 @@ package struct RequestBounds: Sendable {
             throw .contextTooLong(tokenCount: request.tokens.count, maximum: max(0, room))
         }
         try checkCall(request)
-        let tokenCount = request.lease.plan.vocabularyCount
+        let tokenCount = Self.vocabularyCount(request.lease)
         try check(request.tokens.lazy.map(Int.init), below: tokenCount, field: "tokens")
         try check(request.sampling.logitBias.keys, below: tokenCount, field: "logit_bias")
         try check(request.maximumNewTokenCount, in: 0...Int.max, "0 or more", field: "max_tokens")
         try check(request.logprobCount ?? 0, in: 0...100, "0…100", field: "logprobs")
         try check(request.promptLogprobCount ?? 0, in: 0...100, "0…100", field: "prompt_logprobs")
-        try check(request.priority, in: -100...100, "-100…100", field: "priority")
+        try checkPromptLogprobs(request)
+        let highest = min(max(request.maximumPriority, -100), 100)
+        try check(
+            request.priority, in: -100...highest, "-100…\(highest)", field: "priority")
+    }
+
+    /// Tokens that all plans of a sequence have rows for.
+    private static func vocabularyCount(_ lease: some PlanLease) -> Int {
+        min(
+            lease.plan.vocabularyCount, lease.activation?.earlierPlan.vocabularyCount ?? .max)
+    }
+
+    /// Scores are kept until the prompt is computed, and leave as one event.
+    private func checkPromptLogprobs(_ request: GenerationRequest) throws(EngineError) {
+        guard let count = request.promptLogprobCount, count > 0 else { return }
+        let maximum = promptLogprobCount / request.tokens.count
+        guard count <= maximum else {
+            throw .invalidParameter(
+                field: "prompt_logprobs", value: "\(count)",
+                expected:
+                    "0…\(maximum) for a prompt of \(request.tokens.count) tokens, as an answer has "
+                    + "at most \(promptLogprobCount) alternatives of them")
+        }
     }
 
     /// A plan that reads whole calls has its prompt in one step.

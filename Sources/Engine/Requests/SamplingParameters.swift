@@ -8,7 +8,8 @@ public struct SamplingParameters: Sendable, Equatable {
     public let temperature: Float
     /// Keeps this many of the largest logits; nil keeps all.
     public let topK: Int?
-    /// Keeps the likeliest tokens up to and including the one that reaches this mass; 1 keeps all.
+    /// Keeps the likeliest tokens up to and including the one that reaches this mass; 1 keeps all,
+    /// 0 the likeliest alone.
     public let topP: Float
     /// Keeps tokens at least this probable, relative to the likeliest; 0 keeps all.
     public let minP: Float
@@ -34,8 +35,7 @@ public struct SamplingParameters: Sendable, Equatable {
         frequencyPenalty: Float = 0, logitBias: [Int: Float] = [:]
     ) throws(EngineError) {
         try Self.check(temperature, in: 0...100, field: "temperature")
-        try Self.check(
-            topP, in: .leastNonzeroMagnitude...1, field: "top_p", range: "above 0, up to 1")
+        try Self.check(topP, in: 0...1, field: "top_p")
         try Self.check(minP, in: 0...1, field: "min_p")
         try Self.check(
             repetitionPenalty, in: 0.01...100, field: "repetition_penalty", range: "0.01…100")

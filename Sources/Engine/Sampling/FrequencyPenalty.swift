@@ -4,7 +4,7 @@ struct FrequencyPenalty {
 
     func apply(to logits: UnsafeMutableBufferPointer<Float>, history: TokenHistory) {
         guard penalty != 0 else { return }
-        for (token, count) in history.outputCounts {
+        for (token, count) in history.outputCounts where logits.indices.contains(Int(token)) {
             logits[Int(token)] -= penalty * Float(count)
         }
     }

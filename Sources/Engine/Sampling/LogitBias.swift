@@ -3,6 +3,6 @@ struct LogitBias {
     let biases: [Int: Float]
 
     func apply(to logits: UnsafeMutableBufferPointer<Float>) {
-        for (token, bias) in biases { logits[token] += bias }
+        for (token, bias) in biases where logits.indices.contains(token) { logits[token] += bias }
     }
 }

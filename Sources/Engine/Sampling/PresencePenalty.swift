@@ -4,6 +4,8 @@ struct PresencePenalty {
 
     func apply(to logits: UnsafeMutableBufferPointer<Float>, history: TokenHistory) {
         guard penalty != 0 else { return }
-        for token in history.outputCounts.keys { logits[Int(token)] -= penalty }
+        for token in history.outputCounts.keys where logits.indices.contains(Int(token)) {
+            logits[Int(token)] -= penalty
+        }
     }
 }

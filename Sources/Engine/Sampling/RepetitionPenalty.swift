@@ -7,7 +7,7 @@ struct RepetitionPenalty {
 
     func apply(to logits: UnsafeMutableBufferPointer<Float>, history: TokenHistory) {
         guard penalty != 1 else { return }
-        for token in history.distinct {
+        for token in history.distinct where logits.indices.contains(Int(token)) {
             let logit = logits[Int(token)]
             logits[Int(token)] = logit > 0 ? logit / penalty : logit * penalty
         }

@@ -3,12 +3,14 @@ package struct ScheduledSequence: Equatable, Sendable {
     /// Tells the order of arrival: the larger, the younger.
     package let number: Int
     package let selection: SelectionID
+    /// Whose turns it takes.
+    package let lane: FairnessLane
     /// What acts on the first tokens in place of `selection`; nil where there are none.
     package let earlier: Earlier?
     /// Pages that it needs for the tokens of one.
     package let laneCount: Int
-    /// So many tokens from the first on must be computed in one step, and each later one in another;
-    /// nil: tokens are computed as suits.
+    /// So many tokens from the first on must be computed in one step, and each later one in
+    /// another; nil: tokens are computed as suits.
     package let callTokenCount: Int?
     /// Higher ones leave the queue first, and give their pages up last.
     package let priority: Int
@@ -34,15 +36,19 @@ package struct ScheduledSequence: Equatable, Sendable {
         }
     }
 
-    /// - Parameter firstLogitsToken: 0 to score the prompt, its last token to go on from it,
-    ///   `tokenCount` for neither.
+    /// - Parameters:
+    ///   - lane: nil for one of the selection's own.
+    ///   - firstLogitsToken: 0 to score the prompt, its last token to go on from it,
+    ///     `tokenCount` for neither.
     package init(
-        number: Int, selection: SelectionID, earlier: Earlier? = nil, tokenCount: Int,
+        number: Int, selection: SelectionID, lane: FairnessLane? = nil, earlier: Earlier? = nil,
+        tokenCount: Int,
         firstLogitsToken: Int, laneCount: Int = 1, callTokenCount: Int? = nil, priority: Int = 0,
         deadline: ContinuousClock.Instant? = nil
     ) {
         self.number = number
         self.selection = selection
+        self.lane = lane ?? FairnessLane(client: 0, adapter: "\(selection)")
         self.earlier = earlier
         self.laneCount = laneCount
         self.callTokenCount = callTokenCount

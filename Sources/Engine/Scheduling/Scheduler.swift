@@ -1,10 +1,11 @@
 /// Decides what each step computes; pure: no clock, no memory, no model.
 ///
 /// Sequences that decode come first, one row each; then prompts get chunks up to the step's budget
-/// of rows, a small one where others decode: a step that reads all weights for a few rows anyway takes
-/// some more along at little cost, and nobody waits long for the next token. Selections of one
-/// priority take turns of a chunk each, over several steps if need be. A free place goes to the highest priority that waits,
-/// there to the selection that has the fewest running sequences; see `WaitingQueue` for what ages.
+/// of rows, a small one where others decode: a step that reads all weights for a few rows anyway
+/// takes some more along at little cost, and nobody waits long for the next token. Clients, and
+/// with each its adapters, take turns of a chunk each within one priority, over several steps if
+/// need be. A free place goes to the highest priority that waits, there to the client and the
+/// adapter with the fewest running sequences; see `WaitingQueue` for what ages.
 ///
 /// Pages are reserved for the whole prompt at admission and grow with the output; when none is
 /// left, the youngest sequence of the lowest priority gives all of its own back, waits again and is
@@ -15,19 +16,19 @@ package struct Scheduler {
     private var waiting = WaitingQueue()
     /// Running sequences with more than their newest token to compute.
     private var prefilling = WaitingQueue()
-    /// One of them that had no room for all the rows that it must have at once: the next step's first.
+    /// One of them that had no room for all the rows that it must have at once: the next step's
+    /// first.
     private var delayed: Int?
     /// The one whose turn went on when the last step was full.
     private var turn: Turn?
     /// Running sequences with one token to compute, those that outrank others first.
     private var decoding: [Int] = []
-    /// Running sequences of each selection that has any.
-    private var runningCounts: [SelectionID: Int] = [:]
+    private var running = RunningCounts()
     /// No deadline is earlier; it may be that of a sequence that has left.
     private var earliestDeadline: ContinuousClock.Instant?
     private var decision = StepDecision()
 
-    /// What a sequence may still compute of its prompt before another selection's turn comes.
+    /// What a sequence may still compute of its prompt before another's turn comes.
     private struct Turn {
         var number: Int
         var rowCount: Int
@@ -47,7 +48,7 @@ package struct Scheduler {
             earliestDeadline = min(earliestDeadline ?? deadline, deadline)
         }
         waiting.insert(
-            sequence.number, lane: sequence.selection, priority: sequence.priority)
+            sequence.number, lane: sequence.lane, priority: sequence.priority)
     }
 
     /// Forgets a sequence, whatever it was doing; its pages are the caller's to release.
@@ -100,8 +101,8 @@ package struct Scheduler {
             limits.logitsRowCount - decision.slices.reduce(0) { $0 + $1.logitsRowCount })
     }
 
-    /// Adds guesses to the step that was decided last, behind the newest tokens of sequences, as far as
-    /// rows and pages are left. Nothing gives way to them.
+    /// Adds guesses to the step that was decided last, behind the newest tokens of sequences, as
+    /// far as rows and pages are left. Nothing gives way to them.
     ///
     /// - Parameter draftTokenCount: how many a sequence wants.
     package mutating func addDrafts(
@@ -177,7 +178,7 @@ package struct Scheduler {
         sequence.isRunning = false
         sequences[sequence.number] = sequence
         waiting.insert(
-            sequence.number, lane: sequence.selection, priority: sequence.priority)
+            sequence.number, lane: sequence.lane, priority: sequence.priority)
         decision.preempted.append(sequence.number)
     }
 
@@ -185,7 +186,7 @@ package struct Scheduler {
     /// one to grow by a page. The one whose turn it is is never passed over, however long.
     private mutating func admit(_ pages: some PageLedger) {
         while runningCount < limits.sequenceCount, decision.preempted.isEmpty,
-            let number = waiting.next({ runningCounts[$0] ?? 0 }), var sequence = sequences[number]
+            let number = waiting.next(running), var sequence = sequences[number]
         {
             let wanted = limits.pageCount(for: sequence)
             let shared = pages.adoptCached(number, tokenLimit: sequence.shareableTokenCount)
@@ -193,14 +194,14 @@ package struct Scheduler {
             guard needed + runningCount <= pages.availablePageCount || runningCount == 0 else {
                 return pages.release(number)
             }
-            _ = waiting.popNext { runningCounts[$0] ?? 0 }
+            _ = waiting.popNext(running)
             pages.grow(number, to: wanted)
             sequence.cachedTokenCount = shared
             sequence.heldPageCount = wanted
             sequence.isRunning = true
             sequences[number] = sequence
-            runningCounts[sequence.selection, default: 0] += 1
-            prefilling.insert(number, lane: sequence.selection, priority: sequence.priority)
+            running.add(sequence.lane)
+            prefilling.insert(number, lane: sequence.lane, priority: sequence.priority)
             decision.admitted.append(number)
         }
     }
@@ -217,12 +218,12 @@ package struct Scheduler {
         sortDecoding()
         for number in unfinished {
             guard let sequence = sequences[number] else { continue }
-            prefilling.insert(number, lane: sequence.selection, priority: sequence.priority)
+            prefilling.insert(number, lane: sequence.lane, priority: sequence.priority)
         }
     }
 
     private mutating func nextTurn() -> Turn? {
-        prefilling.popNext { _ in 0 }.map(wholeTurn)
+        prefilling.popNext(RunningCounts()).map(wholeTurn)
     }
 
     private func wholeTurn(of number: Int) -> Turn {
@@ -235,7 +236,8 @@ package struct Scheduler {
         return delayed.flatMap { pop(wholeTurn(of: $0)) }
     }
 
-    /// A turn that nobody else waits for begins anew; one that a higher priority waits for has ended.
+    /// A turn that nobody else waits for begins anew; one that a higher priority waits for has
+    /// ended.
     private mutating func popTurn() -> Turn? {
         defer { turn = nil }
         guard let turn, let sequence = sequences[turn.number],
@@ -248,7 +250,7 @@ package struct Scheduler {
     private mutating func pop(_ turn: Turn) -> Turn? {
         guard let sequence = sequences[turn.number], sequence.isRunning else { return nil }
         prefilling.remove(
-            turn.number, lane: sequence.selection, priority: sequence.priority)
+            turn.number, lane: sequence.lane, priority: sequence.priority)
         return turn
     }
 
@@ -306,13 +308,12 @@ package struct Scheduler {
     private mutating func leaveQueues(_ sequence: ScheduledSequence) {
         guard sequence.isRunning else {
             waiting.remove(
-                sequence.number, lane: sequence.selection, priority: sequence.priority)
+                sequence.number, lane: sequence.lane, priority: sequence.priority)
             return
         }
         prefilling.remove(
-            sequence.number, lane: sequence.selection, priority: sequence.priority)
+            sequence.number, lane: sequence.lane, priority: sequence.priority)
         decoding.removeAll { $0 == sequence.number }
-        let left = (runningCounts[sequence.selection] ?? 1) - 1
-        runningCounts[sequence.selection] = left > 0 ? left : nil
+        running.remove(sequence.lane)
     }
 }

@@ -1,5 +1,5 @@
-/// Sequences that wait for a place or for their turn: higher priorities first, and selections of one
-/// priority in turn.
+/// Sequences that wait for a place or for their turn: higher priorities first, and clients and
+/// adapters of one priority in turn.
 ///
 /// Every `ageingInterval`-th choice passes the highest priority over, in favour of the priority
 /// whose oldest sequence has waited for longest, so that no priority waits for ever.
@@ -21,7 +21,7 @@ struct WaitingQueue {
     /// The highest priority that waits.
     var highestPriority: Int? { levels.first?.priority }
 
-    mutating func insert(_ number: Int, lane: SelectionID, priority: Int) {
+    mutating func insert(_ number: Int, lane: FairnessLane, priority: Int) {
         let place = levels.firstIndex { $0.priority <= priority } ?? levels.endIndex
         if place == levels.endIndex || levels[place].priority != priority {
             levels.insert(Level(priority: priority), at: place)
@@ -30,7 +30,7 @@ struct WaitingQueue {
         count += 1
     }
 
-    mutating func remove(_ number: Int, lane: SelectionID, priority: Int) {
+    mutating func remove(_ number: Int, lane: FairnessLane, priority: Int) {
         guard let place = levels.firstIndex(where: { $0.priority == priority }) else { return }
         let before = levels[place].queue.count
         levels[place].queue.remove(number, lane: lane)
@@ -40,15 +40,15 @@ struct WaitingQueue {
 
     /// The sequence that `popNext` takes.
     ///
-    /// - Parameter runningCount: running sequences of a lane; the one with the fewest is next.
-    func next(_ runningCount: (SelectionID) -> Int) -> Int? {
-        levels.isEmpty ? nil : levels[nextLevel].queue.next(runningCount)
+    /// - Parameter running: the client, and there the adapter, with the fewest is next.
+    func next(_ running: RunningCounts) -> Int? {
+        levels.isEmpty ? nil : levels[nextLevel].queue.next(running)
     }
 
-    mutating func popNext(_ runningCount: (SelectionID) -> Int) -> Int? {
+    mutating func popNext(_ running: RunningCounts) -> Int? {
         guard !levels.isEmpty else { return nil }
         let place = nextLevel
-        let number = levels[place].queue.popNext(runningCount)
+        let number = levels[place].queue.popNext(running)
         if levels[place].queue.isEmpty { levels.remove(at: place) }
         choiceCount += 1
         count -= 1

@@ -1,11 +1,13 @@
 import Adapters
 internal import ArgumentParser
+import Engine
 import Foundation
 import Kernels
 import StrictJSON
 import Transformer
 
-/// `graft verify`: does an adapter fit a base, and does attaching it equal merging it, or what PEFT computes?
+/// `graft verify`: does an adapter fit a base, and does attaching it equal merging it, or what PEFT
+/// computes?
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
@@ -59,10 +61,12 @@ struct VerifyCommand: AsyncParsableCommand {
     }
 
     private func compare(with path: String) async throws {
+        // Of each prompt as many as the reference has, however long it is.
         let session = try LocalSession(
             options: options, adapters: [adapter],
             adapterOptions: AdapterOptions(
-                strict: strictAdapters, updateType: updates.type))
+                strict: strictAdapters, updateType: updates.type),
+            configuration: EngineConfiguration(maximumPromptLogprobCount: .max))
         // An adapter may have another number of tokens than its base.
         let lease = try session.registry.lease([SelectionEntry(name: adapter.name)])
         let reference = try ReferenceLogits(path: path, vocabularyCount: lease.plan.vocabularyCount)

@@ -22,7 +22,7 @@ struct WindowScorer {
     }
 
     private let plan: AdapterPlan
-    private let basePlan: AdapterPlan
+    private let earlierPlan: AdapterPlan
     private let pass: ForwardPass
     private let pages: SlicePages
     private let windowCount: Int
@@ -40,7 +40,7 @@ struct WindowScorer {
         beginningToken: Int32?
     ) {
         self.plan = plan
-        basePlan = AdapterPlan.base(base.slots)
+        earlierPlan = plan.earlier ?? AdapterPlan.base(base.slots)
         self.windowCount = windowCount
         self.beginningToken = beginningToken
         let rowCount = windowCount + plan.softPromptTokenCount
@@ -68,8 +68,10 @@ struct WindowScorer {
             where first + row + 1 < tokens.count && tokens[first + row + 1] >= 0 {
                 let values = logits.row(row)
                 let sum = Vectors.logSumExp(values.baseAddress!, count: values.count)
+                let next = Int(tokens[first + row + 1])
+                // One that the adapter's vocabulary lacks has probability 0.
                 score.negativeLogLikelihood +=
-                    Double(sum) - Double(values[Int(tokens[first + row + 1])])
+                    next < values.count ? Double(sum) - Double(values[next]) : .infinity
                 score.tokenCount += 1
             }
         }
@@ -80,6 +82,6 @@ struct WindowScorer {
     private func slices(_ tokens: [Int32], from first: Int, start: Int?) -> [StepSlice] {
         let slice = StepSlice(
             plan: plan, tokens: tokens, cachedTokenCount: first, pages: pages, firstLogitsRow: 0)
-        return plan.activation == nil ? [slice] : slice.split(at: start, base: basePlan)
+        return plan.activation == nil ? [slice] : slice.split(at: start, base: earlierPlan)
     }
 }

@@ -125,6 +125,7 @@ class Case:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.variants, self.expected = [], {}
+        self.tokens = TOKENS
 
     def add(self, variant, settings, tensors, base="L3", **options):
         """Saves an adapter and returns its folder."""
@@ -146,7 +147,7 @@ class Case:
 
     def write(self):
         (self.folder / "case.json").write_text(json.dumps({
-            "metadata": {"generator": "tools/goldens/cases", **shared.PINNED}, "tokens": TOKENS,
+            "metadata": {"generator": "tools/goldens/cases", **shared.PINNED}, "tokens": self.tokens,
             "variants": self.variants}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if self.expected:
             save_file(self.expected, self.folder / "expected.safetensors")

@@ -54,10 +54,14 @@ enum LoRA {
             vocabularyCount: vocabularyCount, configurationFile: configuration.file)
         compiler.servesResizedTables = settings.isPlain
         try TrainedTokens.add(trained, &compiler)
+        // Beside an activation these act from the first token on.
+        let earlier = EarlierOperators(
+            linear: compiler.operators.linear, embedding: compiler.operators.embedding)
         let layers = LoRALayers(settings: settings)
         try compiler.compile(supports: LoRALayers.refusal) {
             (compiler, slot) throws(AdapterError) in try layers.add(slot, to: &compiler)
         }
+        compiler.operators.earlier = settings.invocation == nil ? .init() : earlier
         compiler.operators.activation = try settings.activation(
             of: compiler.operators, vocabularyCount: compiler.vocabularyCount,
             file: configuration.file)

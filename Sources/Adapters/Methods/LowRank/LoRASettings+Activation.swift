@@ -83,7 +83,7 @@ extension LoRASettings {
                     "ids below \(vocabularyCount), the base's vocabulary: \(token) can't occur "
                     + "in a prompt", file: file)
         }
-        guard operators.embedding.isEmpty else {
+        guard operators.embedding.count == operators.earlier.embedding.count else {
             throw .unsupportedSetting(
                 Self.activationSetting, value: "\(invocation)",
                 reason: "PEFT has it for linear layers only, and the embedding is changed too",
