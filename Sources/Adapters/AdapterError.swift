@@ -6,7 +6,9 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     case notFound(path: String)
     case notAnAdapter(path: String, found: String)
     case notRegularFile(path: String, found: String)
-    case outsideRoot(path: String, root: String)
+    /// A client's path, outside the directory that it may load from; which that is, isn't its business.
+    case outsideRoot(path: String)
+    case outsideMixture(path: String, mixture: String)
     case unreadable(path: String, reason: String)
     case tooLarge(path: String, byteCount: Int, limit: Int)
     case changedWhileReading(path: String)
