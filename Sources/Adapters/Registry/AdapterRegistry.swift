@@ -79,8 +79,12 @@ public final class AdapterRegistry: Sendable {
     ) throws(AdapterError) -> AdapterListing {
         try AdapterName.check(name)
         let origin = AdapterOrigin(path: path, root: root, stamps: [])
+        try locked { (state) throws(AdapterError) in try state.checkSpelling(of: name) }
         let adapter = try read(name: name, origin)
-        let (listing, released) = locked { $0.insert(adapter, name: name, origin: origin) }
+        let (listing, released) = try locked { (state) throws(AdapterError) in
+            try state.checkSpelling(of: name)
+            return state.insert(adapter, name: name, origin: origin)
+        }
         finish(released)
         forgetMerging(listing)
         return listing
@@ -101,7 +105,10 @@ public final class AdapterRegistry: Sendable {
         let facts = try AdapterReader.check(
             path: path, base: base, options: options, pool: pool, recipes: recipes,
             layouts: layouts)
-        let (listing, released) = locked { $0.register(facts, name: name, origin: origin) }
+        let (listing, released) = try locked { (state) throws(AdapterError) in
+            try state.checkSpelling(of: name)
+            return state.register(facts, name: name, origin: origin)
+        }
         finish(released)
         forgetMerging(listing)
         return listing
