@@ -54,6 +54,7 @@ struct PlainLoRA {
         let sorted = try Self.sort(file)
         var factors: [String: Factors] = [:]
         for (module, pair) in sorted.pairs {
+            try Self.checkIsTarget(module, pair, settings, file: file.tensorFile)
             factors[module] = try Self.factors(
                 pair, module: module, settings, file: file.tensorFile)
         }
@@ -167,6 +168,19 @@ extension PlainLoRA {
             return (String(name.dropLast(TensorPart.weight.suffix.count)), .baseWeight)
         }
         return nil
+    }
+
+    /// Factors that the configuration doesn't target are left over where the adapter is served.
+    private static func checkIsTarget(
+        _ module: String, _ pair: Pair, _ settings: LoRASettings, file: String
+    ) throws(AdapterError) {
+        let isLinearBelowHead = !pair.isEmbedding && module != "lm_head"
+        guard
+            try !settings.tuner.targets.contains(module, isLinearBelowHead: isLinearBelowHead),
+            let tensor = pair.a ?? pair.b
+        else { return }
+        throw .unknownTensor(
+            tensor.name, reason: TensorPart.factorA.leftover(module), file: file)
     }
 
     private static func factors(

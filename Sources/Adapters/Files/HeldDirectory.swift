@@ -20,8 +20,8 @@ final class HeldDirectory: Sendable {
     let identity: FileIdentity?
     private let descriptor: Int32
 
-    /// `O_PATH`: opens where a file is, not the file. Glibc's module leaves it out; it is the same number
-    /// on x86 and ARM.
+    /// `O_PATH`: opens where a file is, not the file. Glibc's module leaves it out; it is the same
+    /// number on x86 and ARM.
     static let placeOnly: Int32 = 0o10000000
 
     /// Symbolic links are followed: it is the owner who says which directory it is.

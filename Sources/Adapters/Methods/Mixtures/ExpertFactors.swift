@@ -2,8 +2,8 @@ internal import Transformer
 
 /// The low-rank factors of a mixture's experts, slot by slot of the base.
 ///
-/// Each expert is read as the LoRA that it is alone: what is refused there is refused here, and of what
-/// is served there, what is more than factors of linear layers.
+/// Each expert is read as the LoRA that it is alone: what is refused there is refused here, and of
+/// what is served there, what is more than factors of linear layers.
 struct ExpertFactors {
     /// Slots that some expert changes, in forward order.
     let slots: [LinearSlot]
@@ -43,9 +43,13 @@ struct ExpertFactors {
     ) throws(AdapterError) -> [LinearSlot: PlainLoRA.Factors] {
         let tensors = Dictionary(
             file.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        func tensor(_ name: String) throws(AdapterError) -> AdapterTensor {
+            if let tensor = tensors[name] { return tensor }
+            throw .missingTensor(name, reason: "the expert consists of it", file: file.tensorFile)
+        }
         var factors: [LinearSlot: PlainLoRA.Factors] = [:]
         for product in products {
-            guard let a = tensors[product.a], let b = tensors[product.b] else { continue }
+            let (a, b) = (try tensor(product.a), try tensor(product.b))
             factors[product.slot] = PlainLoRA.Factors(
                 a: try a.floats(file: file.tensorFile), b: try b.floats(file: file.tensorFile),
                 rank: a.shape[0], inputCount: a.shape[1], outputCount: b.shape[0],

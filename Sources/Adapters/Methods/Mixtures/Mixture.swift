@@ -2,8 +2,8 @@ internal import Checkpoints
 
 /// Adapters that mix others, their experts, which lie in directories of their own below them.
 ///
-/// An expert lies inside the mixture's directory, links followed: what a configuration names elsewhere
-/// isn't read, whoever wrote it.
+/// An expert lies inside the mixture's directory, links followed: what a configuration names
+/// elsewhere isn't read, whoever wrote it.
 enum Mixture {
     /// One of the adapters that are mixed.
     struct Expert: Sendable {
@@ -77,8 +77,8 @@ enum Mixture {
         return experts
     }
 
-    /// Where the experts of a directory's adapter lie, each with a slash at its end; none for one that
-    /// is no mixture.
+    /// Where the experts of a directory's adapter lie, each with a slash at its end; none for one
+    /// that is no mixture.
     ///
     /// - Parameter directory: with a slash at its end.
     /// - Throws: as `experts(of:_:_:_:)`.
@@ -131,8 +131,8 @@ enum Mixture {
         }
     }
 
-    /// The directory in which an expert lies. What lies elsewhere is passed over: PEFT saves experts
-    /// beside a configuration that names where they came from.
+    /// The directory in which an expert lies. What lies elsewhere is passed over: PEFT saves
+    /// experts beside a configuration that names where they came from.
     private static func found(
         _ place: Place, _ directory: String, in file: String, _ inside: FileReader
     ) throws(AdapterError) -> String {
