@@ -183,7 +183,7 @@ extension JSONValue {
         case .array(let items): return .array(items.map(\.sortedByKey))
         case .object(let object):
             var sorted = JSONObject()
-            for (key, value) in object.sorted(by: { $0.key < $1.key }) {
+            for (key, value) in object.sorted(by: { ExactText($0.key) < ExactText($1.key) }) {
                 sorted[key] = value.sortedByKey
             }
             return .object(sorted)

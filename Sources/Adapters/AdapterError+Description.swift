@@ -10,8 +10,12 @@ extension AdapterError {
                 + "adapter_model.safetensors) or a .lora file"
         case .notRegularFile(let path, let found):
             "\(path): \(found), not a regular file: adapters are read from regular files only"
-        case .outsideRoot(let path, let root):
-            "\(path): not a regular file inside \(root): move the adapter there"
+        case .outsideRoot(let path):
+            "\(path): not inside the directory that adapters are loaded from: "
+                + "move the adapter there"
+        case .outsideMixture(let path, let mixture):
+            "\(path): not inside the directory of the mixture that names it, \(mixture): copy the "
+                + "expert there"
         case .unreadable(let path, let reason):
             "\(path): can't be read: \(reason)"
         case .tooLarge(let path, let byteCount, let limit):
@@ -106,6 +110,9 @@ extension AdapterError {
             "adapter name \(Self.quoted(name)) can't be used: \(reason)"
         case .unknownAdapter(let name, let loaded):
             "no adapter \(Self.quoted(name)) is loaded; \(Self.listed(loaded))"
+        case .unknownSpelling(let name):
+            "no adapter \(Self.quoted(name)) is loaded, but one that looks the same in other Unicode "
+                + "characters: send its name as it was given"
         case .invalidWeight(let adapter, let weight):
             "weight \(weight) of adapter '\(adapter)' is out of range: "
                 + "give a finite number from -\(SelectionEntry.weightLimit) "

@@ -6,7 +6,10 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     case notFound(path: String)
     case notAnAdapter(path: String, found: String)
     case notRegularFile(path: String, found: String)
-    case outsideRoot(path: String, root: String)
+    /// A client's path, outside the directory that it may load from; which that is, isn't its
+    /// business.
+    case outsideRoot(path: String)
+    case outsideMixture(path: String, mixture: String)
     case unreadable(path: String, reason: String)
     case tooLarge(path: String, byteCount: Int, limit: Int)
     case changedWhileReading(path: String)
@@ -36,6 +39,8 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     // Registry
     case invalidName(String, reason: String)
     case unknownAdapter(String, loaded: [String])
+    /// An adapter is loaded whose name is another spelling of this in Unicode.
+    case unknownSpelling(String)
     case invalidWeight(adapter: String, weight: Float)
     case repeatedSelection(String)
     case combination(CombinationError)
@@ -75,7 +80,7 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var kind: Kind {
         switch self {
-        case .unknownAdapter: .unknownName
+        case .unknownAdapter, .unknownSpelling: .unknownName
         case .combination, .twoTokenizers, .merge, .unmergeable, .uncombinable, .unextractable,
             .unconvertible:
             .incompatible

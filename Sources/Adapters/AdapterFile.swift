@@ -65,23 +65,36 @@ struct AdapterFile: Sendable {
         }
     }
 
-    /// How the adapter's files look from outside.
+    /// How the adapter's files look from outside, those of a mixture's experts as well.
     ///
     /// - Throws: `AdapterError.outsideRoot`.
     static func stamps(
         of path: String, options: AdapterOptions
     ) throws(AdapterError) -> [FileStamp] {
         let reader = FileReader(root: options.root)
+        guard try reader.kind(of: path) == .directory else {
+            return try reader.stamp(of: path).map { [$0] } ?? []
+        }
+        let directory = FilePath.asDirectory(path)
+        // A mixture that can't be read has no experts; reading it says what is wrong.
+        let experts = (try? Mixture.expertDirectories(of: directory, reader)) ?? []
         var stamps: [FileStamp] = []
-        let isDirectory = try reader.kind(of: path) == .directory
-        let names =
-            [configurationName, tensorName] + Mixture.fileNames + ForeignAdapter.fileNames
-            + TokenizerFileSet.names
-        for file in isDirectory ? names.map({ "/" + $0 }) : [""] {
-            if let stamp = try reader.stamp(of: path + file) { stamps.append(stamp) }
+        for directory in [directory] + experts {
+            for name in fileNames {
+                if let stamp = try reader.stamp(of: directory + name) { stamps.append(stamp) }
+            }
         }
         return stamps
     }
+
+    /// Names that the directory of an adapter may hold.
+    private static var fileNames: [String] {
+        [configurationName, tensorName] + Mixture.fileNames + ForeignAdapter.fileNames
+            + TokenizerFileSet.names
+    }
+
+    /// Names of PEFT's files with tensors.
+    static var tensorNames: [String] { [tensorName] + pickleNames }
 
     private static func openDirectory(
         _ path: String, _ reader: FileReader, _ extent: Extent
@@ -98,6 +111,7 @@ struct AdapterFile: Sendable {
             throw .notAnAdapter(
                 path: path, found: "a directory without \(configurationName)" + hint)
         }
+        try Mixture.checkStandsAlone(in: directory, reader)
         let file = try openPEFT(path, reader, extent)
         return try file.adding(Mixture.experts(of: file, directory, reader, extent))
     }
@@ -207,8 +221,14 @@ struct AdapterFile: Sendable {
     }
 
     /// The same for adapters that differ in nothing but values: configuration and what tensors there
-    /// are, in a hash.
-    var recipe: String { Self.hash(configuration, tensors, nil) }
+    /// are, the experts' too, in a hash.
+    var recipe: String {
+        let own = Self.hash(configuration, tensors, nil)
+        guard !experts.isEmpty else { return own }
+        var hasher = ContentHasher()
+        for recipe in [own] + experts.map(\.file.recipe) { hasher.update(recipe) }
+        return hasher.finish()
+    }
 
     /// The same adapter with those that it mixes, which are part of its content.
     func adding(_ experts: [Mixture.Expert]) -> AdapterFile {

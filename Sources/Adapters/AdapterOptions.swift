@@ -2,7 +2,8 @@
 public struct AdapterOptions: Sendable, Equatable {
     /// True: a setting that Graft doesn't know refuses the adapter instead of warning.
     public var strict: Bool
-    /// Where given, only files inside this directory are read, symbolic links followed first.
+    /// Where given, only files that lie in this directory are read, wherever links lead: of
+    /// mixtures the experts' as well.
     public var root: String?
     /// The type that the matrices of updates are kept in.
     public var updateType: UpdateType

@@ -1,16 +1,18 @@
 /// Small rearrangements of row-major matrices.
 enum Matrices {
     /// - Parameter values: **Shape** [rowCount, columnCount]; the result's is [columnCount, rowCount].
-    static func transposed(_ values: [Float], rowCount: Int) -> [Float] {
+    static func transposed<Value>(_ values: [Value], rowCount: Int) -> [Value] {
         guard rowCount > 0 else { return [] }
         let columnCount = values.count / rowCount
-        var result = [Float](repeating: 0, count: values.count)
-        for row in 0..<rowCount {
+        return [Value](unsafeUninitializedCapacity: values.count) { result, count in
             for column in 0..<columnCount {
-                result[column * rowCount + row] = values[row * columnCount + column]
+                for row in 0..<rowCount {
+                    (result.baseAddress! + column * rowCount + row).initialize(
+                        to: values[row * columnCount + column])
+                }
             }
+            count = rowCount * columnCount
         }
-        return result
     }
 
     /// The rows of stored bytes in another order.

@@ -49,33 +49,45 @@ struct PlainLoRA {
     /// - Throws: `AdapterError`: values that aren't finite, factors that don't fit the configuration,
     ///   and everything about an adapter but low-rank factors.
     init(_ file: AdapterFile, for purpose: Purpose) throws(AdapterError) {
-        guard file.peftType == LoRA.peftType else {
-            throw purpose.refusal("its method is \(file.peftType), only LoRA has factors")
-        }
-        var settings = file.configuration
-        try Self.refuseUnsupported(&settings, purpose)
-        try Self.checkInitialization(&settings, purpose)
-        let lora = try Settings(&settings)
+        let (settings, account) = try Self.settings(of: file, for: purpose)
         configuration = file.configuration.object
         let sorted = try Self.sort(file)
         var factors: [String: Factors] = [:]
         for (module, pair) in sorted.pairs {
-            factors[module] = try Self.factors(pair, module: module, lora, file: file.tensorFile)
+            try Self.checkIsTarget(module, pair, settings, file: file.tensorFile)
+            factors[module] = try Self.factors(
+                pair, module: module, settings, file: file.tensorFile)
         }
         guard !factors.isEmpty else { throw purpose.refusal("it has no low-rank factors") }
         self.factors = factors
         tables = sorted.tables
-        largestRank = lora.largestRank
-        for name in Self.targetSettings { _ = settings.value(name) }
+        largestRank = settings.largestRank
         warnings = try UnknownSettings.check(
-            settings, trainingOnly: LoRASettings.trainingOnly, strict: false)
+            account, trainingOnly: LoRASettings.trainingOnly, strict: false)
     }
 
-    /// Settings that say which modules have factors, as the tensors do.
-    private static let targetSettings = [
-        "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern",
-        "ensure_weight_tying",
-    ]
+    /// The settings of a LoRA that is served, and is nothing but low-rank factors.
+    ///
+    /// - Returns: with them the configuration, which knows what was read.
+    /// - Throws: `AdapterError` as serving it would, and the purpose's refusal of what else it does.
+    static func settings(
+        of file: AdapterFile, for purpose: Purpose
+    ) throws(AdapterError) -> (LoRASettings, AdapterConfiguration) {
+        guard file.peftType == LoRA.peftType else {
+            throw purpose.refusal("its method is \(file.peftType), only LoRA has factors")
+        }
+        var configuration = file.configuration
+        try refuseUnsupported(&configuration, purpose)
+        let settings = try LoRASettings(&configuration)
+        guard settings.residualBase == nil else {
+            let name = "init_lora_weights"
+            throw purpose.refusal(
+                "'\(name)' is \(configuration.value(name)?.excerpt ?? ""): its training began by "
+                    + "changing the base's weights; convert it to plain LoRA with PEFT's "
+                    + "save_pretrained(path_initial_model_for_weight_conversion=…)")
+        }
+        return (settings, configuration)
+    }
 
     /// What a low-rank product alone doesn't say; PEFT's combinations would drop it in silence.
     private static let unsupported: [(name: String, reason: String)] = [
@@ -86,13 +98,10 @@ struct PlainLoRA {
         ("trainable_token_indices", "trained tokens are no low-rank factors"),
         ("alora_invocation_tokens", "an activated LoRA changes a part of the tokens only"),
         ("layer_replication", "its layers are not those of the base"),
-        ("use_qalora", "its inputs are pooled first"),
         ("use_bdlora", "its factors are blocks"),
-        ("arrow_config", "it routes between experts while it runs"),
         ("kasa_config", "its loading changes the base's weights"),
         ("velora_config", "its factors aren't all of it"),
         ("monteclora_config", "its factors aren't all of it"),
-        ("megatron_config", "Megatron's parallel layers hold a part of each factor"),
     ]
 
     private static func refuseUnsupported(
@@ -133,41 +142,59 @@ extension PlainLoRA {
                     file: file.tensorFile)
             }
             switch part {
-            case .a, .embeddingA: pairs[module, default: Pair()].a = tensor
-            case .b, .embeddingB: pairs[module, default: Pair()].b = tensor
-            case .baseTable: tables[tensor.name] = tensor
+            case .factorA, .embeddingA: pairs[module, default: Pair()].a = tensor
+            case .factorB, .embeddingB: pairs[module, default: Pair()].b = tensor
+            default: tables[tensor.name] = tensor
             }
             if part == .embeddingA { pairs[module]?.isEmbedding = true }
         }
         return (pairs, tables)
     }
 
+    /// Factors, and copies of the base's own tables, saved along with a targeted embedding or head.
+    private static let parts: [TensorPart] = [
+        .factorA, .factorB, .embeddingA, .embeddingB, .baseWeight,
+    ]
+
     private static func place(
         of tensor: AdapterTensor
     ) -> (module: String, part: TensorPart)? {
         let name = tensor.name.dropFirst(PEFTAdapter.prefix.count)
-        for part in TensorPart.allCases where name.hasSuffix(part.rawValue) {
-            return (String(name.dropLast(part.rawValue.count)), part)
+        for part in parts where name.hasSuffix(part.suffix) {
+            return (String(name.dropLast(part.suffix.count)), part)
         }
         // An untargeted table is saved along where PEFT takes the vocabulary for resized.
         for table in ["embed_tokens.weight", "lm_head.weight"] where name.hasSuffix(table) {
-            return (String(name.dropLast(".weight".count)), .baseTable)
+            return (String(name.dropLast(TensorPart.weight.suffix.count)), .baseWeight)
         }
         return nil
     }
 
+    /// Factors that the configuration doesn't target are left over where the adapter is served.
+    private static func checkIsTarget(
+        _ module: String, _ pair: Pair, _ settings: LoRASettings, file: String
+    ) throws(AdapterError) {
+        let isLinearBelowHead = !pair.isEmbedding && module != "lm_head"
+        guard
+            try !settings.tuner.targets.contains(module, isLinearBelowHead: isLinearBelowHead),
+            let tensor = pair.a ?? pair.b
+        else { return }
+        throw .unknownTensor(
+            tensor.name, reason: TensorPart.factorA.leftover(module), file: file)
+    }
+
     private static func factors(
-        _ pair: Pair, module: String, _ settings: Settings, file: String
+        _ pair: Pair, module: String, _ settings: LoRASettings, file: String
     ) throws(AdapterError) -> Factors {
         let name = PEFTAdapter.prefix + module
         guard let a = pair.a else {
             throw .missingTensor(
-                name + ".lora_A.weight", reason: "'\(pair.b?.name ?? "")' has no partner",
+                name + TensorPart.factorA.suffix, reason: "'\(pair.b?.name ?? "")' has no partner",
                 file: file)
         }
         guard let b = pair.b else {
             throw .missingTensor(
-                name + ".lora_B.weight", reason: "'\(a.name)' has no partner", file: file)
+                name + TensorPart.factorB.suffix, reason: "'\(a.name)' has no partner", file: file)
         }
         let rank = try settings.rank(of: module)
         let reason = "'r' and 'rank_pattern' give '\(module)' rank \(rank)"
@@ -184,6 +211,6 @@ extension PlainLoRA {
         return Factors(
             a: try a.floats(file: file), b: try b.floats(file: file), rank: rank,
             inputCount: a.shape[1], outputCount: b.shape[0],
-            scaling: try settings.scaling(of: module), isEmbedding: pair.isEmbedding)
+            scaling: try settings.exactScaling(of: module), isEmbedding: pair.isEmbedding)
     }
 }

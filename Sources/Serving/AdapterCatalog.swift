@@ -4,7 +4,10 @@ public import Engine
 /// What serving needs of the adapter registry. Loading and merging may take seconds, on the caller's
 /// thread.
 public protocol AdapterCatalog: Sendable {
-    func load(name: String, path: String) throws(AdapterError) -> AdapterDescription
+    /// - Parameter root: the directory that all of the adapter's files must lie in; nil: anywhere.
+    func load(
+        name: String, path: String, root: String?
+    ) throws(AdapterError) -> AdapterDescription
 
     /// Refuses new requests for the name; that has happened when this returns.
     ///
@@ -60,8 +63,10 @@ public struct AnsweringAdapter: Sendable, Equatable {
 }
 
 extension AdapterRegistry: AdapterCatalog {
-    public func load(name: String, path: String) throws(AdapterError) -> AdapterDescription {
-        let listing: AdapterListing = try load(name: name, path: path)
+    public func load(
+        name: String, path: String, root: String?
+    ) throws(AdapterError) -> AdapterDescription {
+        let listing: AdapterListing = try load(name: name, path: path, root: root)
         return AdapterDescription(listing)
     }
 

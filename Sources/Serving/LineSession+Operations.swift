@@ -45,9 +45,9 @@ extension LineSession {
     private func loadAdapter(
         _ name: String, _ path: String
     ) throws(ServingError) -> AdapterDescription {
-        try rights.adapterPaths.check(path)
+        let root = try rights.adapterPaths.root()
         let adapter: AdapterDescription
-        do { adapter = try context.adapters.load(name: name, path: path) } catch {
+        do { adapter = try context.adapters.load(name: name, path: path, root: root) } catch {
             let isName = if case .invalidName = error { true } else { false }
             throw ServingError(error, field: isName ? "name" : "path")
         }

@@ -226,4 +226,13 @@ import Adapters
         #expect(warnings[0].hasSuffix("unknown setting 'brand_new' is 3 and was ignored"))
         #expect(reading.failure(fixture, strict: true).contains("unknown setting 'brand_new' is 3"))
     }
+
+    /// With PEFT's word for no module and nothing beside it the base would answer.
+    @Test func anAdapterThatChangesNothingIsRefused() throws {
+        let fixture = AdapterFixture.lora([], targets: .string("dummy-target-modules"))
+        #expect(
+            reading.failure(fixture)
+                == "adapter/adapter_config.json: it changes nothing, so that the base would answer: "
+                + "check what it was saved from")
+    }
 }

@@ -111,13 +111,13 @@ public struct AdapterCombination {
         _ result: FactorCombiner.Result, module: String, isEmbedding: Bool
     ) throws(AdapterError) -> [AdapterTensor] {
         let name = PEFTAdapter.prefix + module
-        let parts: (a: PlainLoRA.TensorPart, b: PlainLoRA.TensorPart) =
-            isEmbedding ? (.embeddingA, .embeddingB) : (.a, .b)
+        let parts: (a: TensorPart, b: TensorPart) =
+            isEmbedding ? (.embeddingA, .embeddingB) : (.factorA, .factorB)
         return [
             try AdapterTensor(
-                name: name + parts.a.rawValue, shape: [rank, result.inputCount], values: result.a),
+                name: name + parts.a.suffix, shape: [rank, result.inputCount], values: result.a),
             try AdapterTensor(
-                name: name + parts.b.rawValue, shape: [result.outputCount, rank], values: result.b),
+                name: name + parts.b.suffix, shape: [result.outputCount, rank], values: result.b),
         ]
     }
 
@@ -162,11 +162,11 @@ extension AdapterCombination {
         if options.method.combinesProducts { return options.rank ?? largest }
         guard options.method != .cat else {
             let sum = ranks.reduce(0, +)
-            guard sum <= PlainLoRA.Settings.rankLimit else {
+            guard sum <= LoRASettings.rankLimit else {
                 throw .uncombinable(
                     adapter: adapters[0].name,
                     reason:
-                        "the ranks add up to \(sum), the limit is \(PlainLoRA.Settings.rankLimit): use svd"
+                        "the ranks add up to \(sum), the limit is \(LoRASettings.rankLimit): use svd"
                 )
             }
             return sum

@@ -111,17 +111,4 @@ extension TunerCompiler {
             $1 = matrix.outputCount * matrix.inputCount
         }
     }
-
-    /// The columns of a matrix as rows.
-    static func transposed(
-        _ values: [Float], rowCount: Int, columnCount: Int
-    ) -> [Float] {
-        var result = [Float](repeating: 0, count: values.count)
-        for row in 0..<rowCount {
-            for column in 0..<columnCount {
-                result[column * rowCount + row] = values[row * columnCount + column]
-            }
-        }
-        return result
-    }
 }

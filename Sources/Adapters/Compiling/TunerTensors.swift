@@ -44,7 +44,7 @@ struct TensorPart: Hashable, Sendable {
 /// The tensors of an adapter, sorted to the slots that they are for. What is taken is gone, so that
 /// nothing can be left over unnoticed.
 struct TunerTensors {
-    static let prefix = "base_model.model."
+    static let prefix = PEFTAdapter.prefix
 
     let file: String
     /// What stands before the names of modules.

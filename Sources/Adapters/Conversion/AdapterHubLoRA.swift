@@ -25,7 +25,7 @@ enum AdapterHubLoRA {
         }
         try refuseExtras(&configuration)
         let places = try AdapterHubPlaces(&configuration)
-        let rank = try configuration.count("r", limit: PlainLoRA.Settings.rankLimit)
+        let rank = try configuration.count("r", limit: LoRASettings.rankLimit)
         let alpha = try alpha(&configuration, settings, rank: rank)
         var builder = LoRABuilder()
         for (module, pair) in try factors(file, settings).sorted(by: { $0.key < $1.key }) {

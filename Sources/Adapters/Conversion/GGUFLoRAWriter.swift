@@ -62,7 +62,7 @@ struct GGUFLoRAWriter {
             factors.isEmbedding
             ? Matrices.transposed(factors.a, rowCount: factors.rank) : factors.a
         var b = try AdapterTensor(
-            name: module + PlainLoRA.TensorPart.b.rawValue,
+            name: module + TensorPart.factorB.suffix,
             shape: [factors.outputCount, factors.rank], values: factors.b(withAlpha: alpha))
         if architecture == "llama" { b = try QueryKeyRows.permuted(b, base: base) }
         let shapeOfA = [factors.rank, factors.inputCount]

@@ -30,11 +30,11 @@ struct LoRABuilder {
         isEmbedding: Bool = false
     ) {
         let name = PEFTAdapter.prefix + module
-        let parts: (a: PlainLoRA.TensorPart, b: PlainLoRA.TensorPart) =
-            isEmbedding ? (.embeddingA, .embeddingB) : (.a, .b)
+        let parts: (a: TensorPart, b: TensorPart) =
+            isEmbedding ? (.embeddingA, .embeddingB) : (.factorA, .factorB)
         modules.append(Module(name: module, rank: a.shape[0], alpha: alpha))
-        tensors.append(a.renamed(name + parts.a.rawValue))
-        tensors.append(b.renamed(name + parts.b.rawValue))
+        tensors.append(a.renamed(name + parts.a.suffix))
+        tensors.append(b.renamed(name + parts.b.suffix))
     }
 
     /// A tensor that stands in place of the base's, under the base's own name.

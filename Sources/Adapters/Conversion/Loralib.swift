@@ -137,7 +137,7 @@ extension Loralib {
         init(
             _ configuration: inout AdapterConfiguration, hasFactors: Bool
         ) throws(AdapterError) {
-            rank = try configuration.optionalCount("r", limit: PlainLoRA.Settings.rankLimit)
+            rank = try configuration.optionalCount("r", limit: LoRASettings.rankLimit)
             let alpha = configuration.value("lora_alpha")
             guard alpha != nil || !hasFactors else {
                 throw .missingSetting("lora_alpha", file: configuration.file)

@@ -24,7 +24,7 @@ enum QueryKeyRows {
     static func concerns(_ name: String) -> Bool { headCountName(name) != nil }
 
     private static func headCountName(_ name: String) -> KeyPath<ModelConfiguration, Int>? {
-        guard name.hasSuffix(PlainLoRA.TensorPart.b.rawValue) else { return nil }
+        guard name.hasSuffix(TensorPart.factorB.suffix) else { return nil }
         if name.contains(".q_proj.") { return \.queryHeadCount }
         return name.contains(".k_proj.") ? \.keyValueHeadCount : nil
     }

@@ -89,7 +89,18 @@ enum Methods {
 
     /// - Throws: `AdapterError.unknownMethod` where no reader has it.
     static func reader(of peftType: String, file: String) throws(AdapterError) -> Reader {
-        if let reader = readers[peftType] { return reader }
-        throw .unknownMethod(peftType, supported: supported, file: file)
+        guard let reader = readers[peftType] else {
+            throw .unknownMethod(peftType, supported: supported, file: file)
+        }
+        return { (file, context) throws(AdapterError) in
+            let compiled = try reader(file, context)
+            guard !compiled.operators.holdsOnlyUpdates(of: []) else {
+                throw .configuration(
+                    file: file.configuration.file,
+                    reason: "it changes nothing, so that the base would answer: check what it was "
+                        + "saved from")
+            }
+            return compiled
+        }
     }
 }

@@ -6,12 +6,11 @@ enum OrthogonalFactor {
     /// - Parameter matrix: **Shape** [rowCount, columnCount], row-major; rowCount ≥ columnCount.
     /// - Returns: the same shape.
     static func of(_ matrix: [Float], rowCount: Int, columnCount: Int) -> [Float] {
-        let columns = TunerCompiler.transposed(
-            matrix, rowCount: rowCount, columnCount: columnCount
+        let columns = Matrices.transposed(
+            matrix, rowCount: rowCount
         ).map(Double.init)
-        return TunerCompiler.transposed(
-            of(columns: columns, rowCount: rowCount).map { Float($0) }, rowCount: columnCount,
-            columnCount: rowCount)
+        return Matrices.transposed(
+            of(columns: columns, rowCount: rowCount).map { Float($0) }, rowCount: columnCount)
     }
 
     /// - Parameter columns: **Shape** [columnCount, rowCount]: one after the other.

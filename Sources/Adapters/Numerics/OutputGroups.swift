@@ -79,16 +79,16 @@ struct OutputGroups {
     ) -> (left: [Double], right: [Double])? {
         // The algorithm is for tall matrices: of a wide one, it takes the transpose.
         let isTall = rowCount >= columnCount
-        let tall = isTall ? weights : Self.transposed(weights, rowCount, columnCount)
+        let tall = isTall ? weights : Matrices.transposed(weights, rowCount: rowCount)
         let (height, size) = (max(rowCount, columnCount), min(rowCount, columnCount))
-        let wide = Self.transposed(tall, height, size)
+        let wide = Matrices.transposed(tall, rowCount: height)
         var generator = TorchGenerator(seed: seed)
         var basis = generator.normal(count: size * width, deviation: 1).map(Double.init)
         for pass in 0..<3 {
             if pass > 0 { basis = orthogonal(wide, basis, rowCount: size, innerCount: height) }
             basis = orthogonal(tall, basis, rowCount: height, innerCount: size)
         }
-        let transposedBasis = Self.transposed(basis, height, width)
+        let transposedBasis = Matrices.transposed(basis, rowCount: height)
         let core = LinearAlgebra.product(
             transposedBasis, tall, rowCount: width, columnCount: size, innerCount: height)
         let gram = LinearAlgebra.product(
@@ -105,7 +105,7 @@ struct OutputGroups {
             inner[index] = value > 0 ? inner[index] / value : 0
         }
         let (left, right) = isTall ? (outer, inner) : (inner, outer)
-        return (Self.transposed(left, width, rowCount), right)
+        return (Matrices.transposed(left, rowCount: width), right)
     }
 
     /// An orthogonal basis of what the columns of `matrix` · `basis` span, **shape** [rowCount, width].
@@ -114,23 +114,10 @@ struct OutputGroups {
     ) -> [Double] {
         let product = LinearAlgebra.product(
             matrix, basis, rowCount: rowCount, columnCount: width, innerCount: innerCount)
-        return Self.transposed(
+        return Matrices.transposed(
             OrthogonalFactor.of(
-                columns: Self.transposed(product, rowCount, width), rowCount: rowCount),
-            width, rowCount)
-    }
-
-    private static func transposed(
-        _ matrix: [Double], _ rowCount: Int, _ columnCount: Int
-    ) -> [Double] {
-        [Double](unsafeUninitializedCapacity: matrix.count) { buffer, count in
-            for row in 0..<rowCount {
-                for column in 0..<columnCount {
-                    buffer[column * rowCount + row] = matrix[row * columnCount + column]
-                }
-            }
-            count = matrix.count
-        }
+                columns: Matrices.transposed(product, rowCount: rowCount), rowCount: rowCount),
+            rowCount: width)
     }
 }
 

@@ -28,6 +28,8 @@ extension AdapterFacts {
 /// Where an adapter comes back from, and how its files looked when its name was given to it.
 struct AdapterOrigin: Sendable {
     let path: String
+    /// Which directory its files must lie in, where a client gave the path; nil: anywhere.
+    var root: String?
     let stamps: [FileStamp]
 }
 

@@ -95,13 +95,13 @@ extension AdapterRegistry {
 
     /// Reads an idle adapter again; whatever is not the content that it had is refused.
     private func bringBack(_ order: LoadOrder) throws(AdapterError) {
-        if order.facts.hash.isEmpty, try stamps(of: order.origin.path) != order.origin.stamps {
+        if order.facts.hash.isEmpty, try stamps(of: order.origin) != order.origin.stamps {
             throw .changedSinceRegistered(name: order.name, path: order.origin.path)
         }
         let known = readAgain(order)
         let adapter =
             if let known { known } else {
-                try read(name: order.name, path: order.origin.path)
+                try read(name: order.name, order.origin)
             }
         let released = try locked { (state) throws(AdapterError) in
             try state.install(adapter, for: order)

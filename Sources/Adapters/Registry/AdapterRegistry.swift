@@ -70,13 +70,21 @@ public final class AdapterRegistry: Sendable {
 
     /// Reads an adapter and gives it this name; a name in use is re-pointed to the new content.
     ///
+    /// - Parameter root: where given, all of the adapter's files must lie in this directory, now and
+    ///   whenever it comes back into memory.
     /// - Throws: `AdapterError`; the registry is then as before.
     @discardableResult
-    public func load(name: String, path: String) throws(AdapterError) -> AdapterListing {
+    public func load(
+        name: String, path: String, root: String? = nil
+    ) throws(AdapterError) -> AdapterListing {
         try AdapterName.check(name)
-        let origin = AdapterOrigin(path: path, stamps: [])
-        let adapter = try read(name: name, path: path)
-        let (listing, released) = locked { $0.insert(adapter, name: name, origin: origin) }
+        let origin = AdapterOrigin(path: path, root: root, stamps: [])
+        try locked { (state) throws(AdapterError) in try state.checkSpelling(of: name) }
+        let adapter = try read(name: name, origin)
+        let (listing, released) = try locked { (state) throws(AdapterError) in
+            try state.checkSpelling(of: name)
+            return state.insert(adapter, name: name, origin: origin)
+        }
         finish(released)
         forgetMerging(listing)
         return listing
@@ -92,11 +100,15 @@ public final class AdapterRegistry: Sendable {
     @discardableResult
     public func register(name: String, path: String) throws(AdapterError) -> AdapterListing {
         try AdapterName.check(name)
-        let origin = AdapterOrigin(path: path, stamps: try stamps(of: path))
+        let origin = AdapterOrigin(
+            path: path, stamps: try stamps(of: AdapterOrigin(path: path, stamps: [])))
         let facts = try AdapterReader.check(
             path: path, base: base, options: options, pool: pool, recipes: recipes,
             layouts: layouts)
-        let (listing, released) = locked { $0.register(facts, name: name, origin: origin) }
+        let (listing, released) = try locked { (state) throws(AdapterError) in
+            try state.checkSpelling(of: name)
+            return state.register(facts, name: name, origin: origin)
+        }
         finish(released)
         forgetMerging(listing)
         return listing
@@ -152,19 +164,27 @@ public final class AdapterRegistry: Sendable {
         locked { ($0.leaseCount, $0.planCount) }
     }
 
-    func read(name: String, path: String) throws(AdapterError) -> LoadedAdapter {
+    func read(name: String, _ origin: AdapterOrigin) throws(AdapterError) -> LoadedAdapter {
         try AdapterReader.read(
-            name: name, path: path, base: base, options: options, pool: pool, shelf: shelf,
-            layouts: layouts)
+            name: name, path: origin.path, base: base, options: options(origin), pool: pool,
+            shelf: shelf, layouts: layouts)
     }
 
     /// Nil for an adapter that must be read as if nothing were known of it.
     func readAgain(_ order: LoadOrder) -> LoadedAdapter? {
-        AdapterReader.read(order, base: base, options: options, pool: pool, buffers: buffers)
+        AdapterReader.read(
+            order, base: base, options: options(order.origin), pool: pool, buffers: buffers)
     }
 
-    func stamps(of path: String) throws(AdapterError) -> [FileStamp] {
-        try AdapterFile.stamps(of: path, options: options)
+    func stamps(of origin: AdapterOrigin) throws(AdapterError) -> [FileStamp] {
+        try AdapterFile.stamps(of: origin.path, options: options(origin))
+    }
+
+    /// How an adapter's files are read: a client's, inside the client's directory.
+    private func options(_ origin: AdapterOrigin) -> AdapterOptions {
+        var options = options
+        options.root = origin.root ?? options.root
+        return options
     }
 
     func locked<Result: Sendable>(_ body: (inout sending RegistryState) -> Result) -> Result {

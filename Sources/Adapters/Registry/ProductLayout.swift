@@ -106,7 +106,7 @@ struct ProductLayout: Hashable, Sendable {
 
 extension AdapterOperators {
     /// True for an adapter that does nothing but change these linear layers, each by one operator at most.
-    fileprivate func holdsOnlyUpdates(of slots: Set<LinearSlot>) -> Bool {
+    func holdsOnlyUpdates(of slots: Set<LinearSlot>) -> Bool {
         Set(linear.keys) == slots && linear.values.allSatisfy { $0.count <= 1 } && norms.isEmpty
             && embedding.isEmpty && gatedPrefixes.isEmpty && bottlenecks.isEmpty && prefix == nil
             && vocabulary == nil && activation == nil && companion == nil && stateLayers.isEmpty

@@ -1,3 +1,4 @@
+internal import StrictJSON
 import Transformer
 
 /// Everything the registry knows; pure decisions, no files, no waiting.
@@ -164,10 +165,26 @@ extension RegistryState {
     }
 
     func entry(_ name: String) throws(AdapterError) -> Entry {
-        guard let entry = entries[name] else {
+        guard let index = entries.index(forKey: name) else {
             throw .unknownAdapter(name, loaded: entries.keys.sorted())
         }
-        return entry
+        guard ExactText(entries[index].key) == ExactText(name) else {
+            throw .unknownSpelling(name)
+        }
+        return entries[index].value
+    }
+
+    /// Names are compared by their bytes, but two that look the same would be taken for each other.
+    ///
+    /// - Throws: `AdapterError.invalidName` where Unicode alone tells the name from one that is there.
+    func checkSpelling(of name: String) throws(AdapterError) {
+        guard let index = entries.index(forKey: name),
+            ExactText(entries[index].key) != ExactText(name)
+        else { return }
+        throw .invalidName(
+            name,
+            reason: "one that looks the same, in other Unicode characters, is loaded: give it as "
+                + "that is spelled, or choose another")
     }
 
     private static func listing(_ name: String, _ entry: Entry) -> AdapterListing {

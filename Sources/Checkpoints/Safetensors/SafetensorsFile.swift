@@ -9,7 +9,7 @@ public struct SafetensorsFile: TensorSource {
     public let metadata: [String: String]
     /// The file that the tensors lie in.
     public let file: MappedFile
-    private let views: [String: TensorView]
+    private let views: [ExactText: TensorView]
 
     /// Maps and checks a file.
     ///
@@ -21,11 +21,11 @@ public struct SafetensorsFile: TensorSource {
     /// Checks a file that is mapped already.
     public init(file: MappedFile) throws(CheckpointError) {
         let header = try SafetensorsHeader(file)
-        var views: [String: TensorView] = [:]
+        var views: [ExactText: TensorView] = [:]
         views.reserveCapacity(header.entries.count)
         for entry in header.entries {
             let range = (header.dataOffset + entry.begin)..<(header.dataOffset + entry.end)
-            views[entry.name] = TensorView(
+            views[ExactText(entry.name)] = TensorView(
                 name: entry.name, elementType: entry.elementType, shape: entry.shape,
                 bytes: UnsafeRawBufferPointer(rebasing: file.bytes[range]), owner: file)
         }
@@ -37,5 +37,5 @@ public struct SafetensorsFile: TensorSource {
 
     public var path: String { file.path }
 
-    public func tensor(_ name: String) -> TensorView? { views[name] }
+    public func tensor(_ name: String) -> TensorView? { views[ExactText(name)] }
 }

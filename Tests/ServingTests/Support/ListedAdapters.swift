@@ -12,6 +12,7 @@ final class ListedAdapters: AdapterCatalog {
         /// Whether selections wait, as for adapters that must be read.
         var isHolding = false
         var held: [@Sendable () -> Void] = []
+        var roots: [String?] = []
     }
 
     private let state: Mutex<State>
@@ -24,6 +25,8 @@ final class ListedAdapters: AdapterCatalog {
     var leases: [CountedLease] { state.withLock { $0.leases } }
     /// Paths that were loaded.
     var paths: [String] { state.withLock { $0.paths } }
+    /// Directories that they had to lie in.
+    var roots: [String?] { state.withLock { $0.roots } }
 
     /// From now on selections complete when they are let go, as for adapters that must be read.
     func hold() {
@@ -51,13 +54,16 @@ final class ListedAdapters: AdapterCatalog {
         unloads.forEach { $0(.success(())) }
     }
 
-    func load(name: String, path: String) throws(AdapterError) -> AdapterDescription {
+    func load(
+        name: String, path: String, root: String?
+    ) throws(AdapterError) -> AdapterDescription {
         guard path != "/missing" else { throw .notFound(path: path) }
         guard !name.isEmpty else { throw .invalidName(name, reason: "it is empty") }
         var adapter = Self.make(name)
         adapter.warnings = ["unknown setting"]
         state.withLock { state in
             state.paths.append(path)
+            state.roots.append(root)
             state.names[name] = adapter
         }
         return adapter

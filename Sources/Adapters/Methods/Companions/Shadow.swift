@@ -12,7 +12,7 @@ internal import Transformer
 ///
 /// **Source**: PEFT 0.21.
 enum Shadow {
-    private static let prefix = "base_model.model."
+    private static let prefix = PEFTAdapter.prefix
     private static let unsupported: [(name: String, reason: String)] = [
         ("modules_to_save", "modules saved beside a shadow model can't be served yet")
     ]

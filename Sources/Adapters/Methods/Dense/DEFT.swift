@@ -62,8 +62,8 @@ enum DEFT: LinearTuner {
         let right = settings.isOrthogonal ? left : left.map { max(0, $0) }
         rows.withUnsafeMutableBufferPointer {
             BLAS.multiplyAdd(
-                left: TunerCompiler.transposed(
-                    right, rowCount: shape.outputCount, columnCount: rank),
+                left: Matrices.transposed(
+                    right, rowCount: shape.outputCount),
                 right: compiler.baseMatrix(linear), into: $0.baseAddress!, rowCount: rank,
                 columnCount: shape.inputCount, innerCount: shape.outputCount, scaling: -1)
         }

@@ -116,8 +116,8 @@ enum FRoD {
             throw .invalidValues(tensor: size.name, reason: reason, file: file)
         }
         let indices = try places.integers(in: 0..<inputCount, meaning: "inputs", file: file)
-        let transposed = TunerCompiler.transposed(
-            try right.floats(file: file), rowCount: inputCount, columnCount: inputCount)
+        let transposed = Matrices.transposed(
+            try right.floats(file: file), rowCount: inputCount)
         return Shared(
             right: transposed,
             inverse: try inverse(transposed, inputCount, tensor: right.name, compiler),

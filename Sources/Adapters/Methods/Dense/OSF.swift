@@ -173,14 +173,14 @@ enum OSF {
         let rows =
             isWide
             ? base
-            : TunerCompiler.transposed(base, rowCount: outputCount, columnCount: inputCount)
+            : Matrices.transposed(base, rowCount: outputCount)
         let gram = LinearAlgebra.gramMatrix(
             rows, rowCount: size, columnCount: rows.count / size)
         guard
             let vectors = LinearAlgebra.smallestEigenvectors(gram, size: size, count: count)?
                 .map({ Float($0) })
         else { return nil }
-        let columns = TunerCompiler.transposed(vectors, rowCount: count, columnCount: size)
+        let columns = Matrices.transposed(vectors, rowCount: count)
         if isWide {
             return (
                 columns,

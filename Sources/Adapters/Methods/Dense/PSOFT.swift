@@ -90,8 +90,8 @@ enum PSOFT: LinearTuner {
             }
         }
         let left = TunerCompiler.product(
-            TunerCompiler.transposed(
-                parts.left, rowCount: rank, columnCount: shape.outputCount), change,
+            Matrices.transposed(
+                parts.left, rowCount: rank), change,
             rowCount: shape.outputCount, columnCount: rank, innerCount: rank)
         compiler.appendProduct(a: parts.right, b: left, rank: rank, at: linear)
     }

@@ -52,9 +52,9 @@ struct DoRA {
         rows: [Float], b: [Float], to compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let table = TunerCompiler.floats(of: compiler.base.weights.embedding, pool: compiler.pool)
-        let columns = TunerCompiler.transposed(
-            table, rowCount: shape.inputCount, columnCount: shape.outputCount)
-        let a = TunerCompiler.transposed(rows, rowCount: shape.inputCount, columnCount: rank)
+        let columns = Matrices.transposed(
+            table, rowCount: shape.inputCount)
+        let a = Matrices.transposed(rows, rowCount: shape.inputCount)
         let factors = try factors(.embedding, sum: columns, a, b, &compiler)
         compiler.operators.embedding += [
             .output(DiagonalMap(factors.map { $0 - 1 })),

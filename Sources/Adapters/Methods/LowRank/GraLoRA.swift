@@ -117,9 +117,8 @@ enum GraLoRA {
     ) -> [Float] {
         let count = rowCount * columnCount
         return (0..<blockCount).flatMap { block in
-            TunerCompiler.transposed(
-                Array(values[block * count..<(block + 1) * count]), rowCount: rowCount,
-                columnCount: columnCount)
+            Matrices.transposed(
+                Array(values[block * count..<(block + 1) * count]), rowCount: rowCount)
         }
     }
 

@@ -82,8 +82,8 @@ enum HiRA {
             embeddingB, at: .embedding, shape: [slots.hiddenSize, rank], reason: reason)
         compiler.operators.embedding.append(
             .product(
-                rows: TunerCompiler.transposed(
-                    columns, rowCount: rank, columnCount: slots.vocabularyCount),
+                rows: Matrices.transposed(
+                    columns, rowCount: rank),
                 b: compiler.packed(b, slots.hiddenSize, rank)))
     }
 }

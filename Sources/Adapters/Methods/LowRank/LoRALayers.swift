@@ -183,8 +183,8 @@ struct LoRALayers {
             reason: "'\(a.name)' has no partner")
         try check(a, sideA, rank, isA: true, compiler)
         try check(b, sideB, rank, isA: false, compiler)
-        let turned = TunerCompiler.transposed(
-            try compiler.floats(a), rowCount: rank, columnCount: sideA.width)
+        let turned = Matrices.transposed(
+            try compiler.floats(a), rowCount: rank)
         let values = try compiler.floats(b)
         return isWeight ? (values, turned) : (turned, values)
     }

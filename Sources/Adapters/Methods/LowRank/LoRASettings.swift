@@ -22,6 +22,8 @@ struct LoRASettings {
     let hasBiasOfB: Bool
     /// Token ids from whose last occurrence on the adapter acts; nil: on every token.
     let invocation: [Int]?
+    /// The largest rank that the configuration names.
+    let largestRank: Int
     private let ranks: ModuleValues<Int>
     private let alphas: ModuleValues<Double>
 
@@ -38,10 +40,14 @@ struct LoRASettings {
         blocks = try BlockDiagonalLoRA(&configuration)
         tuner = try TunerSettings(&configuration)
         invocation = try Self.invocation(&configuration)
+        var largestRank = rank
         ranks = try configuration.moduleValues("rank_pattern", standard: rank) {
             (value, configuration) throws(AdapterError) in
-            try configuration.count(value, name: "rank_pattern", limit: Self.rankLimit)
+            let rank = try configuration.count(value, name: "rank_pattern", limit: Self.rankLimit)
+            largestRank = max(largestRank, rank)
+            return rank
         }
+        self.largestRank = largestRank
         let standardAlpha = try configuration.number(alpha, name: "lora_alpha")
         alphas = try configuration.moduleValues("alpha_pattern", standard: standardAlpha) {
             (value, configuration) throws(AdapterError) in
@@ -55,9 +61,14 @@ struct LoRASettings {
 
     /// What B A x is multiplied with.
     func scaling(of module: String) throws(AdapterError) -> Float {
+        Float(try exactScaling(of: module))
+    }
+
+    /// The same before it is rounded, for what is computed further.
+    func exactScaling(of module: String) throws(AdapterError) -> Double {
         let rank = Double(try rank(of: module))
         let alpha = try alphas.value(for: key(of: module))
-        return Float(stabilizesRank ? alpha / rank.squareRoot() : alpha / rank)
+        return stabilizesRank ? alpha / rank.squareRoot() : alpha / rank
     }
 
     /// What patterns are compared with: the name of the weight, where `target_parameters` says it.

@@ -109,7 +109,7 @@ enum RandLoRA {
         compiler.appendDense(
             narrow == shape.inputCount
                 ? product
-                : TunerCompiler.transposed(product, rowCount: wide, columnCount: narrow),
+                : Matrices.transposed(product, rowCount: wide),
             at: linear)
     }
 }

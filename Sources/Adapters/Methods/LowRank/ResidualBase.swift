@@ -105,7 +105,7 @@ enum ResidualBase: Equatable {
             let basis = Self.basis(matrix, shape, rank: rank)
             return Product(
                 a: Self.product(basis, matrix, shape, rank: rank),
-                b: TunerCompiler.transposed(basis, rowCount: rank, columnCount: shape.outputCount),
+                b: Matrices.transposed(basis, rowCount: rank),
                 scaling: -scaling)
         }
     }

@@ -127,8 +127,8 @@ enum TinyLoRA {
         }
         let product = TunerCompiler.product(
             core, a, rowCount: rank, columnCount: shape.inputCount, innerCount: rank)
-        let columns = TunerCompiler.transposed(
-            product, rowCount: rank, columnCount: shape.inputCount)
+        let columns = Matrices.transposed(
+            product, rowCount: rank)
         compiler.operators.embedding.append(
             .lowRank(rows: b, b: compiler.packed(columns, shape.inputCount, rank), scaling: 1))
     }

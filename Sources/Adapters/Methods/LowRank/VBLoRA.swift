@@ -90,9 +90,8 @@ enum VBLoRA: LinearTuner {
         var rows: [Float] = []
         rows.reserveCapacity(b.count)
         for piece in 0..<outputPieces {
-            rows += TunerCompiler.transposed(
-                Array(b[piece * rank * length..<(piece + 1) * rank * length]), rowCount: rank,
-                columnCount: length)
+            rows += Matrices.transposed(
+                Array(b[piece * rank * length..<(piece + 1) * rank * length]), rowCount: rank)
         }
         compiler.appendProduct(a: a, b: rows, rank: rank, at: linear)
     }

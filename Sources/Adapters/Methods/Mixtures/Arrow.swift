@@ -47,6 +47,14 @@ enum Arrow {
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
         let settings = try settings(&configuration)
+        guard !file.experts.isEmpty else { throw Mixture.expertsLeftOut(configuration.file) }
+        if let stray = file.tensors.first {
+            throw .unknownTensor(
+                stray.name,
+                reason:
+                    "Arrow makes its router of its experts' factors and has no tensors of its own",
+                file: file.tensorFile)
+        }
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: ["format"], strict: context.options.strict)
         let factors = try ExpertFactors(file.experts.map(\.file), context)

@@ -1,6 +1,9 @@
 internal import Transformer
 
 /// The low-rank factors of a mixture's experts, slot by slot of the base.
+///
+/// Each expert is read as the LoRA that it is alone: what is refused there is refused here, and of
+/// what is served there, what is more than factors of linear layers.
 struct ExpertFactors {
     /// Slots that some expert changes, in forward order.
     let slots: [LinearSlot]
@@ -8,58 +11,51 @@ struct ExpertFactors {
     private(set) var experts: [[LinearSlot: PlainLoRA.Factors]] = []
     private(set) var warnings: [String] = []
     /// Trained values in the experts' files.
-    let parameterCount: Int
+    private(set) var parameterCount = 0
 
     /// - Throws: `AdapterError` for experts that aren't LoRA with nothing but low-rank factors, or that
     ///   don't fit the base.
     init(_ files: [AdapterFile], _ context: Methods.Context) throws(AdapterError) {
         var changed: Set<LinearSlot> = []
         for file in files {
-            let lora = try PlainLoRA(file, for: .mixing(file.configuration.file))
-            guard lora.tables.isEmpty else {
-                throw .configuration(
-                    file: file.configuration.file,
-                    reason: "it can't be an expert of a mixture: it holds a table of the base's own"
-                )
+            let purpose = PlainLoRA.Purpose.mixing(file.configuration.file)
+            _ = try PlainLoRA.settings(of: file, for: purpose)
+            var context = context
+            // Factors are taken as the file has them; nothing needs to be packed.
+            context.readsValues = !LoRA.holdsFactorsOnly(file)
+            let compiled = try LoRA.read(file, in: context)
+            guard file.tensors.count == 2 * compiled.products.count,
+                compiled.operators.holdsOnlyUpdates(of: Set(compiled.products.map(\.slot)))
+            else {
+                throw purpose.refusal("it is more than low-rank factors of linear layers")
             }
-            warnings += lora.warnings
-            var factors: [LinearSlot: PlainLoRA.Factors] = [:]
-            for (module, pair) in lora.factors {
-                let slot = try Self.slot(module, pair, file, context.base.slots)
-                factors[slot] = pair
-                changed.insert(slot)
-            }
+            let factors = try Self.factors(compiled.products, file)
+            changed.formUnion(factors.keys)
             experts.append(factors)
+            warnings += compiled.warnings
+            parameterCount += compiled.parameterCount
         }
         slots = context.base.slots.linearSlots.filter(changed.contains)
-        parameterCount = files.reduce(0) { sum, file in
-            file.tensors.reduce(sum) { $0 + $1.shape.reduce(1, *) }
-        }
     }
 
-    private static func slot(
-        _ module: String, _ factors: PlainLoRA.Factors, _ file: AdapterFile, _ slots: SlotTable
-    ) throws(AdapterError) -> LinearSlot {
-        guard let slot = slots.slot(named: module), case .linear(let linear) = slot else {
-            throw .configuration(
-                file: file.configuration.file,
-                reason: "it can't be an expert of a mixture: it changes '\(module)', which is no "
-                    + "linear layer of the base")
+    private static func factors(
+        _ products: [StoredProduct], _ file: AdapterFile
+    ) throws(AdapterError) -> [LinearSlot: PlainLoRA.Factors] {
+        let tensors = Dictionary(
+            file.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        func tensor(_ name: String) throws(AdapterError) -> AdapterTensor {
+            if let tensor = tensors[name] { return tensor }
+            throw .missingTensor(name, reason: "the expert consists of it", file: file.tensorFile)
         }
-        let shape = slots.shape(of: linear)
-        guard factors.inputCount == shape.inputCount, factors.outputCount == shape.outputCount
-        else {
-            let isInput = factors.inputCount != shape.inputCount
-            throw .wrongShape(
-                tensor: TunerTensors.prefix + module
-                    + (isInput ? TensorPart.factorA : .factorB).suffix,
-                expected: isInput
-                    ? [factors.rank, shape.inputCount] : [shape.outputCount, factors.rank],
-                found: isInput
-                    ? [factors.rank, factors.inputCount] : [factors.outputCount, factors.rank],
-                reason: "the expert was trained on another base", file: file.tensorFile)
+        var factors: [LinearSlot: PlainLoRA.Factors] = [:]
+        for product in products {
+            let (a, b) = (try tensor(product.a), try tensor(product.b))
+            factors[product.slot] = PlainLoRA.Factors(
+                a: try a.floats(file: file.tensorFile), b: try b.floats(file: file.tensorFile),
+                rank: a.shape[0], inputCount: a.shape[1], outputCount: b.shape[0],
+                scaling: Double(product.scaling), isEmbedding: false)
         }
-        return linear
+        return factors
     }
 }
 

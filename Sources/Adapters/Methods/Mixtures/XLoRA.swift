@@ -60,9 +60,7 @@ enum XLoRA {
             guard named != nil else {
                 throw .missingSetting("adapters", file: configuration.file)
             }
-            throw .configuration(
-                file: configuration.file,
-                reason: "its experts lie in directories beside it: serve its directory")
+            throw Mixture.expertsLeftOut(configuration.file)
         }
         let settings = try settings(
             &configuration, expertCount: file.experts.count, base: context.base)

@@ -136,8 +136,8 @@ private struct Butterfly {
                     (values[start + row * size + column] - values[start + column * size + row]) / 2
             }
         }
-        return TunerCompiler.transposed(
-            Cayley.transform(skew, size: size), rowCount: size, columnCount: size)
+        return Matrices.transposed(
+            Cayley.transform(skew, size: size), rowCount: size)
     }
 
     /// Where in the row each place of the blocks stands.

@@ -64,7 +64,7 @@ enum OFT {
             let turned =
                 settings.termCount.map { Cayley.series(skew, size: size, termCount: $0) }
                 ?? Cayley.transform(skew, size: size)
-            blocks += TunerCompiler.transposed(turned, rowCount: size, columnCount: size)
+            blocks += Matrices.transposed(turned, rowCount: size)
         }
         return RotationMap(
             width: width, factors: [RotationMap.Factor(blocks: blocks, size: size)])

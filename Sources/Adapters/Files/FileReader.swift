@@ -3,6 +3,8 @@ internal import Glibc
 internal import Kernels
 
 /// Reads whole files into memory, so that nothing that happens to them later matters.
+///
+/// Where files must lie in a directory, that holds for each of them as it is opened (`PathWalk`).
 struct FileReader {
     enum Kind: Equatable {
         case missing, directory, regular
@@ -10,23 +12,35 @@ struct FileReader {
         case other(String)
     }
 
-    /// Only files inside this directory are read, where it is given.
-    let root: String?
+    /// Opening a FIFO would wait for its writer, and a terminal could become the program's own.
+    static let openFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
+
+    /// The directories that every file must lie in, each in the one before.
+    let bounds: [HeldDirectory]
+    /// True where the first of them is the root that the owner gave.
+    let hasRoot: Bool
+
+    /// - Parameter root: where given, only files inside this directory are read.
+    init(root: String?) {
+        bounds = root.map { [HeldDirectory(path: $0)] } ?? []
+        hasRoot = root != nil
+    }
+
+    private init(_ bounds: [HeldDirectory], hasRoot: Bool) {
+        self.bounds = bounds
+        self.hasRoot = hasRoot
+    }
+
+    /// The same, of files inside a mixture's directory.
+    func confined(toMixture directory: String) -> FileReader {
+        FileReader(bounds + [HeldDirectory(path: directory)], hasRoot: hasRoot)
+    }
 
     /// Symbolic links are followed.
     ///
-    /// - Throws: `AdapterError.outsideRoot`, `.unreadable`.
+    /// - Throws: `AdapterError.outsideRoot`, `.outsideMixture`, `.unreadable`.
     func kind(of path: String) throws(AdapterError) -> Kind {
-        guard !path.isEmpty, !path.utf8.contains(0) else {
-            throw .unreadable(path: path.replacing("\0", with: "\\0"), reason: "not a path")
-        }
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            if errno == ENOENT || errno == ENOTDIR { return .missing }
-            throw .unreadable(path: path, reason: Self.errorText())
-        }
-        try checkInsideRoot(path)
-        return Self.kind(status)
+        try status(of: path).map(Self.kind) ?? .missing
     }
 
     /// The path of the first of these files that is there; nil where none is.
@@ -89,16 +103,8 @@ struct FileReader {
     private func whole<Content>(
         _ path: String, limit: Int, _ read: (Int32, Int) throws(AdapterError) -> Content?
     ) throws(AdapterError) -> Content {
-        try checkInsideRoot(path)
-        // Opening a FIFO would wait for its writer.
-        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unreadable(path: path, reason: Self.errorText()) }
-        defer { close(descriptor) }
-        let before = try status(descriptor, path)
-        let kind = Self.kind(before)
-        guard kind == .regular else {
-            throw .notRegularFile(path: path, found: kind.description)
-        }
+        let file = try open(path)
+        let (descriptor, before) = (file.descriptor, file.status)
         let count = Int(before.st_size)
         guard count <= limit else { throw .tooLarge(path: path, byteCount: count, limit: limit) }
         let content = try read(descriptor, count)
@@ -116,15 +122,8 @@ struct FileReader {
     func safetensorsHeader(
         of path: String, limit: Int
     ) throws(AdapterError) -> (bytes: [UInt8], fileByteCount: Int) {
-        try checkInsideRoot(path)
-        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unreadable(path: path, reason: Self.errorText()) }
-        defer { close(descriptor) }
-        let status = try status(descriptor, path)
-        let kind = Self.kind(status)
-        guard kind == .regular else {
-            throw .notRegularFile(path: path, found: kind.description)
-        }
+        let file = try open(path)
+        let (descriptor, status) = (file.descriptor, file.status)
         var bytes = try read(descriptor, min(8, Int(status.st_size)), path)
         guard bytes.count == 8 else { return (bytes, Int(status.st_size)) }
         let length = bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
@@ -135,11 +134,9 @@ struct FileReader {
 
     /// How a file looks from outside; nil where there is none.
     ///
-    /// - Throws: `AdapterError.outsideRoot`.
+    /// - Throws: as `kind(of:)`.
     func stamp(of path: String) throws(AdapterError) -> FileStamp? {
-        try checkInsideRoot(path)
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
+        guard let status = try status(of: path) else { return nil }
         return FileStamp(
             byteCount: Int(status.st_size), seconds: Int(status.st_mtim.tv_sec),
             nanoseconds: Int(status.st_mtim.tv_nsec))
@@ -147,24 +144,19 @@ struct FileReader {
 
     /// The first bytes of a file, or all of a shorter one.
     func start(of path: String, count: Int) throws(AdapterError) -> [UInt8] {
-        try checkInsideRoot(path)
-        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unreadable(path: path, reason: Self.errorText()) }
-        defer { close(descriptor) }
-        return try read(descriptor, count, path)
+        let file = try open(path)
+        return try read(file.descriptor, count, path)
     }
 
     /// True where a file begins as `torch.save` and Python's pickle begin.
     func isPickle(_ path: String) throws(AdapterError) -> Bool {
-        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unreadable(path: path, reason: Self.errorText()) }
-        defer { close(descriptor) }
-        let start = try read(descriptor, 4, path)
+        let file = try open(path)
+        let start = try read(file.descriptor, 4, path)
         let isZip = start == [0x50, 0x4B, 0x03, 0x04]
         guard !isZip else { return true }
         guard start.count >= 2, start[0] == 0x80, (2...5).contains(start[1]) else { return false }
         // A safetensors file begins with a header length of 8 bytes, which may look the same.
-        return try !beginsAsSafetensors(descriptor, path)
+        return try !beginsAsSafetensors(file.descriptor, path)
     }
 
     private func beginsAsSafetensors(
@@ -211,7 +203,7 @@ struct FileReader {
         return outcome
     }
 
-    private func status(_ descriptor: Int32, _ path: String) throws(AdapterError) -> stat {
+    func status(_ descriptor: Int32, _ path: String) throws(AdapterError) -> stat {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
             throw .unreadable(path: path, reason: Self.errorText())
@@ -219,20 +211,7 @@ struct FileReader {
         return status
     }
 
-    private func checkInsideRoot(_ path: String) throws(AdapterError) {
-        guard let root else { return }
-        guard let realRoot = Self.realPath(root), let realPath = Self.realPath(path),
-            realPath == realRoot || realPath.hasPrefix(realRoot == "/" ? "/" : realRoot + "/")
-        else { throw .outsideRoot(path: path, root: root) }
-    }
-
-    private static func realPath(_ path: String) -> String? {
-        guard let resolved = realpath(path, nil) else { return nil }
-        defer { free(resolved) }
-        return String(cString: resolved)
-    }
-
-    private static func kind(_ status: stat) -> Kind {
+    static func kind(_ status: stat) -> Kind {
         switch status.st_mode & S_IFMT {
         case S_IFREG: .regular
         case S_IFDIR: .directory
@@ -243,7 +222,9 @@ struct FileReader {
         }
     }
 
-    private static func errorText() -> String { String(cString: strerror(errno)) }
+    static func errorText(_ code: Int32 = errno) -> String {
+        String(cString: strerror(code))
+    }
 }
 
 /// Length and time of the last change: another one means that a file isn't what it was.
