@@ -22,17 +22,21 @@ public struct BaseCheckpoint: Sendable {
     public let tokenizer: TokenizerAssets?
     /// Whether the rows of Q and K are in llama.cpp's order of interleaved rotary pairs.
     public let queryKeyRowsArePermuted: Bool
+    /// What the user should know of its files, for example keys that were ignored.
+    public let warnings: [String]
 
     /// A checkpoint put together from its parts.
     public init(
         kind: Kind, configuration: JSONObject, tensors: any TensorSource,
-        tokenizer: TokenizerAssets?, queryKeyRowsArePermuted: Bool = false
+        tokenizer: TokenizerAssets?, queryKeyRowsArePermuted: Bool = false,
+        warnings: [String] = []
     ) {
         self.kind = kind
         self.configuration = configuration
         self.tensors = tensors
         self.tokenizer = tokenizer
         self.queryKeyRowsArePermuted = queryKeyRowsArePermuted
+        self.warnings = warnings
     }
 
     /// Opens a base of any kind; what it is, is told from its content, never from its name.
@@ -41,7 +45,7 @@ public struct BaseCheckpoint: Sendable {
     public static func open(path: String) throws(CheckpointError) -> BaseCheckpoint {
         if FilePath.isDirectory(path) { return try openDirectory(path) }
         let file = try MappedFile(path: path)
-        if FileFormat(file.bytes) == .gguf { return try openGGUF(GGUFFile(file: file)) }
+        if FileFormat(file.bytes) == .gguf { return try openGGUF(GGUFFile(joining: file)) }
         let tensors = try SafetensorsFile(file: file)
         if let format = tensors.metadata[PackedFormat.formatKey] {
             return try openPacked(tensors, format: format)
@@ -51,20 +55,25 @@ public struct BaseCheckpoint: Sendable {
 
     private static func openDirectory(_ path: String) throws(CheckpointError) -> BaseCheckpoint {
         let directory = ModelDirectory(path: path)
+        if let file = try directory.onlyGGUF() { return try openGGUF(GGUFFile(path: file)) }
         let configuration = try directory.configuration()
         return BaseCheckpoint(
-            kind: .huggingFace, configuration: configuration, tensors: try directory.tensors(),
-            tokenizer: try directory.tokenizer(configuration: configuration))
+            kind: .huggingFace, configuration: configuration,
+            tensors: try CausalNames.of(directory.tensors()),
+            tokenizer: try directory.tokenizer(configuration: configuration),
+            warnings: try directory.warnings())
     }
 
     private static func openSingleFile(
         _ tensors: SafetensorsFile
     ) throws(CheckpointError) -> BaseCheckpoint {
         let directory = ModelDirectory(path: FilePath.directory(of: tensors.path))
+        try directory.checkIsWhole(tensors.path)
         let configuration = try directory.configuration()
         return BaseCheckpoint(
-            kind: .safetensors, configuration: configuration, tensors: tensors,
-            tokenizer: try directory.tokenizer(configuration: configuration))
+            kind: .safetensors, configuration: configuration, tensors: try CausalNames.of(tensors),
+            tokenizer: try directory.tokenizer(configuration: configuration),
+            warnings: try directory.generationWarnings())
     }
 
     private static func openGGUF(_ file: GGUFFile) throws(CheckpointError) -> BaseCheckpoint {
@@ -80,7 +89,8 @@ public struct BaseCheckpoint: Sendable {
         }
         return BaseCheckpoint(
             kind: .gguf, configuration: object, tensors: try TranslatedGGUF(file),
-            tokenizer: tokenizer, queryKeyRowsArePermuted: configuration.queryKeyRowsArePermuted)
+            tokenizer: tokenizer, queryKeyRowsArePermuted: configuration.queryKeyRowsArePermuted,
+            warnings: configuration.warnings)
     }
 
     private static func openPacked(

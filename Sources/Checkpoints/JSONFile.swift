@@ -3,8 +3,12 @@ internal import StrictJSON
 /// Small JSON files beside the weights.
 enum JSONFile {
     /// The object that a file holds.
-    static func object(path: String) throws(CheckpointError) -> JSONObject {
-        try MappedFile(path: path).withBytes { (text) throws(CheckpointError) in
+    ///
+    /// - Parameter limit: a longer file is refused unread.
+    static func object(
+        path: String, limit: Int = CheckpointLimits.configurationByteCount
+    ) throws(CheckpointError) -> JSONObject {
+        try MappedFile(reading: path, limit: limit).withBytes { (text) throws(CheckpointError) in
             try object(text, path: path)
         }
     }

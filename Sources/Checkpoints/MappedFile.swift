@@ -2,43 +2,51 @@ internal import Glibc
 
 /// A regular file, mapped read-only into memory, or a copy of one in memory of its own.
 ///
-/// `@unchecked Sendable`: nothing writes to the memory once `init` is over, and it is given back only when the last
-/// reference is gone.
+/// `@unchecked Sendable`: nothing writes to the memory once `init` is over, and it is given back
+/// only when the last reference is gone.
 public final class MappedFile: @unchecked Sendable {
     /// The file's bytes; valid as long as this object lives.
     public let bytes: UnsafeRawBufferPointer
     /// The path under which it was opened.
     public let path: String
+    /// Of a mapped file.
+    private let file: OpenedFile?
 
     /// Maps the whole file. An empty file has no bytes.
     ///
-    /// - Throws: `CheckpointError.notFound`, `.notRegularFile` (a directory, FIFO, device or socket, none of which
-    ///   is waited for) or `.unreadable`.
+    /// What another process writes into the file shows in `bytes`, and where it is cut, reading
+    /// there ends the process. `read(_:into:)` reads without either; so does memory of
+    /// `init(reading:limit:)`.
+    ///
+    /// - Throws: `CheckpointError.notFound`, `.notRegularFile` (a directory, FIFO, device or
+    ///   socket, none of which is waited for) or `.unreadable`.
     public init(path: String) throws(CheckpointError) {
         self.path = path
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw Self.openError(path) }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
-            throw .unreadable(path: path, reason: SystemCall.errorText())
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw .notRegularFile(path: path, found: FileKind(status.st_mode).noun)
-        }
-        guard status.st_size > 0 else {
-            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
-            return
-        }
-        let count = Int(status.st_size)
-        guard let start = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0),
-            start != MAP_FAILED
-        else { throw .unreadable(path: path, reason: SystemCall.errorText()) }
-        bytes = UnsafeRawBufferPointer(start: start, count: count)
+        let file = try OpenedFile(path: path)
+        bytes = try file.mapped()
+        self.file = file
     }
 
-    /// Memory that `fill` writes once and that is read-only from then on: whatever happens to the file at `path` later
-    /// doesn't matter. Aligned like a mapped file; what isn't written reads as zeros and takes no memory.
+    /// Reads the whole file into memory of its own: whatever happens to the file later doesn't
+    /// matter, and a file that changes while it is read is refused.
+    ///
+    /// - Parameter limit: a longer file is refused unread.
+    /// - Throws: as above; `.malformed` for a file that is longer than `limit`, or that changes
+    ///   meanwhile.
+    public convenience init(reading path: String, limit: Int = .max) throws(CheckpointError) {
+        let file = try OpenedFile(path: path)
+        guard file.byteCount <= limit else {
+            throw .malformed(
+                path: file.path, reason: "it has \(file.byteCount) bytes, the limit is \(limit)")
+        }
+        var isWhole = true
+        try self.init(byteCount: file.byteCount, path: file.path) { isWhole = file.read(into: $0) }
+        guard isWhole, file.isUnchanged else { throw file.changed }
+    }
+
+    /// Memory that `fill` writes once and that is read-only from then on: whatever happens to the
+    /// file at `path` later doesn't matter. Aligned like a mapped file; what isn't written reads as
+    /// zeros and takes no memory.
     ///
     /// - Parameters:
     ///   - path: where the bytes come from, for messages; it isn't opened.
@@ -48,6 +56,7 @@ public final class MappedFile: @unchecked Sendable {
         byteCount: Int, path: String, fill: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(CheckpointError) {
         self.path = path
+        file = nil
         guard byteCount > 0 else {
             bytes = UnsafeRawBufferPointer(start: nil, count: 0)
             return
@@ -57,6 +66,8 @@ public final class MappedFile: @unchecked Sendable {
                 nil, byteCount, PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), start != MAP_FAILED
         else { throw .unreadable(path: path, reason: SystemCall.errorText()) }
+        // Fewer entries of the processor's tables reach over large pages.
+        if byteCount >= Self.largePageByteCount { madvise(start, byteCount, MADV_HUGEPAGE) }
         fill(UnsafeMutableRawBufferPointer(start: start, count: byteCount))
         mprotect(start, byteCount, PROT_READ)
         bytes = UnsafeRawBufferPointer(start: start, count: byteCount)
@@ -69,7 +80,8 @@ public final class MappedFile: @unchecked Sendable {
         try self.init(byteCount: bytes.count, path: path) { $0.copyBytes(from: bytes) }
     }
 
-    /// A file of which only the beginning was read. For checks of a header against the file's length.
+    /// A file of which only the beginning was read. For checks of a header against the file's
+    /// length.
     ///
     /// - Throws: as above.
     package convenience init(
@@ -77,6 +89,35 @@ public final class MappedFile: @unchecked Sendable {
     ) throws(CheckpointError) {
         precondition(beginning.count <= byteCount)
         try self.init(byteCount: byteCount, path: path) { $0.copyBytes(from: beginning) }
+    }
+
+    /// Copies some of the bytes, of a mapped file without touching the mapping.
+    ///
+    /// - Parameters:
+    ///   - part: a part of `bytes`.
+    ///   - memory: as long as `part`.
+    /// - Throws: `CheckpointError.malformed` where the file is no longer what was opened.
+    package func read(
+        _ part: UnsafeRawBufferPointer, into memory: UnsafeMutableRawBufferPointer
+    ) throws(CheckpointError) {
+        precondition(part.count == memory.count)
+        guard let start = part.baseAddress, let base = bytes.baseAddress else { return }
+        let offset = start - base
+        precondition(offset >= 0 && offset + part.count <= bytes.count)
+        guard let file else { return memory.copyMemory(from: part) }
+        guard file.read(into: memory, from: offset), file.isUnchanged else { throw file.changed }
+    }
+
+    /// Some of the bytes in memory of their own.
+    ///
+    /// - Throws: as `read(_:into:)`; `CheckpointError.unreadable` when there is no memory for them.
+    func copy(of part: UnsafeRawBufferPointer) throws(CheckpointError) -> MappedFile {
+        var failure: CheckpointError?
+        let copy = try MappedFile(byteCount: part.count, path: path) { memory in
+            do throws(CheckpointError) { try read(part, into: memory) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return copy
     }
 
     /// Calls `body` with the bytes, and keeps the file mapped meanwhile.
@@ -99,13 +140,7 @@ public final class MappedFile: @unchecked Sendable {
         }
     }
 
-    private static func openError(_ path: String) -> CheckpointError {
-        switch errno {
-        case ENOENT, ENOTDIR: .notFound(path: path)
-        case ENXIO: .notRegularFile(path: path, found: "a socket or device")
-        default: .unreadable(path: path, reason: SystemCall.errorText())
-        }
-    }
+    private static let largePageByteCount = 2 << 20
 }
 
 /// What stands at a path, as far as the mode tells.

@@ -5,12 +5,17 @@ struct ModelDirectory {
     let path: String
 
     private static let weightsName = "model.safetensors"
-    private static let indexName = "model.safetensors.index.json"
+    static let indexName = "model.safetensors.index.json"
     private static let pickleNames = ["pytorch_model.bin", "pytorch_model.bin.index.json"]
 
     func configuration() throws(CheckpointError) -> JSONObject {
         let name = "config.json"
         guard has(name) else {
+            if has("adapter_config.json") {
+                throw .missingFile(
+                    name, directory: path,
+                    hint: "it holds an adapter, which is no base: give it with --adapter")
+            }
             throw .missingFile(
                 name, directory: path,
                 hint: "a base is a Hugging Face directory, a .safetensors with config.json beside "
@@ -20,8 +25,9 @@ struct ModelDirectory {
     }
 
     func tensors() throws(CheckpointError) -> any TensorSource {
-        if has(Self.indexName) { return try ShardedSafetensors(indexPath: place(Self.indexName)) }
+        // Where both are, transformers reads the single file.
         if has(Self.weightsName) { return try SafetensorsFile(path: place(Self.weightsName)) }
+        if has(Self.indexName) { return try ShardedSafetensors(indexPath: place(Self.indexName)) }
         if let pickle = Self.pickleNames.first(where: has) {
             throw .missingFile(
                 Self.weightsName, directory: path,
@@ -29,15 +35,74 @@ struct ModelDirectory {
                     + "transformers: AutoModelForCausalLM.from_pretrained(dir).save_pretrained(dir)"
             )
         }
+        let others = FilePath.names(in: path).filter { $0.hasSuffix(".safetensors") }.sorted()
+        if let other = others.first {
+            throw .missingFile(
+                Self.weightsName, directory: path,
+                hint: "nor \(Self.indexName): where all weights are in \(other), give that file as "
+                    + "the base")
+        }
         throw .missingFile(
             Self.weightsName, directory: path,
             hint: "nor \(Self.indexName): the weights are missing")
     }
 
+    /// What the user should know of the files.
+    func warnings() throws(CheckpointError) -> [String] {
+        var warnings = try generationWarnings()
+        if has(Self.weightsName), has(Self.indexName) {
+            warnings.append(
+                "\(path): \(Self.weightsName) is read, as by transformers, and "
+                    + "\(Self.indexName) with its shards is not")
+        }
+        return warnings
+    }
+
+    /// Keys of `generation_config.json` that nobody here has heard of.
+    func generationWarnings() throws(CheckpointError) -> [String] {
+        let name = "generation_config.json"
+        guard has(name) else { return [] }
+        let object = try JSONFile.object(path: place(name))
+        return [
+            GenerationKeys.table.warning(aboutUnknown: object.keys, path: place(name))
+        ].compactMap(\.self)
+    }
+
+    /// - Throws: `CheckpointError.malformed` for one shard of several.
+    func checkIsWhole(_ file: String) throws(CheckpointError) {
+        let name = FilePath.name(of: file)
+        guard has(Self.indexName), name.wholeMatch(of: /.+-\d{5}-of-\d{5}\.safetensors/) != nil
+        else { return }
+        throw .malformed(
+            path: file,
+            reason: "this is one shard of a checkpoint: give its directory, \(path), as the base")
+    }
+
+    /// The GGUF file of a directory that holds the files of one model in that form and no other.
+    ///
+    /// - Throws: `CheckpointError.malformed` where there are several models.
+    func onlyGGUF() throws(CheckpointError) -> String? {
+        guard !has("config.json") else { return nil }
+        let names = FilePath.names(in: path).filter { $0.hasSuffix(".gguf") }.sorted()
+        guard let first = names.first else { return nil }
+        let siblings =
+            GGUFPartName(first).map { part in (0..<part.count).map(part.name) } ?? [first]
+        guard names.allSatisfy(siblings.contains) else {
+            throw .malformed(
+                path: path,
+                reason: "it holds several GGUF files: give one of them as the base, for example "
+                    + first)
+        }
+        return place(first)
+    }
+
     func tokenizer(configuration: JSONObject) throws(CheckpointError) -> TokenizerAssets? {
         var files = TokenizerFileSet(contents: [:], directory: path)
         for name in TokenizerFileSet.names where has(name) {
-            files.contents[name] = try MappedFile(path: place(name)).content
+            files.contents[name] =
+                try MappedFile(
+                    reading: place(name), limit: CheckpointLimits.tokenizerFileByteCount
+                ).content
         }
         return try files.assets(modelConfiguration: configuration)
     }

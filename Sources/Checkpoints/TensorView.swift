@@ -1,7 +1,7 @@
 /// A tensor inside a mapped file.
 ///
-/// `@unchecked Sendable`: all properties are constants, and `bytes` points into the read-only mapping that `owner`
-/// keeps alive.
+/// `@unchecked Sendable`: all properties are constants, and `bytes` points into the read-only
+/// mapping that `owner` keeps alive.
 public struct TensorView: @unchecked Sendable {
     public let name: String
     public let elementType: ElementType
@@ -68,14 +68,51 @@ public struct TensorView: @unchecked Sendable {
                 path: owner.path)
         }
         let count = elementCount
-        defer { withExtendedLifetime(owner) {} }
+        let copy = try owner.copy(of: bytes)
+        defer { withExtendedLifetime(copy) {} }
         return [Float](unsafeUninitializedCapacity: count) { buffer, initializedCount in
-            widen.read(bytes, count: count, into: buffer.baseAddress)
+            widen.read(copy.bytes, count: count, into: buffer.baseAddress)
             initializedCount = count
         }
     }
 
-    /// Infinities and NaN among the elements; nil when all are finite, and for types that have none.
+    /// Copies some of the stored bytes, without touching the mapping of a file that may
+    /// change.
+    ///
+    /// - Parameters:
+    ///   - offset: where they begin.
+    ///   - memory: no longer than what is behind.
+    /// - Throws: `CheckpointError.malformed` where the file is no longer what was opened.
+    public func read(
+        from offset: Int = 0, into memory: UnsafeMutableRawBufferPointer
+    ) throws(CheckpointError) {
+        let part = offset..<(offset + memory.count)
+        try owner.read(UnsafeRawBufferPointer(rebasing: bytes[part]), into: memory)
+    }
+
+    /// Whether another tensor has the same type, shape and bytes.
+    ///
+    /// - Throws: `CheckpointError.malformed` where a file is no longer what was opened.
+    package func hasSameContent(as other: TensorView) throws(CheckpointError) -> Bool {
+        guard elementType == other.elementType, shape == other.shape,
+            bytes.count == other.bytes.count
+        else { return false }
+        let partByteCount = 4 << 20
+        for start in stride(from: 0, to: bytes.count, by: partByteCount) {
+            let range = start..<min(bytes.count, start + partByteCount)
+            let own = try owner.copy(of: UnsafeRawBufferPointer(rebasing: bytes[range]))
+            let others = try other.owner.copy(
+                of: UnsafeRawBufferPointer(rebasing: other.bytes[range]))
+            let areSame = withExtendedLifetime((own, others)) {
+                own.bytes.elementsEqual(others.bytes)
+            }
+            guard areSame else { return false }
+        }
+        return true
+    }
+
+    /// Infinities and NaN among the elements; nil when all are finite, and for types that have
+    /// none.
     ///
     /// - Complexity: O(element count).
     public func nonFiniteSummary() -> NonFiniteSummary? {

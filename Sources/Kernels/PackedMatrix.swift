@@ -97,25 +97,26 @@ public final class PackedMatrix: @unchecked Sendable {
         }
     }
 
-    /// Uses packed bytes where they lie, for example in a mapped file.
+    /// Takes packed bytes from elsewhere, for example from a file.
     ///
     /// - Parameters:
-    ///   - mapped: `packedByteCount` bytes at a 64-byte boundary.
-    ///   - owner: keeps them alive.
-    public init(
-        mapped: UnsafeRawBufferPointer, type: WeightType, outputCount: Int, inputCount: Int,
-        owner: any AnyObject & Sendable
-    ) {
-        precondition(
-            mapped.count
-                == Self.packedByteCount(
-                    type: type, outputCount: outputCount, inputCount: inputCount))
-        precondition(Int(bitPattern: mapped.baseAddress) % 64 == 0)
+    ///   - inputCount: whole blocks of the type.
+    ///   - arena: where they go; nil: memory of its own.
+    ///   - fill: called once with room for `packedByteCount` bytes, which are zeros.
+    public init<Failure: Error>(
+        type: WeightType, outputCount: Int, inputCount: Int, into arena: PackedArena? = nil,
+        filledBy fill: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) {
+        precondition(inputCount % type.blockElementCount == 0)
+        let byteCount = Self.packedByteCount(
+            type: type, outputCount: outputCount, inputCount: inputCount)
+        let (buffer, room) = (arena ?? PackedArena(chunkByteCount: byteCount)).take(byteCount)
+        try fill(room)
         self.type = type
         self.outputCount = outputCount
         self.inputCount = inputCount
-        self.owner = owner
-        bytes = mapped
+        owner = buffer
+        bytes = UnsafeRawBufferPointer(room)
     }
 
     /// Bytes of the packed form; outputs are rounded up to whole panels.

@@ -29,27 +29,40 @@ extension BaseModel {
         keyValueType: KeyValueType? = nil, progress: @escaping (Double) -> Void = { _ in }
     ) throws(TransformerError) {
         let path = checkpoint.tensors.path
-        let configuration = try ModelConfiguration(checkpoint.configuration, file: path)
+        var configuration = try ModelConfiguration(checkpoint.configuration, file: path)
         let slots = SlotTable(configuration)
         let source: any WeightSource
         if checkpoint.kind == .packed {
-            source = try PackedWeightSource(checkpoint.tensors)
+            source = try PackedWeightSource(checkpoint.tensors, pool: pool)
         } else {
             source = StoredWeightSource(
                 tensors: checkpoint.tensors, pool: pool,
                 permutedHeadCounts: checkpoint.queryKeyRowsArePermuted
                     ? (configuration.queryHeadCount, configuration.keyValueHeadCount) : nil)
         }
+        try TensorNameCheck(names: source.tensorNames, file: path).check()
+        try WeightMemory.check(
+            needed: checkpoint.tensors.tensorNames.reduce(0) {
+                $0 + (checkpoint.tensors.tensor($1)?.bytes.count ?? 0)
+            }, available: WeightMemory.machine, file: path)
+        let head = try HeadPlan(
+            isTied: configuration.tiesHeadToEmbedding, names: Set(source.tensorNames),
+            areSame: source.haveSameContent)
+        configuration.tiesHeadToEmbedding = head != .own
         var loader = WeightLoader(
             source: source, slots: slots, quantization: quantization, pool: pool,
             progress: progress)
-        let weights = try loader.load(tiesHead: configuration.tiesHeadToEmbedding)
+        let weights = try loader.load(head: head)
         try loader.checkNothingIsLeft()
+        var settings = checkpoint.configuration
+        settings["tie_word_embeddings"] = .bool(configuration.tiesHeadToEmbedding)
         self.init(
             configuration: configuration,
-            configurationText: JSONValue.object(checkpoint.configuration).serialized(),
+            configurationText: JSONValue.object(settings).serialized(),
             path: path, tokenizer: checkpoint.tokenizer, weights: weights,
-            keyValueType: keyValueType)
+            keyValueType: keyValueType,
+            warnings: checkpoint.warnings
+                + ModelConfiguration.warnings(checkpoint.configuration, file: path))
     }
 }
 
@@ -74,9 +87,9 @@ private struct WeightLoader {
         self.progress = progress
     }
 
-    mutating func load(tiesHead: Bool) throws(TransformerError) -> BaseModel.Weights {
+    mutating func load(head: HeadPlan) throws(TransformerError) -> BaseModel.Weights {
         let embedding = try matrix(
-            .embedding,
+            head == .isEmbeddingToo ? .linear(.head) : .embedding,
             LinearShape(outputCount: slots.vocabularyCount, inputCount: slots.hiddenSize))
         var linear: [PackedMatrix] = []
         var biases: [[Float]?] = []
@@ -92,9 +105,10 @@ private struct WeightLoader {
         }
         gains.append(try gain(.final))
         linear.append(
-            tiesHead ? embedding : try matrix(.linear(.head), slots.shape(of: .head), slot: .head))
+            head != .own
+                ? embedding : try matrix(.linear(.head), slots.shape(of: .head), slot: .head))
         biases.append(nil)
-        if tiesHead { consumed.insert(WeightNames.weight(of: .linear(.head))) }
+        if head != .own { consumed.insert(WeightNames.weight(of: .linear(.head))) }
         progress(1)
         return BaseModel.Weights(embedding: embedding, linear: linear, biases: biases, gains: gains)
     }

@@ -17,6 +17,8 @@ public final class BaseModel: Sendable {
     public let layerOrder: [Int]?
     /// What keys and values are kept in.
     public let keyValueType: KeyValueType
+    /// What the user should know of the checkpoint, for example keys that were ignored.
+    public let warnings: [String]
     /// The weights as plain values.
     let views: PlanViews
 
@@ -57,7 +59,7 @@ public final class BaseModel: Sendable {
     init(
         configuration: ModelConfiguration, configurationText: String, path: String,
         tokenizer: TokenizerAssets?, weights: Weights, layerOrder: [Int]? = nil,
-        keyValueType: KeyValueType? = nil
+        keyValueType: KeyValueType? = nil, warnings: [String] = []
     ) {
         self.configuration = configuration
         self.configurationText = configurationText
@@ -65,6 +67,7 @@ public final class BaseModel: Sendable {
         self.tokenizer = tokenizer
         self.weights = weights
         self.layerOrder = layerOrder
+        self.warnings = warnings
         hasCoarseWeights = weights.areCoarse
         self.keyValueType = keyValueType ?? (hasCoarseWeights ? .bf16 : .f32)
         slots = SlotTable(configuration)

@@ -77,6 +77,7 @@ extension ModelConfiguration {
             intermediateSize: intermediateSize, layerCount: layerCount,
             queryHeadCount: queryHeadCount, keyValueHeadCount: keyValueHeadCount,
             headDimension: headDimension, normEpsilon: normEpsilon, rotary: rotary,
-            maximumPositionCount: maximumPositionCount, tiesHeadToEmbedding: true, biases: biases)
+            maximumPositionCount: maximumPositionCount, attentionWindow: attentionWindow,
+            tiesHeadToEmbedding: true, biases: biases)
     }
 }

@@ -1,3 +1,4 @@
+internal import Checkpoints
 package import StrictJSON
 
 extension ModelConfiguration {
@@ -9,6 +10,10 @@ extension ModelConfiguration {
     /// - Throws: `TransformerError.missingSetting`, `.invalidSetting` or `.unsupportedSetting`.
     package init(_ object: JSONObject, file: String) throws(TransformerError) {
         let reader = SettingReader(object: object, file: file)
+        if let (name, value, entry) = ConfigurationKeys.table.firstRefused(in: object) {
+            throw .refusedSetting(
+                name, value: reader.describe(value), reason: entry.note, file: file)
+        }
         let family = try ModelFamily(reader)
         try Self.refuseUnsupported(reader)
         modelType = family.rawValue
@@ -22,10 +27,13 @@ extension ModelConfiguration {
         headDimension =
             try reader.optionalCount("head_dim", limit: 1 << 12) ?? hiddenSize / queryHeadCount
         normEpsilon = try reader.positive("rms_norm_eps", default: 1e-6)
-        maximumPositionCount = try Self.positionCount(reader)
+        attentionWindow = try AttentionWindow(reader, family, layerCount: layerCount).size
+        maximumPositionCount = try Self.positionCount(reader, family, window: attentionWindow)
         tiesHeadToEmbedding = try reader.flag("tie_word_embeddings", default: family.tiesByDefault)
         biases = try family.biases(reader)
-        rotary = try RotaryConfiguration(reader, headDimension: headDimension)
+        rotary = try RotaryConfiguration(
+            reader, headDimension: headDimension,
+            positionCount: Self.positionCount(reader, family, window: nil))
         try checkHeads(reader)
     }
 
@@ -42,14 +50,31 @@ extension ModelConfiguration {
         }
     }
 
-    /// Within its window, sliding-window attention is full attention; so a context that never
-    /// outgrows the window is answered exactly.
-    private static func positionCount(_ reader: SettingReader) throws(TransformerError) -> Int {
-        let positions = try reader.optionalCount("max_position_embeddings", limit: 1 << 30) ?? 2048
-        guard try reader.flag("use_sliding_window", default: true),
-            let window = try reader.optionalCount("sliding_window", limit: 1 << 30)
-        else { return positions }
-        return min(positions, window)
+    /// What a user should know of a `config.json` that is read.
+    package static func warnings(_ object: JSONObject, file: String) -> [String] {
+        let reader = SettingReader(object: object, file: file)
+        var warnings = [
+            ConfigurationKeys.table.warning(aboutUnknown: object.keys, path: file)
+        ].compactMap(\.self)
+        if let configuration = try? ModelConfiguration(object, file: file),
+            let window = configuration.attentionWindow,
+            window < (reader.present("max_position_embeddings")?.intValue ?? .max)
+        {
+            warnings.append(
+                "\(file): the context is \(window) tokens, over which the model's attention "
+                    + "slides: attention over a window is not served yet")
+        }
+        if let warning = try? RotaryConfiguration.warning(reader) { warnings.append(warning) }
+        return warnings
+    }
+
+    private static func positionCount(
+        _ reader: SettingReader, _ family: ModelFamily, window: Int?
+    ) throws(TransformerError) -> Int {
+        let positions =
+            try reader.optionalCount("max_position_embeddings", limit: 1 << 30)
+            ?? family.defaultPositionCount
+        return min(positions, window ?? positions)
     }
 
     private static func refuseUnsupported(_ reader: SettingReader) throws(TransformerError) {
@@ -57,15 +82,6 @@ extension ModelConfiguration {
             activation != "silu", activation != "swish"
         {
             throw reader.unsupported("hidden_act", activation, supported: "silu")
-        }
-        if !reader.isAbsent("quantization_config") {
-            throw reader.unsupported(
-                "quantization_config", "set",
-                supported: "unquantised safetensors, and GGUF for quantised weights")
-        }
-        let partial = try reader.positive("partial_rotary_factor", default: 1)
-        if partial != 1 {
-            throw reader.unsupported("partial_rotary_factor", "\(partial)", supported: "1")
         }
     }
 }
@@ -86,6 +102,15 @@ enum ModelFamily: String, CaseIterable {
     }
 
     var tiesByDefault: Bool { false }
+
+    /// `max_position_embeddings` where it is absent, as transformers has it.
+    var defaultPositionCount: Int {
+        switch self {
+        case .llama: 2048
+        case .mistral: 131_072
+        case .qwen2: 32_768
+        }
+    }
 
     /// Mistral has no biases; Qwen2 always has them on queries, keys and values; Llama says.
     func biases(

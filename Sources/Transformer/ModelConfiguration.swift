@@ -14,9 +14,13 @@ public struct ModelConfiguration: Equatable, Sendable {
     public let headDimension: Int
     public let normEpsilon: Float
     public let rotary: RotaryConfiguration
-    /// Positions that the model was made for; also a bound of its sliding window where it has one.
+    /// Positions that the model was made for; no more than `attentionWindow` where it has one.
     public let maximumPositionCount: Int
-    public let tiesHeadToEmbedding: Bool
+    /// Tokens over which some layer's attention reaches; nil: every layer attends to all tokens.
+    public let attentionWindow: Int?
+    /// True where one table is both embedding and head. A checkpoint that has two has two, whatever
+    /// its configuration says.
+    public internal(set) var tiesHeadToEmbedding: Bool
     public let biases: LinearBiases
 
     /// Which projections of a block have biases.
@@ -59,8 +63,8 @@ public struct ModelConfiguration: Equatable, Sendable {
 
 /// How positions turn queries and keys.
 ///
-/// **Source**: RoFormer, arXiv 2104.09864; linear scaling, arXiv 2306.15595; the frequency-dependent
-/// scaling of Llama 3.1 as its model card and `config.json` describe it.
+/// **Source**: RoFormer, arXiv 2104.09864; linear scaling, arXiv 2306.15595; the
+/// frequency-dependent scaling of Llama 3.1 as its model card and `config.json` describe it.
 public struct RotaryConfiguration: Equatable, Sendable {
     public enum Scaling: Equatable, Sendable {
         case none

@@ -1,14 +1,20 @@
 import Checkpoints
 import Kernels
 import StrictJSON
+import Synchronization
 
-/// Tensors of a `model.bin`, already in the kernels' order: mapped, not copied.
+/// Tensors of a `model.bin`, already in the kernels' order.
+///
+/// They are read into memory of the process: who writes to the file while a server runs, or cuts it
+/// short, changes nothing, and large pages, which mapped files lack, make decoding faster.
 struct PackedWeightSource: WeightSource {
     private let tensors: any TensorSource
     private let layout: PackedLayout
+    private let pool: WorkerPool
 
-    init(_ tensors: any TensorSource) throws(TransformerError) {
+    init(_ tensors: any TensorSource, pool: WorkerPool) throws(TransformerError) {
         self.tensors = tensors
+        self.pool = pool
         guard let text = tensors.metadata[PackedFormat.layoutKey] else {
             throw .damagedPackedFile(
                 "the metadata lack '\(PackedFormat.layoutKey)'", file: tensors.path)
@@ -28,18 +34,28 @@ struct PackedWeightSource: WeightSource {
     ) throws(TransformerError) -> PackedMatrix {
         let expected = [shape.outputCount, shape.inputCount]
         let (view, entry) = try tensor(name, shape: expected)
+        guard shape.inputCount % entry.type.blockElementCount == 0 else {
+            throw .damagedPackedFile(
+                "tensor '\(name)' has rows of \(shape.inputCount), which aren't whole blocks of "
+                    + entry.type.rawValue, file: path)
+        }
         let byteCount = PackedMatrix.packedByteCount(
             type: entry.type, outputCount: shape.outputCount, inputCount: shape.inputCount)
         guard view.bytes.count >= byteCount else {
             throw .damagedPackedFile(
                 "tensor '\(name)' has \(view.bytes.count) bytes, expected \(byteCount)", file: path)
         }
-        guard Int(bitPattern: view.bytes.baseAddress) % PackedFormat.alignment == 0 else {
-            throw .damagedPackedFile("tensor '\(name)' is not aligned", file: path)
-        }
-        return PackedMatrix(
-            mapped: UnsafeRawBufferPointer(rebasing: view.bytes[..<byteCount]), type: entry.type,
-            outputCount: shape.outputCount, inputCount: shape.inputCount, owner: view.owner)
+        do {
+            return try PackedMatrix(
+                type: entry.type, outputCount: shape.outputCount, inputCount: shape.inputCount,
+                into: arena
+            ) { (room) throws(CheckpointError) in try read(view, into: room) }
+        } catch { throw .checkpoint(error) }
+    }
+
+    /// Two tables of a `model.bin` are two: the writer stores a tied one once.
+    func haveSameContent(_ first: String, _ second: String) throws(TransformerError) -> Bool {
+        false
     }
 
     func vector(
@@ -50,12 +66,41 @@ struct PackedWeightSource: WeightSource {
         guard entry.type == .f32, view.bytes.count >= byteCount else {
             throw .damagedPackedFile("tensor '\(name)' is not F32 [\(count)]", file: path)
         }
-        return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-            UnsafeMutableRawBufferPointer(buffer).copyMemory(
-                from: UnsafeRawBufferPointer(rebasing: view.bytes[..<byteCount]))
-            initialized = count
+        var failure: CheckpointError?
+        let values = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do throws(CheckpointError) {
+                try view.read(into: UnsafeMutableRawBufferPointer(buffer))
+                initialized = count
+            } catch {
+                failure = error
+                initialized = 0
+            }
         }
+        if let failure { throw .checkpoint(failure) }
+        return values
     }
+
+    /// All workers read parts: most of the time goes into new pages of memory.
+    private func read(
+        _ view: TensorView, into room: UnsafeMutableRawBufferPointer
+    ) throws(CheckpointError) {
+        let failure = Mutex<CheckpointError?>(nil)
+        let start = UInt(bitPattern: room.baseAddress)
+        let byteCount = room.count
+        let taskCount = (byteCount + Self.partByteCount - 1) / Self.partByteCount
+        pool.run(taskCount: taskCount) { task, _ in
+            let offset = task * Self.partByteCount
+            let part = UnsafeMutableRawBufferPointer(
+                start: UnsafeMutableRawPointer(bitPattern: start + UInt(offset)),
+                count: min(Self.partByteCount, byteCount - offset))
+            do throws(CheckpointError) { try view.read(from: offset, into: part) } catch {
+                failure.withLock { $0 = error }
+            }
+        }
+        if let failure = failure.withLock({ $0 }) { throw failure }
+    }
+
+    private static let partByteCount = 256 << 10
 
     private func tensor(
         _ name: String, shape: [Int]

@@ -1,6 +1,7 @@
 internal import StrictJSON
 
-/// Reads typed settings out of a configuration object; every failure names the setting and the file.
+/// Reads typed settings out of a configuration object; every failure names the setting and the
+/// file.
 struct SettingReader {
     let object: JSONObject
     let file: String
@@ -80,7 +81,8 @@ struct SettingReader {
         .unsupportedSetting(name, value: value, supported: supported, file: file)
     }
 
-    private func present(_ name: String) -> JSONValue? {
+    /// The value where it is neither absent nor null.
+    func present(_ name: String) -> JSONValue? {
         guard let value = object[name], !value.isNull else { return nil }
         return value
     }
@@ -94,7 +96,8 @@ struct SettingReader {
         return Float(number)
     }
 
-    private func describe(_ value: JSONValue) -> String {
+    /// A value for messages; what is long is named by its type.
+    func describe(_ value: JSONValue) -> String {
         let text = value.serialized()
         return text.utf8.count <= 80 ? text : value.typeName
     }

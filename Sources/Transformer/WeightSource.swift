@@ -1,7 +1,7 @@
 import Checkpoints
 import Kernels
 
-/// Where packed weights come from.
+/// Where packed weights come from. What it gives is memory of the process: no file stays behind it.
 protocol WeightSource {
     var path: String { get }
     var tensorNames: [String] { get }
@@ -17,6 +17,9 @@ protocol WeightSource {
     func vector(
         _ name: String, count: Int, slot: LinearSlot?
     ) throws(TransformerError) -> [Float]
+
+    /// Whether two tensors hold the same bytes of the same type and shape.
+    func haveSameContent(_ first: String, _ second: String) throws(TransformerError) -> Bool
 }
 
 /// Tensors as checkpoints store them, row-major; packed while loading.
@@ -25,6 +28,16 @@ struct StoredWeightSource: WeightSource {
     let pool: WorkerPool
     /// Query and key head counts where the rows of Q and K are in the order of interleaved pairs.
     let permutedHeadCounts: (query: Int, key: Int)?
+    /// What a tensor is read into before it is packed.
+    private let scratch = ScratchMemory()
+
+    init(
+        tensors: any TensorSource, pool: WorkerPool, permutedHeadCounts: (query: Int, key: Int)?
+    ) {
+        self.tensors = tensors
+        self.pool = pool
+        self.permutedHeadCounts = permutedHeadCounts
+    }
 
     var path: String { tensors.path }
     var tensorNames: [String] { tensors.tensorNames }
@@ -38,7 +51,11 @@ struct StoredWeightSource: WeightSource {
                 tensor: name, found: view.elementType.rawValue,
                 supported: WeightType.allCases.map(\.rawValue).joined(separator: ", "), file: path)
         }
-        return withRowsInOrder(view, type: type, shape: shape, slot: slot) { rows in
+        let rows = scratch.room(view.bytes.count)
+        do { try view.read(into: rows) } catch { throw .checkpoint(error) }
+        return withRowsInOrder(
+            UnsafeRawBufferPointer(rows), type: type, shape: shape, slot: slot
+        ) { rows in
             let stored = WeightMatrix(
                 pointer: rows, type: type, outputCount: shape.outputCount,
                 inputCount: shape.inputCount)
@@ -54,6 +71,13 @@ struct StoredWeightSource: WeightSource {
         do { values = try view.floats() } catch { throw .checkpoint(error) }
         guard let headCount = permutedHeadCount(slot) else { return values }
         return RowOrder(rowCount: count, headCount: headCount).storedRows.map { values[$0] }
+    }
+
+    func haveSameContent(_ first: String, _ second: String) throws(TransformerError) -> Bool {
+        guard let first = tensors.tensor(first), let second = tensors.tensor(second) else {
+            return false
+        }
+        do { return try first.hasSameContent(as: second) } catch { throw .checkpoint(error) }
     }
 
     private func tensor(_ name: String, shape: [Int]) throws(TransformerError) -> TensorView {
@@ -74,19 +98,37 @@ struct StoredWeightSource: WeightSource {
     }
 
     private func withRowsInOrder<Result>(
-        _ view: TensorView, type: WeightType, shape: LinearShape, slot: LinearSlot?,
+        _ bytes: UnsafeRawBufferPointer, type: WeightType, shape: LinearShape, slot: LinearSlot?,
         _ body: (UnsafeRawPointer) -> Result
     ) -> Result {
-        let stored = view.bytes.baseAddress!
+        let stored = bytes.baseAddress!
         guard let headCount = permutedHeadCount(slot) else { return body(stored) }
         let order = RowOrder(rowCount: shape.outputCount, headCount: headCount)
         let rowByteCount = shape.inputCount / type.blockElementCount * type.blockByteCount
-        let rows = AlignedBuffer<UInt8>(count: view.bytes.count)
+        let rows = AlignedBuffer<UInt8>(count: bytes.count)
         for (row, source) in order.storedRows.enumerated() {
             UnsafeMutableRawPointer(rows.pointer + row * rowByteCount)
                 .copyMemory(from: stored + source * rowByteCount, byteCount: rowByteCount)
         }
         return body(UnsafeRawPointer(rows.pointer))
+    }
+}
+
+/// Memory that one tensor after the other is read into, as large as the largest so far.
+private final class ScratchMemory {
+    private var buffer: AlignedBuffer<UInt8>?
+
+    func room(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        let buffer: AlignedBuffer<UInt8>
+        if let own = self.buffer, own.count >= byteCount {
+            buffer = own
+        } else {
+            // The old memory goes before the new comes.
+            self.buffer = nil
+            buffer = AlignedBuffer(count: byteCount)
+            self.buffer = buffer
+        }
+        return UnsafeMutableRawBufferPointer(start: buffer.pointer, count: byteCount)
     }
 }
 

@@ -19,7 +19,7 @@ struct Graft: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, RunCommand.self, MergeCommand.self, InspectCommand.self,
             MethodsCommand.self, VerifyCommand.self, PackCommand.self, CombineCommand.self,
-            ConvertCommand.self,
+            ConvertCommand.self, KeysCommand.self,
             ExtractCommand.self, BenchCommand.self, PerplexityCommand.self, DoctorCommand.self,
         ])
 

@@ -15,6 +15,37 @@ import Testing
         #expect(try MappedFile(path: directory.write([], "f")).bytes.isEmpty)
     }
 
+    @Test func aReadFileStaysWhatItWas() throws {
+        let path = try directory.write([1, 2, 3], "f")
+        let file = try MappedFile(reading: path)
+        truncate(path, 0)
+        #expect([UInt8](file.bytes) == [1, 2, 3])
+        #expect(try MappedFile(reading: path).bytes.isEmpty)
+    }
+
+    @Test func readingHasALimit() throws {
+        let path = try directory.write([1, 2, 3], "f")
+        #expect(try MappedFile(reading: path, limit: 4).bytes.count == 3)
+        #expect(try MappedFile(reading: path, limit: 3).bytes.count == 3)
+        expectFailure("PATH: it has 3 bytes, the limit is 2", in: path) {
+            _ = try MappedFile(reading: path, limit: 2)
+        }
+    }
+
+    @Test func aTensorOfAFileThatIsCutShortIsRefused() throws {
+        let content = SafetensorsFixture.floats([("t", [4096], [Float](repeating: 1, count: 4096))])
+        let path = try directory.write(content, "f")
+        let tensor = try SafetensorsFile(path: path).requiredTensor("t")
+        truncate(path, 100)
+        expectFailure("PATH: the file was changed while it was read; try again", in: path) {
+            _ = try tensor.floats()
+        }
+        try directory.write(content, "f")
+        expectFailure("PATH: the file was changed while it was read; try again", in: path) {
+            _ = try tensor.floats()
+        }
+    }
+
     @Test func aCopyOutlivesItsFile() throws {
         let path = try directory.write([1, 2, 3], "f")
         let file = try MappedFile(copying: [1, 2, 3], path: path)

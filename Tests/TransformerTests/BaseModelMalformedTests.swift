@@ -68,12 +68,78 @@ struct BaseModelMalformedTests {
             ),
             (
                 ["quantization_config": .object(["bits": .integer(4)])],
-                "setting 'quantization_config' is set, which Graft doesn't support; it supports "
-                    + "unquantised safetensors, and GGUF for quantised weights"
+                #"setting 'quantization_config' is {"bits":4}, and can't be served: weights of this "#
+                    + "kind aren't read: take the unquantised checkpoint, or a GGUF file"
+            ),
+            (
+                ["compression_config": .object(["format": .string("int")])],
+                #"setting 'compression_config' is {"format":"int"}, and can't be served: weights of "#
+                    + "this kind aren't read: take the unquantised checkpoint, or a GGUF file"
+            ),
+            (
+                ["quantization": .object(["bits": .integer(4)])],
+                #"setting 'quantization' is {"bits":4}, and can't be served: weights of this "#
+                    + "kind aren't read: take the unquantised checkpoint, or a GGUF file"
+            ),
+            (
+                ["model_type": .string("llava"), "text_config": .object([:])],
+                "setting 'text_config' is {}, and can't be served: a model of several parts: save its "
+                    + "language model by itself, with transformers' save_pretrained"
+            ),
+            (
+                ["transformers_weights": .string("other.safetensors")],
+                #"setting 'transformers_weights' is "other.safetensors", and can't be served: it "#
+                    + "names another file of weights: give that file as the base"
+            ),
+            (
+                ["rope_scaling": .object(["full_attention": .object([:])])],
+                "setting 'full_attention' is an object, and can't be served: rotary settings for each "
+                    + "kind of layer aren't served yet"
             ),
             (
                 ["partial_rotary_factor": .number(0.5)],
+                "setting 'partial_rotary_factor' is 0.5, and can't be served: heads that turn in "
+                    + "part aren't served yet"
+            ),
+            (
+                ["rope_parameters": .object(["partial_rotary_factor": .number(0.5)])],
                 "setting 'partial_rotary_factor' is 0.5, which Graft doesn't support; it supports 1"
+            ),
+            (
+                [
+                    "model_type": .string("qwen2"), "attention_bias": .null,
+                    "layer_types": .array([
+                        .string("full_attention"), .string("attention"),
+                        .string("sliding_attention"),
+                    ]),
+                ],
+                "setting 'layer_types' is sliding_attention, expected full_attention, as "
+                    + "use_sliding_window or sliding_window is off"
+            ),
+            (
+                [
+                    "model_type": .string("qwen2"),
+                    "layer_types": .array([.string("full_attention")]),
+                ],
+                #"setting 'layer_types' is ["full_attention"], expected a list of 3 names"#
+            ),
+            (
+                [
+                    "model_type": .string("qwen2"),
+                    "layer_types": .array([
+                        .string("full_attention"), .string("conv"), .string("full_attention"),
+                    ]),
+                ],
+                "setting 'layer_types' is conv, which Graft doesn't support; it supports "
+                    + "full_attention and sliding_attention"
+            ),
+            (
+                ["model_type": .string("qwen2"), "max_window_layers": .integer(-1)],
+                "setting 'max_window_layers' is -1, expected a whole number from 0 on"
+            ),
+            (
+                ["model_type": .string("mistral"), "sliding_window": .integer(0)],
+                "setting 'sliding_window' is 0, expected a whole number from 1 to 1073741824"
             ),
             (
                 ["hidden_act": .integer(3)],
@@ -104,6 +170,27 @@ struct BaseModelMalformedTests {
             base.failure?.hasSuffix(
                 "tensor 'extra' has no place in this architecture; a base is read whole or not at "
                     + "all: check config.json's model_type") == true)
+    }
+
+    @Test(
+        arguments: [
+            ("_orig_mod.model.norm.weight", "_orig_mod."),
+            ("model._orig_mod.norm.weight", "_orig_mod."),
+            ("module.model.norm.weight", "module."),
+            ("model.layers.0._fsdp_wrapped_module.mlp.up_proj.weight", "_fsdp_wrapped_module."),
+            ("model.language_model.norm.weight", "language_model."),
+            ("base_model.model.model.norm.weight", "base_model.model."),
+            ("model.layers.0.self_attn.q_proj.base_layer.weight", "base_layer."),
+            ("model.layers.0.mlp.up_proj.weight_scale_inv", ".weight_scale_inv"),
+            ("model.layers.0.mlp.up_proj.scales", ".scales"),
+            ("model.layers.0.mlp.up_proj.qweight", ".qweight"),
+        ])
+    func namesThatTellWhatAFileIsAreExplained(name: String, part: String) throws {
+        let base = try TinyBase { tensors in
+            tensors.append(.init(name: name, type: .f32, shape: [1], bytes: [0, 0, 0, 0]))
+        }
+        let failure = base.failure ?? "opened"
+        #expect(failure.contains("tensor '\(name)' has '\(part)' in its name: "), "\(failure)")
     }
 
     @Test func aWrongShapeIsNamed() throws {

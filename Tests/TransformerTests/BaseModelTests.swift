@@ -84,7 +84,7 @@ struct BaseModelTests {
         }
     }
 
-    @Test func packingAndMappingKeepsEveryBit() throws {
+    @Test func packingAndReadingKeepsEveryBit() throws {
         let tiny = try TinyBase()
         let base = try tiny.open()
         let file = tiny.path + "/model.bin"

@@ -93,7 +93,10 @@ extension MergeWriter {
     var configuration: JSONObject {
         var configuration = checkpoint.configuration
         configuration["vocab_size"] = .integer(Int64(values.vocabularyCount))
-        if untiesHead { configuration["tie_word_embeddings"] = .bool(false) }
+        // A head of its own stands in the file whatever the base's configuration says.
+        if untiesHead || !base.configuration.tiesHeadToEmbedding {
+            configuration["tie_word_embeddings"] = .bool(false)
+        }
         return configuration
     }
 

@@ -133,6 +133,30 @@ public struct MergeWriter {
                     name: adapter.name, operators: adapter.operators, weight: weight))
         }
         do { _ = try AdapterPlan(parts, slots: slots) } catch { throw .combination(error) }
-        return parts
+        return sums(parts, hashes: adapters.map(\.adapter.hash))
+    }
+
+    /// One adapter under several names is one whose weights add up; where they add up to nothing, nothing of
+    /// the base changes, not even its last digits.
+    private static func sums(
+        _ parts: [SelectedOperators], hashes: [String]
+    ) -> [SelectedOperators] {
+        var sums: [SelectedOperators] = []
+        var places: [String: Int] = [:]
+        for (part, hash) in zip(parts, hashes) {
+            guard addsUp(part), let place = places[hash] else {
+                places[hash] = sums.count
+                sums.append(part)
+                continue
+            }
+            sums[place] = SelectedOperators(
+                name: sums[place].name, operators: part.operators,
+                weight: sums[place].weight + part.weight)
+        }
+        return sums.filter { $0.weight != 0 || !addsUp($0) }
+    }
+
+    private static func addsUp(_ part: SelectedOperators) -> Bool {
+        !part.operators.replacesWeights && part.operators.vocabulary == nil
     }
 }

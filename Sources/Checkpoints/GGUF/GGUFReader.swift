@@ -3,8 +3,11 @@ struct GGUFReader {
     let bytes: UnsafeRawBufferPointer
     let path: String
     private(set) var offset = 0
+    /// Something was asked for behind the end.
+    private(set) var hasRunOut = false
 
-    /// Keys are at most this long (GGUF specification); a wrong length is found before anything is copied.
+    /// Keys are at most this long (GGUF specification); a wrong length is found before anything is
+    /// copied.
     static let maximumKeyByteCount = 65_535
 
     init(_ bytes: UnsafeRawBufferPointer, path: String) {
@@ -52,6 +55,7 @@ struct GGUFReader {
         _ byteCount: Int, _ what: @autoclosure () -> String
     ) throws(CheckpointError) -> Int {
         guard byteCount <= bytes.count - offset else {
+            hasRunOut = true
             throw .malformed(
                 path: path,
                 reason: "truncated: \(what()) needs \(byteCount) bytes at \(offset), "

@@ -1,4 +1,5 @@
-/// A value of GGUF's key-value section. Strings and arrays stay in the file and are decoded on demand.
+/// A value of GGUF's key-value section. Strings and arrays stay in the file and are decoded on
+/// demand.
 enum GGUFValue {
     case unsigned(UInt64)
     case signed(Int64)
@@ -51,6 +52,12 @@ extension GGUFReader {
         guard type == .array else { return try scalar(type, key: key) }
         let elementType = try valueType(key: key)
         let count = try count("length of '\(key)'")
+        guard count <= CheckpointLimits.ggufElementCount else {
+            throw .malformed(
+                path: path,
+                reason: "'\(key)' has \(count) elements, the limit is "
+                    + "\(CheckpointLimits.ggufElementCount)")
+        }
         let start = offset
         switch elementType {
         case .array:

@@ -1,13 +1,24 @@
+internal import StrictJSON
+
 /// The key-value section of a GGUF file.
 struct GGUFValues: Sendable {
     private let file: MappedFile
     private let values: [String: GGUFValue]
+    /// In the order of the file: each key, and where it lies with its value.
+    private let places: [(key: String, range: Range<Int>)]
 
     static let defaultAlignment = 32
 
     init(_ reader: inout GGUFReader, count: Int, file: MappedFile) throws(CheckpointError) {
+        guard count <= CheckpointLimits.ggufKeyCount else {
+            throw .malformed(
+                path: reader.path,
+                reason: "too many keys: \(count), the limit is \(CheckpointLimits.ggufKeyCount)")
+        }
         var values: [String: GGUFValue] = [:]
+        var places: [(key: String, range: Range<Int>)] = []
         for _ in 0..<count {
+            let start = reader.offset
             let key = try reader.text("a key")
             guard (1...GGUFReader.maximumKeyByteCount).contains(key.utf8.count) else {
                 throw .malformed(
@@ -19,9 +30,11 @@ struct GGUFValues: Sendable {
             guard values.updateValue(try reader.value(key: shown), forKey: key) == nil else {
                 throw .malformed(path: reader.path, reason: "duplicate key '\(shown)'")
             }
+            places.append((key, start..<reader.offset))
         }
         self.file = file
         self.values = values
+        self.places = places
     }
 
     private var path: String { file.path }
@@ -39,7 +52,27 @@ struct GGUFValues: Sendable {
         return alignment
     }
 
-    var keys: [String] { values.keys.sorted() }
+    /// All keys, in the order of the file.
+    var keys: [String] { places.map(\.key) }
+
+    /// Where the keys that `isWanted` takes lie with their values, in order.
+    func ranges(where isWanted: (String) -> Bool) -> [Range<Int>] {
+        places.filter { isWanted($0.key) }.map(\.range)
+    }
+
+    /// A value as JSON; an array is an array without elements.
+    func plain(_ key: String) -> JSONValue {
+        switch values[key] {
+        case nil: .null
+        case .unsigned(let number):
+            Int64(exactly: number).map(JSONValue.integer) ?? .unsigned(number)
+        case .signed(let number): .integer(number)
+        case .float(let number): .number(number)
+        case .bool(let flag): .bool(flag)
+        case .string(let range): .string(string(range) ?? "")
+        case .array: .array([])
+        }
+    }
 
     /// A value in short, for messages.
     func shown(_ key: String) -> String? {

@@ -14,8 +14,8 @@ struct SafetensorsHeader {
     }
 
     static let lengthByteCount = 8
-    static let maximumByteCount = 100_000_000
-    static let maximumTensorCount = 100_000
+    static let maximumByteCount = CheckpointLimits.safetensorsHeaderByteCount
+    static let maximumTensorCount = CheckpointLimits.tensorCount
     static let metadataKey = "__metadata__"
 
     /// In the order of their data.
@@ -25,9 +25,11 @@ struct SafetensorsHeader {
     let dataOffset: Int
 
     init(_ file: MappedFile) throws(CheckpointError) {
-        let text = try Self.text(file)
-        let object = try Self.object(text, file.path)
-        dataOffset = Self.lengthByteCount + text.count
+        let text = try file.copy(of: Self.text(file))
+        let object = try withExtendedLifetime(text) { () throws(CheckpointError) in
+            try Self.object(text.bytes, file.path)
+        }
+        dataOffset = Self.lengthByteCount + text.bytes.count
         metadata = try Self.metadata(object, file.path)
         let tensorCount = object.count - (object[Self.metadataKey] == nil ? 0 : 1)
         guard tensorCount <= Self.maximumTensorCount else {

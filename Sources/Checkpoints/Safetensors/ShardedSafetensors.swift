@@ -60,7 +60,8 @@ public struct ShardedSafetensors: TensorSource {
         }
     }
 
-    /// `total_size` counts tensor bytes; a total that is off means that index and shards don't belong together.
+    /// `total_size` counts tensor bytes; a total that is off means that index and shards don't
+    /// belong together.
     private static func checkTotal(
         _ index: ShardIndex, _ shards: [SafetensorsFile], _ path: String
     ) throws(CheckpointError) {
@@ -85,7 +86,7 @@ private struct ShardIndex {
     let totalByteCount: Int?
 
     init(path: String) throws(CheckpointError) {
-        let object = try JSONFile.object(path: path)
+        let object = try JSONFile.object(path: path, limit: CheckpointLimits.indexByteCount)
         guard let entries = object["weight_map"]?.objectValue else {
             throw .malformed(path: path, reason: "weight_map is missing or not an object")
         }
@@ -99,6 +100,12 @@ private struct ShardIndex {
         }
         self.weightMap = weightMap
         shardNames = Set(weightMap.values).sorted()
+        guard shardNames.count <= CheckpointLimits.shardCount else {
+            throw .malformed(
+                path: path,
+                reason: "it names \(shardNames.count) shards, the limit is "
+                    + "\(CheckpointLimits.shardCount)")
+        }
         totalByteCount = object["metadata"]?.objectValue?["total_size"]?.intValue
     }
 }

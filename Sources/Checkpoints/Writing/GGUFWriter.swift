@@ -46,12 +46,12 @@ public struct GGUFWriter {
         self.tensors = tensors
     }
 
-    /// Plans a file with the keys of another, byte for byte, and its version and alignment.
+    /// Plans a file with the keys of another, byte for byte, and its version and alignment. What a
+    /// split model says of its parts is left out.
     public init(keysOf file: GGUFFile, tensors: [Tensor]) {
         version = file.version
         alignment = file.alignment
-        keyCount = file.keyCount
-        keys = [UInt8](file.keySection)
+        (keyCount, keys) = file.wholeKeys
         self.tensors = tensors
     }
 

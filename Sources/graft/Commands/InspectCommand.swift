@@ -82,6 +82,10 @@ struct InspectCommand: ParsableCommand {
         }
         report["bytes_by_type"] = .object(bytesByType)
         report["tensor_count"] = .integer(Int64(views.count))
+        let warnings =
+            base.warnings
+            + ModelConfiguration.warnings(base.configuration, file: base.tensors.path)
+        if !warnings.isEmpty { report["warnings"] = .array(warnings.map { .string($0) }) }
         if tensors {
             report["tensors"] = .array(
                 views.map { entry($0.name, type: $0.elementType.rawValue, shape: $0.shape) })

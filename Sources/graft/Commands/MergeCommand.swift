@@ -52,6 +52,7 @@ struct MergeCommand: ParsableCommand {
             MergeWriter.writesDirectory(at: out)
             ? try Self.withHuggingFaceTokenizer(opened) : opened
         let base = try BaseModel(checkpoint: checkpoint, pool: pool)
+        for warning in base.warnings { writeToStandardError("Warning: \(warning)") }
         let loaded = try adapters.map { option in
             let adapter = try AdapterReader.read(
                 name: option.name, path: option.path, slots: base.slots, base: base,
@@ -84,7 +85,8 @@ struct MergeCommand: ParsableCommand {
             tensors: checkpoint.tensors,
             tokenizer: try checkpoint.tokenizer.map { (assets) throws in
                 try assets.inHuggingFaceForm()
-            }, queryKeyRowsArePermuted: checkpoint.queryKeyRowsArePermuted)
+            }, queryKeyRowsArePermuted: checkpoint.queryKeyRowsArePermuted,
+            warnings: checkpoint.warnings)
     }
 }
 

@@ -51,11 +51,16 @@ struct BaseOptions: ParsableArguments {
     /// Opens the base, with a progress line on a terminal.
     func open(pool: WorkerPool) throws -> BaseModel {
         let progress = ProgressLine("Loading \((base as NSString).lastPathComponent)")
-        defer { progress.finish() }
-        return try BaseModel.open(
-            path: base, pool: pool, quantization: quantize?.quantization,
-            keyValueType: kvDtype?.type,
-            progress: { progress.update($0) })
+        let model: BaseModel
+        do {
+            defer { progress.finish() }
+            model = try BaseModel.open(
+                path: base, pool: pool, quantization: quantize?.quantization,
+                keyValueType: kvDtype?.type,
+                progress: { progress.update($0) })
+        }
+        for warning in model.warnings { writeToStandardError("Warning: \(warning)") }
+        return model
     }
 }
 
