@@ -111,7 +111,7 @@ public enum AdapterReader {
             warnings: compiled.warnings, targets: compiled.targets,
             layerCount: compiled.operators.repeatedBase?.slots.layerCount,
             files: KnownFiles(checked, compiled, path: path, layouts: layouts))
-        recipes.remember(facts, recipe: recipe, path: path)
+        if !compiled.warnsOfValues { recipes.remember(facts, recipe: recipe, path: path) }
         return facts
     }
 }

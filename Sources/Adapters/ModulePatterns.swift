@@ -1,3 +1,5 @@
+internal import StrictJSON
+
 /// How a configuration names modules.
 enum ModuleNames: Equatable {
     /// A regular expression for the whole name.
@@ -88,7 +90,7 @@ struct TargetModules {
     ) throws(AdapterError) {
         let file = configuration.file
         parameters = try configuration.texts("target_parameters") ?? []
-        let standard = standard ?? (parameters.isEmpty ? nil : [])
+        let standard = parameters.isEmpty ? standard : []
         let named = try configuration.names("target_modules")
         guard let names = named ?? standard.map(ModuleNames.list) else {
             throw .missingSetting("target_modules", file: file)
@@ -96,7 +98,7 @@ struct TargetModules {
         value = names
         targets =
             switch names {
-            case .expression("all-linear"): .allLinear
+            case .expression(let text) where text.lowercased() == "all-linear": .allLinear
             case .expression(Self.nothing): .nothing
             default: .matcher(try ModuleMatcher(names, setting: "target_modules", file: file))
             }
@@ -116,7 +118,14 @@ struct TargetModules {
         self.saved = saved
         let layers = try configuration.indices("layers_to_transform")
         self.layers = layers?.isEmpty == true ? nil : layers
-        layerPatterns = try Self.layerPatterns(&configuration)
+        let patterns = try Self.layerPatternNames(&configuration)
+        layerPatterns = try Self.layerPatterns(patterns, file: file)
+        if layers == nil, !patterns.isEmpty, !Self.passesOverPatterns(configuration) {
+            throw .invalidSetting(
+                "layers_pattern", value: ModuleNames.list(patterns).text,
+                expected: "none where 'layers_to_transform' doesn't say which layers are meant",
+                file: file)
+        }
         if case .expression = names, layers != nil {
             throw .invalidSetting(
                 "layers_to_transform", value: "set",
@@ -125,16 +134,25 @@ struct TargetModules {
         }
     }
 
-    private static func layerPatterns(
+    /// Methods whose configurations don't check that `layers_pattern` has layers to go with it.
+    private static func passesOverPatterns(_ configuration: AdapterConfiguration) -> Bool {
+        let methods = ["ADAMSS", "C3A", "GRALORA", "HIRA", "MISS", "RANDLORA", "UNILORA"]
+        return configuration.object["peft_type"]?.stringValue.map(methods.contains) ?? false
+    }
+
+    private static func layerPatternNames(
         _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> [String] {
+        switch try configuration.names("layers_pattern") {
+        case nil: []
+        case .expression(let text): text.isEmpty ? [] : [text]
+        case .list(let list): list
+        }
+    }
+
+    private static func layerPatterns(
+        _ names: [String], file: String
     ) throws(AdapterError) -> [RegularExpression] {
-        let file = configuration.file
-        let names: [String] =
-            switch try configuration.names("layers_pattern") {
-            case nil: []
-            case .expression(let text): text.isEmpty ? [] : [text]
-            case .list(let list): list
-            }
         guard !names.isEmpty else {
             return [
                 try RegularExpression(

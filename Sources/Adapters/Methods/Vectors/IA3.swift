@@ -38,7 +38,7 @@ enum IA3: LinearTuner {
                 endings = names
             case nil:
                 matcher = nil
-                endings = []
+                endings = StandardTargets.feedForwardModules
             }
         }
 
