@@ -69,7 +69,7 @@ extension AdapterConfiguration {
         _ name: String, standard: Value,
         read: (JSONValue, AdapterConfiguration) throws(AdapterError) -> Value
     ) throws(AdapterError) -> ModuleValues<Value> {
-        var values = ModuleValues(standard: standard)
+        var values = ModuleValues(standard: standard, budget: expressionSteps)
         if object[name]?.isNull == true {
             warn("'\(name)' is null, which PEFT can't read: it was taken for empty")
         }

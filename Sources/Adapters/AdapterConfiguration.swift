@@ -1,3 +1,4 @@
+internal import RegularExpressions
 internal import StrictJSON
 
 /// `adapter_config.json`, read setting by setting: types and ranges are checked, and an account is
@@ -11,6 +12,8 @@ struct AdapterConfiguration {
     /// For messages.
     let file: String
     private(set) var readNames: Set<String> = []
+    /// What its regular expressions may cost, all together.
+    let expressionSteps = StepBudget(ModuleExpression.stepLimit)
     /// What was found on the way, one sentence each.
     private(set) var warnings: [String] = []
 

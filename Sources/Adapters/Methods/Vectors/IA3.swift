@@ -31,7 +31,7 @@ enum IA3: LinearTuner {
             switch try configuration.names(setting) {
             case .expression(let text):
                 matcher = try ModuleMatcher(
-                    .expression(text), setting: setting, file: configuration.file)
+                    .expression(text), setting: setting, in: configuration)
                 endings = []
             case .list(let names):
                 matcher = nil
