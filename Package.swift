@@ -47,7 +47,9 @@ let package = Package(
         module("RegularExpressions", ["CPCRE2"]),
         module("Kernels", ["CKernels", "COpenBLAS"]),
         module("Checkpoints", ["StrictJSON"]),
-        module("Tokenization", ["CSentencePiece", "RegularExpressions", "StrictJSON", "Checkpoints"]),
+        module(
+            "Tokenization",
+            ["CSentencePiece", "RegularExpressions", "StrictJSON", "Checkpoints"]),
         module("Transformer", ["Kernels", "Checkpoints", "StrictJSON"]),
         module(
             "Adapters",

@@ -6,14 +6,15 @@ extension AdapterConfiguration {
     static let rankLimit = LoRASettings.rankLimit
     private static let patternCountLimit = 4096
 
-    /// A count that PEFT has a standard for where the setting is absent. One that is null is refused:
-    /// PEFT can't compute with it.
+    /// A count that PEFT has a standard for where the setting is absent. One that is null is
+    /// refused: PEFT can't compute with it.
     mutating func count(_ name: String, limit: Int, absent: Int) throws(AdapterError) -> Int {
         guard try isPresent(name) else { return absent }
         return try count(name, limit: limit)
     }
 
-    /// A number that PEFT has a standard for where the setting is absent, and none where it is null.
+    /// A number that PEFT has a standard for where the setting is absent, and none where it is
+    /// null.
     mutating func number(_ name: String, absent: Double) throws(AdapterError) -> Double {
         guard try isPresent(name), let value = value(name) else { return absent }
         return try number(value, name: name)

@@ -2,8 +2,8 @@ internal import RegularExpressions
 
 /// A regular expression of a configuration, read as Python reads it, for names of modules.
 final class ModuleExpression {
-    /// Steps that all expressions of one adapter may take together: enough for a pattern of its own for
-    /// each of a thousand modules, a second or two.
+    /// Steps that all expressions of one adapter may take together: enough for a pattern of its own
+    /// for each of a thousand modules, a second or two.
     static let stepLimit = 1 << 29
 
     private let expression: CompiledExpression

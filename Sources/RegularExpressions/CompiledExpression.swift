@@ -1,7 +1,7 @@
 internal import CPCRE2
 
-/// A compiled regular expression over UTF-8 whose matching is bounded: by steps that are counted while
-/// it runs, and by memory.
+/// A compiled regular expression over UTF-8 whose matching is bounded: by steps that are counted
+/// while it runs, and by memory.
 ///
 /// **Source**: pcre2api(3), pcre2callout(3) and pcre2jit(3) of PCRE2 10.42.
 public final class CompiledExpression: Sendable {
@@ -32,8 +32,8 @@ public final class CompiledExpression: Sendable {
     let stepWeight: Int
 
     /// - Parameters:
-    ///   - pattern: in PCRE2's spelling; `\w`, `\d`, `\s` are Unicode's, `^` and `$` match at lines only
-    ///     within `(?m:…)`.
+    ///   - pattern: in PCRE2's spelling; `\w`, `\d`, `\s` are Unicode's, `^` and `$` match at lines
+    ///     only within `(?m:…)`.
     /// - Throws: `ExpressionError.invalid`, `.tooLong`.
     public init(
         _ pattern: String, extent: Extent, limits: ExpressionLimits, counting: Counting

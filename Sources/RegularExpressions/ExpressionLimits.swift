@@ -10,8 +10,8 @@ public struct ExpressionLimits: Sendable {
     public static let depth = 250
     /// Backtracking points of one match.
     static let backtrackCount: UInt32 = 10_000_000
-    /// Patterns of more bytes than this make each step count more, since one character is then compared
-    /// with that much more.
+    /// Patterns of more bytes than this make each step count more, since one character is then
+    /// compared with that much more.
     static let patternBytesPerStep = 1024
 
     /// Steps that an item of a pattern takes; a character that is passed takes one.

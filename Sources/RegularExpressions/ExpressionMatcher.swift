@@ -90,8 +90,8 @@ public final class ExpressionMatcher {
     /// The last group that took part in the latest match; 0: none did.
     public var lastGroup: Int { max(0, groupCount - 1) }
 
-    /// The byte range of a group of the latest match, 0 being all of it; nil where it took no part, or
-    /// where `\K` turned it around.
+    /// The byte range of a group of the latest match, 0 being all of it; nil where it took no part,
+    /// or where `\K` turned it around.
     public func range(ofGroup group: Int) -> Range<Int>? {
         guard group < groupCount, let offsets = pcre2_get_ovector_pointer_8(data) else {
             return nil

@@ -6,8 +6,8 @@ internal import Transformer
 ///     base_model.model.<module>.weight, .bias              of a module that nothing wraps
 ///     base_model.model.<module>.base_layer.weight, .bias   of a targeted one
 ///
-/// PEFT loads every tensor whose name is that of a parameter of the wrapped model. It says nothing of
-/// it; here a warning names them.
+/// PEFT loads every tensor whose name is that of a parameter of the wrapped model. It says nothing
+/// of it; here a warning names them.
 ///
 /// **Source**: `set_peft_model_state_dict` of PEFT 0.21.
 struct StrayTensors {
@@ -43,7 +43,8 @@ struct StrayTensors {
 }
 
 extension TunerCompiler {
-    /// What the base's own tensors of a module are called in PEFT's model; nil where none can be served.
+    /// What the base's own tensors of a module are called in PEFT's model; nil where none can be
+    /// served.
     func strayParts(at slot: Slot, isTargeted: Bool, isSaved: Bool) -> StrayTensors.Parts? {
         guard strays.areServed, !isSaved, !hasTrainedTokens(at: slot) else { return nil }
         guard isTargeted else { return (.weight, .bias) }

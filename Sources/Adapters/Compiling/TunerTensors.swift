@@ -4,8 +4,8 @@ internal import Transformer
 /// What a tensor is to its module: how its name ends.
 struct TensorPart: Hashable, Sendable {
     let suffix: String
-    /// Other endings that PEFT reads as this one: first of all those of its own model, with the adapter's
-    /// name in them.
+    /// Other endings that PEFT reads as this one: first of all those of its own model, with the
+    /// adapter's name in them.
     let spellings: [String]
     /// Why a tensor of this part can be left over, for messages.
     let leftover: @Sendable (_ module: String) -> String

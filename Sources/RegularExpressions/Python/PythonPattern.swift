@@ -1,10 +1,11 @@
 /// A regular expression of Python's `re`, said in PCRE2's terms.
 ///
-/// What Python refuses is refused here, in its words; what both spell alike and mean otherwise (`\Z`,
-/// `$`, `\s`, `{,n}`, `\h`, POSIX classes, verbs) is written out. Parsing goes as Python's does, item by
-/// item, and says of each how many characters it takes: a look-behind needs to know.
+/// What Python refuses is refused here, in its words; what both spell alike and mean otherwise
+/// (`\Z`, `$`, `\s`, `{,n}`, `\h`, POSIX classes, verbs) is written out. Parsing goes as Python's
+/// does, item by item, and says of each how many characters it takes: a look-behind needs to know.
 ///
-/// **Source**: the documentation of Python 3.11's module `re`; Unicode's names (`\N{…}`) are refused.
+/// **Source**: the documentation of Python 3.11's module `re`; Unicode's names (`\N{…}`) are
+/// refused.
 public struct PythonPattern {
     /// In PCRE2's spelling, with a mark `(?C)` wherever a match may begin to go another way.
     public let translated: String

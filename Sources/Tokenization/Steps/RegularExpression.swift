@@ -2,11 +2,11 @@ internal import RegularExpressions
 
 /// A compiled regular expression over UTF-8, with Oniguruma's meaning of character classes.
 ///
-/// Matching is bounded over a whole text: a pattern that backtracks without end is reported, never waited
-/// for. The patterns of known vocabularies need a few steps a character, and aren't counted.
+/// Matching is bounded over a whole text: a pattern that backtracks without end is reported, never
+/// waited for. The patterns of known vocabularies need a few steps a character, and aren't counted.
 struct RegularExpression: Sendable {
-    /// Steps that a text may take: so many, and for each of its bytes so many more. Vocabularies' own
-    /// patterns need some dozens a byte.
+    /// Steps that a text may take: so many, and for each of its bytes so many more. Vocabularies'
+    /// own patterns need some dozens a byte.
     static func stepLimit(byteCount: Int) -> Int { (1 << 13) + byteCount << 10 }
 
     /// The pattern as its author wrote it.

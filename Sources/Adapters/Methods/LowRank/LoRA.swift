@@ -56,7 +56,8 @@ enum LoRA {
             settings: settings.tuner, tensors: tensors, context: context,
             vocabularyCount: vocabularyCount, configurationFile: configuration.file)
         compiler.servesResizedTables = settings.isPlain
-        // What stands in place of the base's would act before the invocation too, and in every copy.
+        // What stands in place of the base's would act before the invocation too, and in every
+        // copy.
         compiler.strays.areServed = settings.invocation == nil && repeatedBase == nil
         compiler.strays.targetsAreServed = settings.isBesideBase
         try TrainedTokens.add(trained, &compiler)

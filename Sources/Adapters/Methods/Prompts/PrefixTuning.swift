@@ -66,8 +66,8 @@ enum PrefixTuning {
         return position
     }
 
-    /// What the configuration says about the base must be true of this one. Of heads and their width PEFT
-    /// asks the base itself, whatever `num_attention_heads` and `token_dim` say.
+    /// What the configuration says about the base must be true of this one. Of heads and their
+    /// width PEFT asks the base itself, whatever `num_attention_heads` and `token_dim` say.
     private static func checkShapeSettings(
         _ configuration: inout AdapterConfiguration, base: BaseModel
     ) throws(AdapterError) {
