@@ -44,14 +44,18 @@ let package = Package(
 
         // Libraries; arrows only point down (docs/architecture.md).
         module("StrictJSON", ["CJSON"]),
+        module("RegularExpressions", ["CPCRE2"]),
         module("Kernels", ["CKernels", "COpenBLAS"]),
         module("Checkpoints", ["StrictJSON"]),
-        module("Tokenization", ["CSentencePiece", "CPCRE2", "StrictJSON", "Checkpoints"]),
+        module(
+            "Tokenization",
+            ["CSentencePiece", "RegularExpressions", "StrictJSON", "Checkpoints"]),
         module("Transformer", ["Kernels", "Checkpoints", "StrictJSON"]),
         module(
             "Adapters",
             [
-                "Transformer", "Checkpoints", "Kernels", "StrictJSON", "Tokenization", "CPCRE2",
+                "Transformer", "Checkpoints", "Kernels", "StrictJSON", "Tokenization",
+                "RegularExpressions",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         module(
@@ -101,6 +105,7 @@ let package = Package(
         .testTarget(
             name: "FuzzingTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
         tests("StrictJSON", []),
+        tests("RegularExpressions", ["StrictJSON"]),
         tests("Kernels", ["CKernels"]),
         tests("Checkpoints", ["StrictJSON"]),
         tests("Tokenization", ["Checkpoints", "StrictJSON"], excluding: ["Fixtures"]),

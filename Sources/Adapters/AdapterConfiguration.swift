@@ -1,3 +1,4 @@
+internal import RegularExpressions
 internal import StrictJSON
 
 /// `adapter_config.json`, read setting by setting: types and ranges are checked, and an account is
@@ -11,6 +12,10 @@ struct AdapterConfiguration {
     /// For messages.
     let file: String
     private(set) var readNames: Set<String> = []
+    /// What its regular expressions may cost, all together.
+    let expressionSteps = StepBudget(ModuleExpression.stepLimit)
+    /// What was found on the way, one sentence each.
+    private(set) var warnings: [String] = []
 
     /// - Throws: `AdapterError.configuration` where the text is not one JSON object.
     init(parsing text: [UInt8], file: String) throws(AdapterError) {
@@ -39,6 +44,8 @@ struct AdapterConfiguration {
 
     /// The same text for the same settings, whatever their order and spacing: for the content hash.
     var canonicalText: String { JSONValue.object(object).sortedByKey.serialized() }
+
+    mutating func warn(_ text: String) { warnings.append("\(file): \(text)") }
 
     /// The setting's value; nil where absent or null. It counts as read.
     mutating func value(_ name: String) -> JSONValue? {

@@ -115,7 +115,7 @@ public enum AdapterReader {
             warnings: compiled.warnings, targets: compiled.targets,
             layerCount: compiled.operators.repeatedBase?.slots.layerCount,
             files: KnownFiles(checked, compiled, path: path, layouts: layouts))
-        recipes.remember(facts, recipe: recipe, path: path)
+        if !compiled.warnsOfValues { recipes.remember(facts, recipe: recipe, path: path) }
         facts.warnings = warnings + facts.warnings
         return facts
     }

@@ -1,3 +1,6 @@
+internal import RegularExpressions
+internal import StrictJSON
+
 /// How a configuration names modules.
 enum ModuleNames: Equatable {
     /// A regular expression for the whole name.
@@ -16,13 +19,17 @@ enum ModuleNames: Equatable {
 
 /// `ModuleNames`, compiled.
 struct ModuleMatcher {
-    private let expression: RegularExpression?
+    private let expression: ModuleExpression?
     private let names: Set<String>
 
-    init(_ names: ModuleNames, setting: String, file: String) throws(AdapterError) {
+    init(
+        _ names: ModuleNames, setting: String, in configuration: AdapterConfiguration
+    ) throws(AdapterError) {
         switch names {
         case .expression(let text):
-            expression = try RegularExpression(text, extent: .whole, setting: setting, file: file)
+            expression = try ModuleExpression(
+                text, extent: .whole, budget: configuration.expressionSteps, setting: setting,
+                file: configuration.file)
             self.names = []
         case .list(let list):
             expression = nil
@@ -54,6 +61,9 @@ struct TargetModules {
     /// **Source**: PEFT 0.21, `DUMMY_TARGET_MODULES`.
     static let nothing = "dummy-target-modules"
 
+    /// Each name is a pattern of its own.
+    private static let savedNameLimit = 1024
+
     private enum Targets {
         case matcher(ModuleMatcher)
         /// Every linear layer but the head.
@@ -63,9 +73,9 @@ struct TargetModules {
 
     private let targets: Targets
     private let excluded: ModuleMatcher?
-    private let saved: [RegularExpression]
+    private let saved: [ModuleExpression]
     private let layers: Set<Int>?
-    private let layerPatterns: [RegularExpression]
+    private let layerPatterns: [ModuleExpression]
     /// Names of weights, or ends of them after a dot, whose modules are targeted as well.
     private let parameters: [String]
     let value: ModuleNames
@@ -88,7 +98,7 @@ struct TargetModules {
     ) throws(AdapterError) {
         let file = configuration.file
         parameters = try configuration.texts("target_parameters") ?? []
-        let standard = standard ?? (parameters.isEmpty ? nil : [])
+        let standard = parameters.isEmpty ? standard : []
         let named = try configuration.names("target_modules")
         guard let names = named ?? standard.map(ModuleNames.list) else {
             throw .missingSetting("target_modules", file: file)
@@ -96,27 +106,42 @@ struct TargetModules {
         value = names
         targets =
             switch names {
-            case .expression("all-linear"): .allLinear
+            case .expression(let text) where text.lowercased() == "all-linear": .allLinear
             case .expression(Self.nothing): .nothing
-            default: .matcher(try ModuleMatcher(names, setting: "target_modules", file: file))
+            default:
+                .matcher(try ModuleMatcher(names, setting: "target_modules", in: configuration))
             }
         let exclusions = try configuration.names("exclude_modules")
         if let exclusions, !exclusions.isEmpty {
-            excluded = try ModuleMatcher(exclusions, setting: "exclude_modules", file: file)
+            excluded = try ModuleMatcher(exclusions, setting: "exclude_modules", in: configuration)
         } else {
             excluded = nil
         }
-        var saved: [RegularExpression] = []
-        for name in try configuration.texts("modules_to_save") ?? [] {
+        var saved: [ModuleExpression] = []
+        let savedNames = try configuration.texts("modules_to_save") ?? []
+        guard savedNames.count <= Self.savedNameLimit else {
+            throw .invalidSetting(
+                "modules_to_save", value: "a list of \(savedNames.count) names",
+                expected: "at most \(Self.savedNameLimit)", file: file)
+        }
+        for name in savedNames {
             saved.append(
-                try RegularExpression(
-                    "(^|.*\\.)\(name)($|\\..*)", extent: .start, setting: "modules_to_save",
+                try ModuleExpression(
+                    "(^|.*\\.)\(name)($|\\..*)", extent: .start,
+                    budget: configuration.expressionSteps, setting: "modules_to_save",
                     shown: name, file: file))
         }
         self.saved = saved
         let layers = try configuration.indices("layers_to_transform")
         self.layers = layers?.isEmpty == true ? nil : layers
-        layerPatterns = try Self.layerPatterns(&configuration)
+        let patterns = try Self.layerPatternNames(&configuration)
+        layerPatterns = try Self.layerPatterns(patterns, in: configuration)
+        if layers == nil, !patterns.isEmpty, !Self.passesOverPatterns(configuration) {
+            throw .invalidSetting(
+                "layers_pattern", value: ModuleNames.list(patterns).text,
+                expected: "none where 'layers_to_transform' doesn't say which layers are meant",
+                file: file)
+        }
         if case .expression = names, layers != nil {
             throw .invalidSetting(
                 "layers_to_transform", value: "set",
@@ -125,29 +150,39 @@ struct TargetModules {
         }
     }
 
-    private static func layerPatterns(
+    /// Methods whose configurations don't check that `layers_pattern` has layers to go with it.
+    private static func passesOverPatterns(_ configuration: AdapterConfiguration) -> Bool {
+        let methods = ["ADAMSS", "C3A", "GRALORA", "HIRA", "MISS", "RANDLORA", "UNILORA"]
+        return configuration.object["peft_type"]?.stringValue.map(methods.contains) ?? false
+    }
+
+    private static func layerPatternNames(
         _ configuration: inout AdapterConfiguration
-    ) throws(AdapterError) -> [RegularExpression] {
-        let file = configuration.file
-        let names: [String] =
-            switch try configuration.names("layers_pattern") {
-            case nil: []
-            case .expression(let text): text.isEmpty ? [] : [text]
-            case .list(let list): list
-            }
+    ) throws(AdapterError) -> [String] {
+        switch try configuration.names("layers_pattern") {
+        case nil: []
+        case .expression(let text): text.isEmpty ? [] : [text]
+        case .list(let list): list
+        }
+    }
+
+    private static func layerPatterns(
+        _ names: [String], in configuration: AdapterConfiguration
+    ) throws(AdapterError) -> [ModuleExpression] {
+        let budget = configuration.expressionSteps
         guard !names.isEmpty else {
             return [
-                try RegularExpression(
-                    #".*?\.[^.]*\.(\d+)\."#, extent: .start, setting: "layers_to_transform",
-                    file: file)
+                try ModuleExpression(
+                    #".*?\.[^.]*\.(\d+)\."#, extent: .start, budget: budget,
+                    setting: "layers_to_transform", file: configuration.file)
             ]
         }
-        var patterns: [RegularExpression] = []
+        var patterns: [ModuleExpression] = []
         for name in names {
             patterns.append(
-                try RegularExpression(
-                    "(?:^|.*?\\.)\(name)\\.(\\d+)\\.", extent: .start, setting: "layers_pattern",
-                    shown: name, file: file))
+                try ModuleExpression(
+                    "(?:^|.*?\\.)\(name)\\.(\\d+)\\.", extent: .start, budget: budget,
+                    setting: "layers_pattern", shown: name, file: configuration.file))
         }
         return patterns
     }
@@ -194,24 +229,43 @@ struct TargetModules {
 ///
 /// **Source**: PEFT 0.21, `get_pattern_key`.
 struct ModuleValues<Value> {
-    private var entries: [(pattern: RegularExpression, value: Value)] = []
+    private var entries: [(pattern: ModuleExpression, value: Value)] = []
+    /// Modules are asked for several times.
+    private let found = FoundValues<Value>()
     private let standard: Value
+    private let budget: StepBudget
 
-    init(standard: Value) { self.standard = standard }
+    /// - Parameter budget: the adapter's.
+    init(standard: Value, budget: StepBudget = StepBudget(ModuleExpression.stepLimit)) {
+        self.standard = standard
+        self.budget = budget
+    }
 
     mutating func append(
         _ key: String, _ value: Value, setting: String, file: String
     ) throws(AdapterError) {
-        let pattern = try RegularExpression(
-            "(.*\\.)?(\(key))$", extent: .start, setting: setting, shown: key, file: file)
+        let pattern = try ModuleExpression(
+            "(.*\\.)?(\(key))$", extent: .start, budget: budget, setting: setting, shown: key,
+            file: file)
         entries.append((pattern, value))
     }
 
     /// The value of the first pattern that matches; the standard one where none does.
     func value(for module: String) throws(AdapterError) -> Value {
-        for entry in entries where try entry.pattern.matches(module) { return entry.value }
+        guard !entries.isEmpty else { return standard }
+        if let value = found.values[module] { return value }
+        for entry in entries where try entry.pattern.matches(module) {
+            found.values[module] = entry.value
+            return entry.value
+        }
+        found.values[module] = standard
         return standard
     }
+}
+
+/// Values by module that patterns gave.
+private final class FoundValues<Value> {
+    var values: [String: Value] = [:]
 }
 
 /// The modules that `modules_to_save` names: a plain test of how the name ends, without regard to

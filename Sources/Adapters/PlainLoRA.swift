@@ -78,7 +78,8 @@ struct PlainLoRA {
         }
         var configuration = file.configuration
         try refuseUnsupported(&configuration, purpose)
-        let settings = try LoRASettings(&configuration)
+        let settings = try LoRASettings(
+            &configuration, standardTargets: StandardTargets.lowRank)
         guard settings.residualBase == nil else {
             let name = "init_lora_weights"
             throw purpose.refusal(
@@ -160,8 +161,10 @@ extension PlainLoRA {
         of tensor: AdapterTensor
     ) -> (module: String, part: TensorPart)? {
         let name = tensor.name.dropFirst(PEFTAdapter.prefix.count)
-        for part in parts where name.hasSuffix(part.suffix) {
-            return (String(name.dropLast(part.suffix.count)), part)
+        for part in parts {
+            for suffix in [part.suffix] + part.spellings where name.hasSuffix(suffix) {
+                return (String(name.dropLast(suffix.count)), part)
+            }
         }
         // An untargeted table is saved along where PEFT takes the vocabulary for resized.
         for table in ["embed_tokens.weight", "lm_head.weight"] where name.hasSuffix(table) {

@@ -13,12 +13,12 @@ enum UnknownSettings {
     ]
 
     /// - Parameter trainingOnly: settings of the method without a meaning in inference.
-    /// - Returns: a warning for each setting that isn't known.
+    /// - Returns: a warning for each setting that isn't known, behind those of the reading.
     /// - Throws: `AdapterError.unknownSetting` when `strict`.
     static func check(
         _ configuration: AdapterConfiguration, trainingOnly: Set<String>, strict: Bool
     ) throws(AdapterError) -> [String] {
-        var warnings: [String] = []
+        var warnings = configuration.warnings
         for (name, value) in configuration.object {
             if configuration.readNames.contains(name) || alwaysIgnored.contains(name)
                 || trainingOnly.contains(name) || value.isUnset

@@ -117,6 +117,38 @@ import Adapters
         #expect(reading.failure(fixture).contains("'target_modules'"))
     }
 
+    /// Each of these alone would be within any limit of one match.
+    @Test func anAdaptersPatternsShareTheirSteps() {
+        var keys: JSONObject = [:]
+        for number in 0..<4096 {
+            keys["([a-z_.0-9]+){1,4}[!?]|\(number)"] = .integer(2)
+        }
+        let fixture = AdapterFixture.lora(
+            [AdapterFixture.query], ["rank_pattern": .object(keys)])
+        #expect(reading.failure(fixture).contains("it needs too many steps"))
+    }
+
+    @Test(arguments: [
+        (#"\z"#, #"bad escape \z"#), ("(?|q_proj)", "unknown extension ?|"),
+        (#"a\Kq_proj"#, #"bad escape \K"#), ("q_proj(?i)", "global flags not at the start"),
+    ])
+    func whatPythonCantReadIsRefused(pattern: String, reason: String) {
+        let failure = reading.failure(.lora([AdapterFixture.query], targets: .string(pattern)))
+        #expect(failure.contains("'target_modules' holds the regular expression '\(pattern)'"))
+        #expect(failure.contains(reason))
+    }
+
+    @Test func modulesToSaveAreBounded() throws {
+        func fixture(_ count: Int) -> AdapterFixture {
+            let names = (0..<count).map { JSONValue.string("nothing\($0)") }
+            return .lora([AdapterFixture.query], ["modules_to_save": .array(names)])
+        }
+        #expect(try reading.read(fixture(1024)).warnings.count == 1024)
+        #expect(
+            reading.failure(fixture(1025)).hasSuffix(
+                "'modules_to_save' is a list of 1025 names, expected at most 1024"))
+    }
+
     @Test func tensorsMustAgreeWithTheConfiguration() {
         let name = "base_model.model.\(AdapterFixture.query)"
         var rank = AdapterFixture.lora([AdapterFixture.query])

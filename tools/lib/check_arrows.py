@@ -11,12 +11,14 @@ SYSTEM = {"Foundation", "FoundationEssentials", "Dispatch", "Glibc", "Synchroniz
 
 ALLOWED = {
     "StrictJSON": {"CJSON"},
+    "RegularExpressions": {"CPCRE2"},
     "Kernels": {"CKernels", "COpenBLAS"},
     "Checkpoints": {"StrictJSON"},
-    "Tokenization": {"CSentencePiece", "CPCRE2", "StrictJSON", "Checkpoints"},
+    "Tokenization": {"CSentencePiece", "RegularExpressions", "StrictJSON", "Checkpoints"},
     "Transformer": {"Kernels", "Checkpoints", "StrictJSON"},
     "Adapters": {
-        "Transformer", "Tokenization", "Checkpoints", "Kernels", "StrictJSON", "CPCRE2", "Crypto",
+        "Transformer", "Tokenization", "Checkpoints", "Kernels", "StrictJSON",
+        "RegularExpressions", "Crypto",
     },
     "Engine": {"Transformer", "Adapters", "Kernels", "DequeModule"},
     "Serving": {"Engine", "Adapters", "Tokenization", "StrictJSON", "Logging"},

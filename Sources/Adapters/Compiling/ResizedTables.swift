@@ -27,17 +27,17 @@ struct ResizedTables {
         let names = modules.flatMap { module in
             (untrained + [.savedModule]).map { prefix + module + $0.suffix }
         }
-        var count: Int?
+        var first: AdapterTensor?
         for tensor in file.tensors where names.contains(tensor.name) {
             guard tensor.shape.count == 2, tensor.shape[1] == slots.hiddenSize else { continue }
-            if let count, count != tensor.shape[0] {
+            if let first, first.shape != tensor.shape {
                 throw .wrongShape(
-                    tensor: tensor.name, expected: [count, slots.hiddenSize], found: tensor.shape,
-                    reason: "another table of the file has \(count) tokens", file: file.tensorFile)
+                    tensor: tensor.name, expected: first.shape, found: tensor.shape,
+                    reason: "'\(first.name)' has \(first.shape[0]) tokens", file: file.tensorFile)
             }
-            count = tensor.shape[0]
+            first = tensor
         }
-        return count
+        return first?.shape[0]
     }
 
     /// Rows of tokens behind the base's; nil until the table was met.
@@ -114,20 +114,20 @@ extension TunerCompiler {
 }
 
 extension TensorPart {
-    static let tokenBaseWeight = TensorPart(".token_adapter.base_layer.weight") {
+    static let tokenBaseWeight = TensorPart(".token_adapter.base_layer.weight", spellings: []) {
         "the configuration's 'trainable_token_indices' don't name '\($0)'"
     }
     /// Of a module in `modules_to_save`, beside its `weight`, where PEFT saves embeddings along.
-    static let savedModule = TensorPart(".modules_to_save.weight") {
+    static let savedModule = TensorPart(".modules_to_save.weight", spellings: []) {
         "the configuration's 'modules_to_save' doesn't name '\($0)'"
     }
-    static let originalModule = TensorPart(".original_module.weight") {
+    static let originalModule = TensorPart(".original_module.weight", spellings: []) {
         "the configuration's 'modules_to_save' doesn't name '\($0)'"
     }
-    static let savedBias = TensorPart(".modules_to_save.bias") {
+    static let savedBias = TensorPart(".modules_to_save.bias", spellings: []) {
         "the configuration's 'modules_to_save' doesn't name '\($0)'"
     }
-    static let originalBias = TensorPart(".original_module.bias") {
+    static let originalBias = TensorPart(".original_module.bias", spellings: []) {
         "it belongs to '\($0)' in 'modules_to_save' with 'bias' \"all\""
     }
 }

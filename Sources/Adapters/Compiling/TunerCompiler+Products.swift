@@ -55,33 +55,3 @@ extension TunerCompiler {
         return result
     }
 }
-
-extension AdapterConfiguration {
-    /// A rank above this is a mistake, not a low rank.
-    static let rankLimit = LoRASettings.rankLimit
-
-    /// A number, or `standard` where absent or null.
-    mutating func number(_ name: String, standard: Double) throws(AdapterError) -> Double {
-        guard let value = value(name) else { return standard }
-        return try number(value, name: name)
-    }
-
-    /// A flag, or `standard` where absent or null.
-    mutating func flag(_ name: String, standard: Bool) throws(AdapterError) -> Bool {
-        guard value(name) != nil else { return standard }
-        return try flag(name)
-    }
-
-    /// One of the texts of `allowed`.
-    mutating func choice(
-        _ name: String, _ allowed: [String], standard: String
-    ) throws(AdapterError) -> String {
-        guard let text = try text(name) else { return standard }
-        guard allowed.contains(text) else {
-            throw invalid(
-                name, .string(text),
-                expected: allowed.map { "\"\($0)\"" }.joined(separator: ", "))
-        }
-        return text
-    }
-}

@@ -89,7 +89,7 @@ extension TunerCompiler {
     }
 
     /// Keeps the file's type, unless the base computes in f32 there.
-    private mutating func replacement(
+    mutating func replacement(
         _ tensor: AdapterTensor, _ shape: LinearShape, base: PackedMatrix
     ) throws(AdapterError) -> PackedMatrix {
         let values = try floats(tensor)
@@ -138,8 +138,12 @@ extension TunerCompiler {
     }
 
     /// PEFT saves the base's own embedding and head along when it targets one of them, or when the
-    /// vocabulary was resized. They are no update: they must be what the base has.
-    mutating func checkBaseTable(_ slot: Slot) throws(AdapterError) {
+    /// vocabulary was resized. They are no update where they are what the base has.
+    ///
+    /// - Parameter strayPart: what a table is called that PEFT would load in place of the base's.
+    mutating func checkBaseTable(
+        _ slot: Slot, strayPart: TensorPart?, isSaved: Bool
+    ) throws(AdapterError) {
         let own: PackedMatrix
         switch slot {
         case .embedding: own = base.weights.embedding
@@ -155,6 +159,17 @@ extension TunerCompiler {
             let values = try tensor.floats(file: file)
             guard let row = firstDifference(values, own, tensor) else {
                 keepRows(values, at: slot)
+                strays.sameTables[slot] = tensor.name
+                continue
+            }
+            if part == strayPart {
+                strays.tables[slot] = tensor
+                continue
+            }
+            if part == .originalModule, isSaved, !base.configuration.tiesHeadToEmbedding {
+                warnings.append(
+                    "\(file): '\(tensor.name)' differs from the base's own '\(module)' and isn't used: "
+                        + "what 'modules_to_save' names stands in its place")
                 continue
             }
             throw .unknownTensor(
@@ -166,11 +181,11 @@ extension TunerCompiler {
     }
 
     /// The first row in which two tables differ by more than the coarser of their types explains.
-    private func firstDifference(
+    func firstDifference(
         _ values: [Float], _ own: PackedMatrix, _ tensor: AdapterTensor
     ) -> Int? {
         var row = [Float](repeating: 0, count: own.inputCount)
-        for index in 0..<min(own.outputCount, vocabularyCount) {
+        for index in 0..<min(own.outputCount, values.count / max(own.inputCount, 1)) {
             row.withUnsafeMutableBufferPointer { own.unpackRow(index, into: $0.baseAddress!) }
             let start = index * own.inputCount
             let largest = row.reduce(0) { max($0, abs($1)) }

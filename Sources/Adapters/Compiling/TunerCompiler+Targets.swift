@@ -1,16 +1,4 @@
-internal import StrictJSON
 internal import Transformer
-
-extension AdapterConfiguration {
-    /// A seed of a generator: a whole number from 0.
-    mutating func seed(_ name: String, standard: UInt64) throws(AdapterError) -> UInt64 {
-        guard let value = value(name) else { return standard }
-        guard let seed = value.intValue, seed >= 0 else {
-            throw invalid(name, value, expected: "a whole number from 0")
-        }
-        return UInt64(seed)
-    }
-}
 
 extension TunerCompiler {
     /// The linear slots that the configuration targets, in forward order.

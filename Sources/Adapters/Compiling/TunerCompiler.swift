@@ -25,6 +25,10 @@ struct TunerCompiler {
     var products: [StoredProduct] = []
     var parameterCount = 0
     var warnings: [String] = []
+    /// Tensors that stand in place of the base's and that no setting names.
+    var strays = StrayTensors()
+    /// True where nothing may be passed over with a warning.
+    let isStrict: Bool
 
     init(
         settings: TunerSettings, tensors: TunerTensors, context: Methods.Context,
@@ -37,6 +41,7 @@ struct TunerCompiler {
         pool = context.pool
         self.configurationFile = configurationFile
         readsValues = context.readsValues
+        isStrict = context.options.strict
     }
 
     var slots: SlotTable { base.slots }
@@ -65,7 +70,7 @@ struct TunerCompiler {
         targeted: Set<Slot>, saved: Set<Slot>,
         _ addTarget: (inout TunerCompiler, Slot) throws(AdapterError) -> Void
     ) throws(AdapterError) {
-        try checkSaved()
+        checkSaved()
         for slot in slots.all {
             if saved.contains(slot) {
                 try addSaved(slot)
@@ -73,9 +78,13 @@ struct TunerCompiler {
                 try addTarget(&self, slot)
             }
             try addBaseBias(slot, isTargeted: targeted.contains(slot))
-            try checkBaseTable(slot)
+            let parts = strayParts(
+                at: slot, isTargeted: targeted.contains(slot), isSaved: saved.contains(slot))
+            try addStrays(parts, at: slot)
+            try checkBaseTable(slot, strayPart: parts?.weight, isSaved: saved.contains(slot))
         }
-        try addVocabulary(saved: saved)
+        let replaced = try addStrayTables(saved: saved)
+        try addVocabulary(saved: saved.union(replaced))
         try tensors.checkNothingIsLeft()
     }
 
@@ -132,13 +141,13 @@ struct TunerCompiler {
         }
     }
 
-    /// Every module to save must be there.
-    private func checkSaved() throws(AdapterError) {
+    /// A module to save that isn't there has no meaning; tensors for it were refused before.
+    private mutating func checkSaved() {
         for name in settings.saved.names
         where !slots.all.contains(where: { SavedModules.name(name, covers: slots.name(of: $0)) }) {
-            throw .noTargetMatched(
-                setting: "modules_to_save", value: "\"\(name)\"",
-                modules: TargetSummary.moduleNames(slots), file: configurationFile)
+            warnings.append(
+                "\(configurationFile): 'modules_to_save' names '\(name)', which neither the base nor "
+                    + "the file has; base has: \(TargetSummary.moduleNames(slots))")
         }
     }
 
@@ -150,8 +159,8 @@ struct TunerCompiler {
     func result(warnings: [String]) -> CompiledAdapter {
         CompiledAdapter(
             operators: operators, parameterCount: parameterCount,
-            warnings: warnings + self.warnings,
+            warnings: warnings + self.warnings + tensors.warnings + strays.warnings(file: file),
             targets: TargetSummary.text(operators, slots: slots), checkedRank: checkedRank,
-            products: products)
+            products: products, warnsOfValues: strays.wereMet)
     }
 }

@@ -31,7 +31,10 @@ struct TunerMethod<Settings> {
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
         try UnknownSettings.refuse(unsupported, in: &configuration)
-        let tuner = try TunerSettings(&configuration, standardTargets: standardTargets)
+        let standard = StandardTargets.modules(
+            of: file.peftType, modelType: context.base.configuration.modelType)
+        let tuner = try TunerSettings(
+            &configuration, standardTargets: standard ?? standardTargets)
         var own = try settings(&configuration)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: trainingOnly.union(TunerMethods.trainingOnly),

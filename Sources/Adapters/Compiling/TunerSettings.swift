@@ -69,21 +69,3 @@ struct TunerSettings {
         return bias
     }
 }
-
-extension AdapterConfiguration {
-    private static let patternCountLimit = 4096
-
-    /// Values by module, as `rank_pattern` has them.
-    ///
-    /// - Parameter standard: of modules that no pattern matches.
-    mutating func moduleValues<Value>(
-        _ name: String, standard: Value,
-        read: (JSONValue, AdapterConfiguration) throws(AdapterError) -> Value
-    ) throws(AdapterError) -> ModuleValues<Value> {
-        var values = ModuleValues(standard: standard)
-        for (key, value) in try members(name, limit: Self.patternCountLimit) {
-            try values.append(key, try read(value, self), setting: name, file: file)
-        }
-        return values
-    }
-}

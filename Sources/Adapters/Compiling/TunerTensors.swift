@@ -1,8 +1,12 @@
+internal import StrictJSON
 internal import Transformer
 
 /// What a tensor is to its module: how its name ends.
 struct TensorPart: Hashable, Sendable {
     let suffix: String
+    /// Other endings that PEFT reads as this one: first of all those of its own model, with the
+    /// adapter's name in them.
+    let spellings: [String]
     /// Why a tensor of this part can be left over, for messages.
     let leftover: @Sendable (_ module: String) -> String
 
@@ -13,26 +17,40 @@ struct TensorPart: Hashable, Sendable {
         }
     }
 
-    init(_ suffix: String, leftover: @escaping @Sendable (_ module: String) -> String) {
+    /// - Parameter spellings: nil: the one with PEFT's name of an adapter, `default`.
+    init(
+        _ suffix: String, spellings: [String]? = nil,
+        leftover: @escaping @Sendable (_ module: String) -> String
+    ) {
         self.suffix = suffix
+        self.spellings = spellings ?? [Self.named(suffix)]
         self.leftover = leftover
+    }
+
+    /// `.lora_A.default.weight` of `.lora_A.weight`.
+    private static func named(_ suffix: String) -> String {
+        let components = suffix.dropFirst().split(separator: ".")
+        return ([""] + components.prefix(1) + ["default"] + components.dropFirst())
+            .joined(separator: ".")
     }
 
     static func == (left: TensorPart, right: TensorPart) -> Bool { left.suffix == right.suffix }
 
     func hash(into hasher: inout Hasher) { hasher.combine(suffix) }
 
-    static let baseWeight = TensorPart(".base_layer.weight") {
-        "'\($0)' is not targeted, so that its base weight has no place here"
+    static let baseWeight = TensorPart(".base_layer.weight", spellings: []) {
+        "it would stand in place of the base's own '\($0)', which is served of plain LoRA's targets alone"
     }
-    static let baseBias = TensorPart(".base_layer.bias") {
+    static let baseBias = TensorPart(".base_layer.bias", spellings: []) {
         "the configuration's 'bias' doesn't include that of '\($0)'"
     }
-    static let weight = TensorPart(".weight") {
-        "the configuration's 'modules_to_save' doesn't name '\($0)'"
+    static let weight = TensorPart(".weight", spellings: []) {
+        "the configuration's 'modules_to_save' doesn't name '\($0)', and PEFT has no tensor of this name "
+            + "there"
     }
-    static let bias = TensorPart(".bias") {
-        "the configuration's 'bias' doesn't include that of '\($0)'"
+    static let bias = TensorPart(".bias", spellings: []) {
+        "the configuration's 'bias' doesn't include that of '\($0)', and PEFT has no tensor of this name "
+            + "there"
     }
     /// Those of every method.
     static let common = [
@@ -51,10 +69,14 @@ struct TunerTensors {
     let prefix: String
     private let slots: SlotTable
     /// Longer endings stand before shorter ones, which they may contain.
-    private let known: [TensorPart]
+    private let known: [(ending: String, part: TensorPart)]
+    /// Of a fused layer of an older release of PEFT.
+    private let isFused: Bool
     private let method: String
     private var parts: [Slot: [TensorPart: AdapterTensor]] = [:]
     private var shared: [String: AdapterTensor] = [:]
+    /// One with PEFT's name of an adapter in its name, and how many there are.
+    private var named: (first: String, count: Int)?
 
     /// - Parameters:
     ///   - method: its name, for messages.
@@ -70,15 +92,31 @@ struct TunerTensors {
         self.prefix = prefix
         self.slots = slots
         self.method = method
-        known = (parts + TensorPart.common).sorted { $0.suffix.utf8.count > $1.suffix.utf8.count }
+        isFused = file.configuration.object["enable_lora"].map { !$0.isUnset } ?? false
+        known = (parts + TensorPart.common)
+            .flatMap { part in ([part.suffix] + part.spellings).map { ($0, part) } }
+            .sorted { $0.0.utf8.count > $1.0.utf8.count }
         for tensor in file.tensors {
             if shared.contains(tensor.name) {
                 self.shared[tensor.name] = tensor
                 continue
             }
             let (slot, part) = try place(of: tensor)
+            if let other = self.parts[slot]?[part] {
+                throw unknown(tensor, "'\(other.name)' stands for the same weights")
+            }
             self.parts[slot, default: [:]][part] = tensor
         }
+    }
+
+    /// What is to be said of the names.
+    var warnings: [String] {
+        guard let named else { return [] }
+        let further = named.count > 1 ? " and \(named.count - 1) more" : ""
+        return [
+            "\(file): '\(named.first)'\(further) were read without the adapter's name 'default' in them, "
+                + "as PEFT does"
+        ]
     }
 
     mutating func take(_ part: TensorPart, at slot: Slot) -> AdapterTensor? {
@@ -134,17 +172,21 @@ struct TunerTensors {
             tensor.name, reason: part.leftover(slots.name(of: slot)), file: file)
     }
 
-    private func place(of tensor: AdapterTensor) throws(AdapterError) -> (Slot, TensorPart) {
+    private mutating func place(
+        of tensor: AdapterTensor
+    ) throws(AdapterError) -> (Slot, TensorPart) {
         guard tensor.name.hasPrefix(prefix) else {
-            throw unknown(tensor, "PEFT's names begin with '\(prefix)'")
+            throw unknown(tensor, ForeignNames.reason(tensor.name, prefix: prefix))
         }
         let name = tensor.name.dropFirst(prefix.count)
-        guard let part = known.first(where: { name.utf8.ends(with: $0.suffix.utf8) }) else {
-            throw unknown(tensor, foreignReason())
-        }
-        let module = String(name.dropLast(part.suffix.utf8.count))
+        guard let (ending, part) = known.first(where: { name.utf8.ends(with: $0.ending.utf8) })
+        else { throw unknown(tensor, foreignReason()) }
+        let module = String(name.dropLast(ending.utf8.count))
         guard let slot = slots.slot(named: module) else {
             throw unknown(tensor, missingModuleReason(module))
+        }
+        if ending != part.suffix, ending.contains(".default") {
+            named = (named?.first ?? tensor.name, (named?.count ?? 0) + 1)
         }
         return (slot, part)
     }
@@ -164,7 +206,8 @@ struct TunerTensors {
         {
             return "it is for layer \(layer), the base has layers 0 to \(slots.layerCount - 1)"
         }
-        return "the base has no module '\(module)'"
+        return ForeignNames.reason(module: module, slots)
+            + (isFused ? "; 'enable_lora' is of a fused layer of an older PEFT" : "")
     }
 }
 

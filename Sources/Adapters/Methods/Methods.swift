@@ -12,6 +12,8 @@ struct CompiledAdapter {
     var checkedRank: Int?
     /// Updates that are a product of two of the file's matrices, as they are.
     var products: [StoredProduct] = []
+    /// True where another file of the same shapes may give other warnings.
+    var warnsOfValues = false
 }
 
 /// From `peft_type` to the reader of the method.

@@ -11,6 +11,13 @@ enum KnownPreTokenizers {
     /// Names as the GGUF key `tokenizer.ggml.pre` spells them.
     static let names = ["default", "gpt-2", "smollm", "llama-bpe", "qwen2"]
 
+    /// Patterns whose matches are known to take a few steps a character, however the text is made.
+    static let patterns: Set<String> = [
+        gpt2Pattern, llama3Pattern, qwen2Pattern, digitPattern, digitPattern + "+",
+        // As tokenizer.json spells them.
+        #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#,
+    ]
+
     /// A named pre-tokenizer with what goes along with it.
     struct Known {
         var preTokenizer: PreTokenizer
@@ -44,9 +51,10 @@ enum KnownPreTokenizers {
 
     /// Cuts numbers out.
     static func digits(individual: Bool) throws(TokenizationError) -> PreTokenizer {
-        let member = "[" + #"\p{N}"# + UnicodeAdditions.laterNumbers + "]"
-        return .digits(try RegularExpression(individual ? member : member + "+"))
+        .digits(try RegularExpression(individual ? digitPattern : digitPattern + "+"))
     }
+
+    private static let digitPattern = "[" + #"\p{N}"# + UnicodeAdditions.laterNumbers + "]"
 
     private static func isolated(_ pattern: String) throws(TokenizationError) -> PreTokenizer {
         .split(try RegularExpression(pattern), .isolated, inverted: false)

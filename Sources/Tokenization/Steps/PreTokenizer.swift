@@ -57,11 +57,14 @@ struct TextPieces: Sendable {
     var ranges: [Range<Int>]
     /// Whether the first byte is the first of the whole text.
     let beginsText: Bool
+    /// Steps that regular expressions may still take.
+    var stepsLeft: Int
 
     /// All of `bytes` as one piece.
     init(_ bytes: [UInt8], beginsText: Bool) {
         self.bytes = bytes
         self.beginsText = beginsText
+        stepsLeft = RegularExpression.stepLimit(byteCount: bytes.count)
         ranges = bytes.isEmpty ? [] : [0..<bytes.count]
     }
 }
@@ -89,28 +92,28 @@ extension PreTokenizer {
         _ pieces: inout TextPieces, at pattern: RegularExpression, _ behavior: SplitBehavior,
         inverted: Bool
     ) throws(TokenizationError) {
+        // `withUnsafeBufferPointer` can't rethrow a typed error from a multi-line closure.
+        let matches = pieces.bytes.withUnsafeBufferPointer { buffer in
+            Result { () throws(TokenizationError) in
+                try pattern.matches(
+                    in: buffer, ranges: pieces.ranges, stepsLeft: &pieces.stepsLeft)
+            }
+        }
         var ranges: [Range<Int>] = []
         ranges.reserveCapacity(pieces.ranges.count)
-        for range in pieces.ranges {
-            let parts = try parts(of: pieces.bytes, in: range, pattern, inverted: inverted)
-            behavior.append(parts, to: &ranges)
+        for (range, matches) in zip(pieces.ranges, try matches.get()) {
+            behavior.append(parts(of: range, at: matches, inverted: inverted), to: &ranges)
         }
         pieces.ranges = ranges
     }
 
     /// `range` in alternating parts: between matches and matched (the other way round when inverted).
     private static func parts(
-        of bytes: [UInt8], in range: Range<Int>, _ pattern: RegularExpression, inverted: Bool
-    ) throws(TokenizationError) -> [TextPart] {
-        // `withUnsafeBufferPointer` can't rethrow a typed error from a multi-line closure.
-        let matches = bytes.withUnsafeBufferPointer { buffer in
-            Result { () throws(TokenizationError) in
-                try pattern.matches(in: UnsafeBufferPointer(rebasing: buffer[range]))
-            }
-        }
+        of range: Range<Int>, at matches: [Range<Int>], inverted: Bool
+    ) -> [TextPart] {
         var parts: [TextPart] = []
         var end = range.lowerBound
-        for match in try matches.get() {
+        for match in matches {
             let start = range.lowerBound + match.lowerBound
             if start > end { parts.append(TextPart(range: end..<start, isMatch: inverted)) }
             end = range.lowerBound + match.upperBound

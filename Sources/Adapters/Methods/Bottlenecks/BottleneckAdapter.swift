@@ -47,13 +47,16 @@ enum BottleneckAdapter {
     ) throws(AdapterError) -> TunerCompiler {
         let slots = context.base.slots
         let names = file.tensors.map(\.name).filter { !$0.hasPrefix(TunerTensors.prefix) }
-        return TunerCompiler(
+        var compiler = TunerCompiler(
             settings: try TunerSettings(withoutTargets: &configuration),
             tensors: try TunerTensors(
                 file, slots: slots, method: "a bottleneck", parts: [], shared: Set(names)),
             context: context,
             vocabularyCount: try ResizedTables.tokenCount(in: file, slots: slots),
             configurationFile: configuration.file)
+        // That library loads nothing but its own.
+        compiler.strays.areServed = false
+        return compiler
     }
 
     private static func checkHiddenSize(

@@ -1,4 +1,5 @@
 internal import Kernels
+internal import RegularExpressions
 internal import StrictJSON
 internal import Transformer
 
@@ -35,7 +36,7 @@ enum OSF {
 
     private struct Settings {
         let standard: Kept
-        let patterns: [(pattern: RegularExpression, kept: Kept)]
+        let patterns: [(pattern: ModuleExpression, kept: Kept)]
         /// Factors of what the base's smallest singular values give.
         var own: [LinearSlot: (left: [Float], right: [Float])] = [:]
 
@@ -80,13 +81,13 @@ enum OSF {
         let value = configuration.value(name)
         let standard: Kept =
             if let value { try kept(value, name, configuration) } else { .half }
-        var patterns: [(pattern: RegularExpression, kept: Kept)] = []
+        var patterns: [(pattern: ModuleExpression, kept: Kept)] = []
         for (key, value) in try configuration.members("rank_pattern", limit: 4096) {
             patterns.append(
                 (
-                    try RegularExpression(
-                        "(?s:.*)(?:\(key))", extent: .start, setting: "rank_pattern", shown: key,
-                        file: configuration.file),
+                    try ModuleExpression(
+                        "(?s:.*)(?:\(key))", extent: .start, budget: configuration.expressionSteps,
+                        setting: "rank_pattern", shown: key, file: configuration.file),
                     try kept(value, "rank_pattern", configuration)
                 ))
         }

@@ -110,7 +110,11 @@ struct DoRA {
 }
 
 extension TensorPart {
-    static let magnitude = TensorPart(".lora_magnitude_vector") {
+    /// A vector of its own in older releases, the weight of a layer in newer ones.
+    static let magnitude = TensorPart(
+        ".lora_magnitude_vector",
+        spellings: [".lora_magnitude_vector.weight", ".lora_magnitude_vector.default.weight"]
+    ) {
         "the configuration doesn't set 'use_dora', or doesn't target '\($0)'"
     }
 }

@@ -37,7 +37,10 @@ enum LoRA {
         _ file: AdapterFile, in outer: Methods.Context
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
-        let settings = try LoRASettings(&configuration)
+        let settings = try LoRASettings(
+            &configuration,
+            standardTargets: StandardTargets.modules(
+                of: file.peftType, modelType: outer.base.configuration.modelType))
         let repeatedBase = try LayerReplication.base(&configuration, of: outer.base)
         var context = outer
         context.base = repeatedBase ?? outer.base
@@ -53,6 +56,10 @@ enum LoRA {
             settings: settings.tuner, tensors: tensors, context: context,
             vocabularyCount: vocabularyCount, configurationFile: configuration.file)
         compiler.servesResizedTables = settings.isPlain
+        // What stands in place of the base's would act before the invocation too, and in every
+        // copy.
+        compiler.strays.areServed = settings.invocation == nil && repeatedBase == nil
+        compiler.strays.targetsAreServed = settings.isBesideBase
         try TrainedTokens.add(trained, &compiler)
         // Beside an activation these act from the first token on.
         let earlier = EarlierOperators(

@@ -4,6 +4,9 @@ internal import StrictJSON
 struct LoRASettings {
     /// A rank above this is a mistake, not a low rank.
     static let rankLimit = 1 << 15
+    /// Where a configuration doesn't say them. **Source**: PEFT 0.21, `LoraConfig`.
+    static let standardRank = 8
+    static let standardAlpha = 8.0
 
     let tuner: TunerSettings
     /// True: scaling is alpha / sqrt(rank), not alpha / rank. **Source**: arXiv 2312.03732.
@@ -18,6 +21,8 @@ struct LoRASettings {
     var isPlain: Bool {
         !normalizesWeights && residualBase == nil && blocks == nil && !hasBiasOfB
     }
+    /// True for what is added to the base's output, whatever the base's weights are.
+    var isBesideBase: Bool { !normalizesWeights && residualBase == nil }
     /// True: B has a bias of its own.
     let hasBiasOfB: Bool
     /// Token ids from whose last occurrence on the adapter acts; nil: on every token.
@@ -27,18 +32,19 @@ struct LoRASettings {
     private let ranks: ModuleValues<Int>
     private let alphas: ModuleValues<Double>
 
-    init(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
+    /// - Parameter standardTargets: modules that are meant where the configuration names none.
+    init(
+        _ configuration: inout AdapterConfiguration, standardTargets: [String]?
+    ) throws(AdapterError) {
         try UnknownSettings.refuse(Self.unsupported, in: &configuration)
-        let rank = try configuration.count("r", limit: Self.rankLimit)
-        guard let alpha = configuration.value("lora_alpha") else {
-            throw .missingSetting("lora_alpha", file: configuration.file)
-        }
+        let rank = try configuration.count("r", limit: Self.rankLimit, absent: Self.standardRank)
+        let alpha = try configuration.number("lora_alpha", absent: Self.standardAlpha)
         stabilizesRank = try configuration.flag("use_rslora")
         normalizesWeights = try configuration.flag("use_dora")
         hasBiasOfB = try configuration.flag("lora_bias")
         residualBase = try Self.residualBase(&configuration)
         blocks = try BlockDiagonalLoRA(&configuration)
-        tuner = try TunerSettings(&configuration)
+        tuner = try TunerSettings(&configuration, standardTargets: standardTargets)
         invocation = try Self.invocation(&configuration)
         var largestRank = rank
         ranks = try configuration.moduleValues("rank_pattern", standard: rank) {
@@ -48,8 +54,7 @@ struct LoRASettings {
             return rank
         }
         self.largestRank = largestRank
-        let standardAlpha = try configuration.number(alpha, name: "lora_alpha")
-        alphas = try configuration.moduleValues("alpha_pattern", standard: standardAlpha) {
+        alphas = try configuration.moduleValues("alpha_pattern", standard: alpha) {
             (value, configuration) throws(AdapterError) in
             try configuration.number(value, name: "alpha_pattern")
         }

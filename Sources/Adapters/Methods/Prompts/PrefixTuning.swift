@@ -20,7 +20,8 @@ enum PrefixTuning {
     static let positionSetting = "prompt_position_offset"
     private static let tensorName = "prompt_embeddings"
     private static let trainingOnly: Set<String> = [
-        "encoder_hidden_size", "init_weights", "num_frozen_tokens", "prefix_projection",
+        "encoder_hidden_size", "init_weights", "num_attention_heads", "num_frozen_tokens",
+        "prefix_projection", "token_dim",
     ]
 
     static func read(
@@ -65,20 +66,13 @@ enum PrefixTuning {
         return position
     }
 
-    /// What the configuration says about the base must be true of this one.
+    /// What the configuration says about the base must be true of this one. Of heads and their
+    /// width PEFT asks the base itself, whatever `num_attention_heads` and `token_dim` say.
     private static func checkShapeSettings(
         _ configuration: inout AdapterConfiguration, base: BaseModel
     ) throws(AdapterError) {
         let expected = [
             ("num_layers", base.slots.layerCount, "the base's layers"),
-            (
-                "num_attention_heads", base.configuration.keyValueHeadCount,
-                "the base's key-value heads"
-            ),
-            (
-                "token_dim", base.configuration.keyValueWidth,
-                "the base's key-value heads times their dimension"
-            ),
             ("num_transformer_submodules", 1, "a decoder alone"),
         ]
         for (name, value, meaning) in expected {

@@ -12,7 +12,7 @@ internal import Transformer
 /// **Source**: PEFT 0.21.
 enum TrainedTokens {
     private static let rows = TensorPart(".trainable_tokens_delta")
-    static let rowsWithinLoRA = TensorPart(".token_adapter.trainable_tokens_delta") {
+    static let rowsWithinLoRA = TensorPart(".token_adapter.trainable_tokens_delta", spellings: []) {
         "the configuration's 'trainable_token_indices' don't name '\($0)'"
     }
 

@@ -31,14 +31,14 @@ enum IA3: LinearTuner {
             switch try configuration.names(setting) {
             case .expression(let text):
                 matcher = try ModuleMatcher(
-                    .expression(text), setting: setting, file: configuration.file)
+                    .expression(text), setting: setting, in: configuration)
                 endings = []
             case .list(let names):
                 matcher = nil
                 endings = names
             case nil:
                 matcher = nil
-                endings = []
+                endings = StandardTargets.feedForwardModules
             }
         }
 
