@@ -46,7 +46,12 @@ let package = Package(
         module("StrictJSON", ["CJSON"]),
         module("Kernels", ["CKernels", "COpenBLAS"]),
         module("Checkpoints", ["StrictJSON"]),
-        module("Tokenization", ["CSentencePiece", "CPCRE2", "StrictJSON", "Checkpoints"]),
+        module(
+            "Tokenization",
+            [
+                "CSentencePiece", "CPCRE2", "StrictJSON", "Checkpoints",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         module("Transformer", ["Kernels", "Checkpoints", "StrictJSON"]),
         module(
             "Adapters",

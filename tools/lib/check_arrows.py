@@ -13,7 +13,7 @@ ALLOWED = {
     "StrictJSON": {"CJSON"},
     "Kernels": {"CKernels", "COpenBLAS"},
     "Checkpoints": {"StrictJSON"},
-    "Tokenization": {"CSentencePiece", "CPCRE2", "StrictJSON", "Checkpoints"},
+    "Tokenization": {"CSentencePiece", "CPCRE2", "StrictJSON", "Checkpoints", "Crypto"},
     "Transformer": {"Kernels", "Checkpoints", "StrictJSON"},
     "Adapters": {
         "Transformer", "Tokenization", "Checkpoints", "Kernels", "StrictJSON", "CPCRE2", "Crypto",

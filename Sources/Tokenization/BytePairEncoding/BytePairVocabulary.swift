@@ -39,6 +39,9 @@ struct BytePairVocabulary {
         spellings[id] = spelling
     }
 
+    /// How many tokens there are.
+    var count: Int { tokens.count }
+
     /// Gives back room that nothing was put in, once all tokens are there.
     mutating func shrink() { tokens.shrink() }
 

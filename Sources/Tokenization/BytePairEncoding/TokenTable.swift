@@ -18,6 +18,9 @@ struct TokenTable: Sendable {
         spellings.reserveCapacity(capacity)
     }
 
+    /// How many spellings there are.
+    var count: Int { ids.count }
+
     /// Adds a spelling; returns the id that it already has, if any, and then changes nothing.
     mutating func insert(_ spelling: UnsafeBufferPointer<UInt8>, id: Int32) -> Int32? {
         if 2 * (ids.count + 1) > slots.count { grow() }
