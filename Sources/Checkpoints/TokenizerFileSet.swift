@@ -122,7 +122,10 @@ public struct TokenizerFileSet: Sendable, Equatable {
             return configuration
         }
         for (spelling, id) in addedTokens {
-            let known = decoder.contains { $0.value.objectValue?["content"] == .string(spelling) }
+            let known = decoder.contains {
+                $0.value.objectValue?["content"]?.stringValue?.utf8.elementsEqual(spelling.utf8)
+                    ?? false
+            }
             guard !known, let id = id.intValue else { continue }
             decoder["\(id)"] = .object(["content": .string(spelling)])
         }

@@ -33,7 +33,8 @@ extension LineSession {
             let tokens: [Int32]
             do throws(ServingError) {
                 tokens = try promptTokens(
-                    request.prompt, selection.tokenizer?.tokenizer ?? context.tokenizer)
+                    request.prompt, selection.tokenizer?.tokenizer ?? context.tokenizer,
+                    request.specialTokens)
             } catch {
                 selection.lease.release()
                 throw error
@@ -69,15 +70,17 @@ extension LineSession {
     }
 
     private func promptTokens(
-        _ prompt: GenerateRequest.Prompt, _ tokenizer: (any Tokenizer)?
+        _ prompt: GenerateRequest.Prompt, _ tokenizer: (any Tokenizer)?,
+        _ specialTokens: SpecialTokens?
     ) throws(ServingError) -> [Int32] {
         if case .tokens(let tokens) = prompt { return tokens }
         let tokenizer = try require(tokenizer, field: prompt.field)
         do throws(TokenizationError) {
             return switch prompt {
-            case .text(let text): try Self.tokens(of: text, tokenizer)
+            case .text(let text): try Self.tokens(of: text, tokenizer, specialTokens)
             case .messages(let messages):
-                try tokenizer.encode(conversation: messages).map { Int32(clamping: $0) }
+                try tokenizer.encode(conversation: messages, specialTokens: specialTokens)
+                    .map { Int32(clamping: $0) }
             case .tokens(let tokens): tokens
             }
         } catch {
@@ -87,9 +90,10 @@ extension LineSession {
 
     /// Token ids of a text on its own, with the beginning token where the tokenizer asks for one.
     static func tokens(
-        of text: String, _ tokenizer: any Tokenizer
+        of text: String, _ tokenizer: any Tokenizer, _ specialTokens: SpecialTokens?
     ) throws(TokenizationError) -> [Int32] {
-        try tokenizer.encode(text, addingSpecialTokens: true).map { Int32(clamping: $0) }
+        try tokenizer.encode(text, addingSpecialTokens: true, specialTokens: specialTokens)
+            .map { Int32(clamping: $0) }
     }
 
     /// - Throws: `bad_request` where the base has no tokenizer.

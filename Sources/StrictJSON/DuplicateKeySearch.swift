@@ -3,7 +3,7 @@
 /// A second pass over the bytes: the usual text, without duplicates, never pays for it.
 enum DuplicateKeySearch {
     static func firstDuplicate(in bytes: UnsafeBufferPointer<UInt8>) -> JSONError {
-        var open: [Set<String>] = []
+        var open: [Set<JSONKey>] = []
         var offset = 0
         var lastString = 0..<0
         while offset < bytes.count {
@@ -18,7 +18,7 @@ enum DuplicateKeySearch {
                 open.removeLast()
             case UInt8(ascii: ":"):
                 let key = text(of: lastString, in: bytes)
-                if !open[open.count - 1].insert(key).inserted {
+                if !open[open.count - 1].insert(JSONKey(key)).inserted {
                     return .duplicateKey(key, offset: lastString.lowerBound)
                 }
             default: break

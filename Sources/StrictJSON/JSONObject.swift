@@ -1,13 +1,14 @@
 /// The members of a JSON object, in the order in which they were written.
 ///
-/// Two objects are equal when they hold the same members in any order.
+/// Two objects are equal when they hold the same members in any order. Keys are the same when their bytes are: two
+/// Unicode spellings of one word are two keys.
 public struct JSONObject: Sendable {
     /// One member of an object.
     public typealias Element = (key: String, value: JSONValue)
 
     private var members: [Element]
     /// Place of each key in `members`; empty while there are few, which are then searched one by one.
-    private var places: [String: Int]
+    private var places: [JSONKey: Int]
 
     /// From this many members on, keys are looked up by hash.
     private static let indexedCount = 12
@@ -50,13 +51,14 @@ public struct JSONObject: Sendable {
     }
 
     private func place(of key: String) -> Int? {
-        places.isEmpty ? members.firstIndex { $0.key == key } : places[key]
+        places.isEmpty
+            ? members.firstIndex { $0.key.utf8.elementsEqual(key.utf8) } : places[JSONKey(key)]
     }
 
     private mutating func append(_ key: String, _ value: JSONValue) {
         members.append((key, value))
         if !places.isEmpty {
-            places[key] = members.count - 1
+            places[JSONKey(key)] = members.count - 1
         } else if members.count >= Self.indexedCount {
             indexMembers()
         }
@@ -70,7 +72,7 @@ public struct JSONObject: Sendable {
     private mutating func indexMembers() {
         places.removeAll(keepingCapacity: true)
         places.reserveCapacity(members.count)
-        for (place, member) in members.enumerated() { places[member.key] = place }
+        for (place, member) in members.enumerated() { places[JSONKey(member.key)] = place }
     }
 }
 

@@ -15,7 +15,14 @@ public struct StreamingDecoder: Sendable {
 
     /// The characters that `token` completes; may be empty.
     public mutating func append(_ token: Int) -> String {
-        if tokenizer.invalidBytes == .onePerByteOfRun { return appendToRun(token) }
+        switch tokenizer.invalidBytes {
+        case .onePerByteOfRun: return appendToRun(token)
+        case .onePerByte where tokenizer.byteValue(of: token) == nil:
+            // Only bytes go on with a character, and what stands for no text ends one, too.
+            let text = finish()
+            return text + String(decoding: tokenizer.bytes(of: token, at: &position), as: UTF8.self)
+        case .onePerByte, .onePerPart: break
+        }
         pending += tokenizer.bytes(of: token, at: &position)
         let heldCount = UTF8Validation.incompleteSuffixCount(of: pending)
         let text = text(of: pending.dropLast(heldCount))

@@ -41,6 +41,41 @@ import Testing
         #expect(assets.chatTemplate == "J")
     }
 
+    /// Where templates are kept: each place alone, and which wins.
+    @Test func chatTemplatesAreFoundWhereTheyAreKept() throws {
+        try directory.write("{}", "config.json")
+        try directory.write(weights, "model.safetensors")
+        try directory.write(byteLevel, "tokenizer.json")
+        func assets() throws -> TokenizerAssets {
+            try #require(try BaseCheckpoint.open(path: directory.path).tokenizer)
+        }
+        try directory.write(#"{"chat_template":"P"}"#, "chat_template.json")
+        #expect(try assets().chatTemplate == "P")
+        try directory.write(
+            #"{"chat_template":[{"name":"tool_use","template":"U"},{"name":"default","template":"D"}]}"#,
+            "tokenizer_config.json")
+        #expect(try assets().chatTemplate == "D")
+        #expect(try assets().chatTemplateNames == ["tool_use"])
+        try directory.write(#"{"chat_template":{"default":"O","x":"X"}}"#, "tokenizer_config.json")
+        #expect(try assets().chatTemplate == "O")
+        try directory.write(
+            #"{"chat_template":[{"name":"tool_use","template":"U"}]}"#, "tokenizer_config.json")
+        #expect(try assets().chatTemplate == nil)
+        #expect(try assets().chatTemplateNames == ["tool_use"])
+        try directory.write("J", "chat_template.jinja")
+        #expect(try assets().chatTemplate == "J")
+    }
+
+    @Test func namedTemplatesOfAGGUFAreSeen() throws {
+        var fixture = GGUFFixture.model()
+        fixture.set("tokenizer.chat_template.tool_use", "U")
+        let path = try directory.write(fixture.file, "m.gguf")
+        let assets = try #require(try BaseCheckpoint.open(path: path).tokenizer)
+        #expect(assets.chatTemplate == "{{ messages }}")
+        #expect(assets.chatTemplateNames == ["tool_use"])
+        #expect(try TokenizerAssets(metadata: assets.metadata()) == assets)
+    }
+
     @Test func sentencePieceModelsWinOverOtherTokenizerFiles() throws {
         try directory.write("{}", "config.json")
         try directory.write(weights, "model.safetensors")

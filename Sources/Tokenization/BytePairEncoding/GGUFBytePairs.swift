@@ -36,7 +36,8 @@ enum GGUFBytePairs {
             surroundings: try source.surroundings(addsBeginningByDefault: known.addsBeginning),
             tokenBytes: vocabulary.tokenBytes(.byteLevel), leadingSpace: .kept,
             conventions: vocabulary.conventions(assets, declared: source.declared),
-            additionalTokenCount: newCount, warnings: warnings)
+            additionalTokenCount: newCount,
+            warnings: warnings + TokenizerKeys.warnings(assets))
     }
 
     private static func vocabulary(

@@ -20,6 +20,15 @@ public struct ChatTemplate: Sendable, Equatable {
         return ChatTemplate(format: format, beginningText: beginningText, endText: endText)
     }
 
+    /// The known template whose text has this SHA-256; nil where there is none.
+    package static func known(
+        hash: String, beginningText: String?, endText: String?
+    ) -> ChatTemplate? {
+        KnownChatTemplates.format(hash: hash).map {
+            ChatTemplate(format: $0, beginningText: beginningText, endText: endText)
+        }
+    }
+
     /// The family's name.
     public var name: String { format.name }
 

@@ -3,8 +3,11 @@ import StrictJSON
 
 extension KnownChatTemplates {
     /// The format of the template with this text; nil where it isn't known.
-    static func format(of template: String) -> ChatFormat? {
-        let hash = Array(hash(of: template).utf8)
+    static func format(of template: String) -> ChatFormat? { format(hash: hash(of: template)) }
+
+    /// The format of the template whose text has this hash.
+    static func format(hash: String) -> ChatFormat? {
+        let hash = Array(hash.utf8)
         var isFound = false
         for line in table.utf8.split(separator: UInt8(ascii: "\n")) {
             if line.first == UInt8(ascii: "{") {
@@ -14,12 +17,6 @@ extension KnownChatTemplates {
             }
         }
         return nil
-    }
-
-    /// Every format of the table; a line that can't be read is nil.
-    static var formats: [ChatFormat?] {
-        table.utf8.split(separator: UInt8(ascii: "\n"))
-            .filter { $0.first == UInt8(ascii: "{") }.map { format(line: $0) }
     }
 
     private static func format(line: Substring.UTF8View) -> ChatFormat? {

@@ -24,6 +24,8 @@ struct SentencePieceTokenizer: Tokenizer {
     private struct Piece {
         let isControl: Bool
         let isUnknown: Bool
+        /// What it stands for where it is a byte of a character without a piece.
+        let byte: UInt8?
         let beginsWithSpace: Bool
     }
 
@@ -60,6 +62,7 @@ struct SentencePieceTokenizer: Tokenizer {
         pieces = proto.pieces.map {
             Piece(
                 isControl: $0.type == .control, isUnknown: $0.type == .unknown,
+                byte: $0.type == .byte ? SentencePieceProto.byteValue(of: $0.bytes) : nil,
                 beginsWithSpace: $0.bytes.starts(with: Self.spaceMark))
         }
         leadingSpace =
@@ -69,7 +72,7 @@ struct SentencePieceTokenizer: Tokenizer {
         let added = try Self.addedTokens(proto, assets)
         addedTokens = AddedTokenSet(added.tokens)
         additionalTokenCount = added.newCount
-        warnings = []
+        warnings = TokenizerKeys.warnings(assets)
         let known = SentencePieceVocabulary(proto, added.tokens)
         tokenBytes = known.bytes
         idsBySpelling = known.ids
@@ -105,6 +108,10 @@ struct SentencePieceTokenizer: Tokenizer {
 
     var specialTokens: SpecialTokens { conventions.specialTokens }
     var invalidBytes: InvalidBytes { .onePerByte }
+
+    func byteValue(of token: Int) -> UInt8? {
+        pieces.indices.contains(token) ? pieces[token].byte : nil
+    }
 
     func token(spelled spelling: String) -> Int? { idsBySpelling.id(of: spelling).map(Int.init) }
 

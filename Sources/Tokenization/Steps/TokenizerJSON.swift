@@ -47,7 +47,7 @@ struct TokenizerJSON {
             conventions: vocabulary.conventions(
                 assets, declared: .init(beginningToken: surroundings.before.first)),
             bytePieces: vocabulary.bytePieces(decoder), additionalTokenCount: newCount,
-            warnings: warnings)
+            warnings: warnings + TokenizerKeys.warnings(assets))
     }
 
     private enum ModelKind: String, CaseIterable {

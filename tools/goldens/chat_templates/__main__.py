@@ -72,11 +72,10 @@ class Template:
 
 def short_conversations():
     """A few of them, for the fixture."""
-    for messages in list(conversations())[:25]:
+    for messages in list(conversations())[:25:2]:
         yield [message(each["role"], each["role"][0].upper()) for each in messages]
-    for text in (" \n x \t", "", "\u00a0x\u3000", "\u001cx\u001f", "\u200bx\ufeff"):
+    for text in (" \n x \t", "", "\u00a0\u001cx\u200b\u3000"):
         yield [message(role, text) for role in ("system", "user", "assistant", "user")]
-        yield [message("user", text)]
 
 
 def conversations(literals=()):
