@@ -1,6 +1,7 @@
 package import StrictJSON
 
-/// The chat templates of a checkpoint: the one that counts where a request names none, and the names of others.
+/// The chat templates of a checkpoint: the one that counts where a request names none, and the
+/// names of others.
 package struct ChatTemplateSet: Sendable, Equatable {
     package var standard: String?
     package var names: [String] = []
@@ -10,8 +11,8 @@ package struct ChatTemplateSet: Sendable, Equatable {
         self.names = names
     }
 
-    /// `chat_template` of a `tokenizer_config.json`: a text, a list of named texts, or an object of them, of which
-    /// “default” counts.
+    /// `chat_template` of a `tokenizer_config.json`: a text, a list of named texts, or an object of
+    /// them, of which “default” counts.
     package init(_ value: JSONValue?) {
         self.init(standard: value?.stringValue)
         var named: [(String, String?)] = []
@@ -31,6 +32,6 @@ package struct ChatTemplateSet: Sendable, Equatable {
     package init(_ assets: TokenizerAssets) {
         self.init(assets.tokenizerConfig?["chat_template"])
         if let text = assets.chatTemplate { standard = text }
-        names += assets.chatTemplateNames
+        names += assets.chatTemplateNames.filter { !names.contains($0) }
     }
 }

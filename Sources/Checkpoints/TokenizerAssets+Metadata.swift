@@ -1,6 +1,7 @@
 internal import StrictJSON
 
-/// How tokenizer assets stand in the metadata of a `model.bin`: a kind, a vocabulary and optional settings.
+/// How tokenizer assets stand in the metadata of a `model.bin`: a kind, a vocabulary and optional
+/// settings.
 extension TokenizerAssets {
     private enum Key {
         static let kind = "graft.tokenizer.kind"
@@ -23,7 +24,8 @@ extension TokenizerAssets {
         case gguf
     }
 
-    /// The assets as strings for the metadata of a safetensors file; `init(metadata:path:)` reads them.
+    /// The assets as strings for the metadata of a safetensors file; `init(metadata:path:)` reads
+    /// them.
     public func metadata() -> [String: String] {
         var metadata: [String: String] = [:]
         switch vocabulary {

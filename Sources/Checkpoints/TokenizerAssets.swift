@@ -21,8 +21,8 @@ public struct TokenizerAssets: Sendable, Equatable {
     public var specialTokensMap: JSONObject?
     /// `added_tokens.json`: text of a token → id.
     public var addedTokens: JSONObject?
-    /// The text of `chat_template.jinja`, of GGUF's `tokenizer.chat_template`, or of `chat_template` in
-    /// `tokenizer_config.json` or `chat_template.json`, the first that exists.
+    /// The text of `chat_template.jinja`, of GGUF's `tokenizer.chat_template`, or of
+    /// `chat_template` in `tokenizer_config.json` or `chat_template.json`, the first that exists.
     public var chatTemplate: String?
     /// Names of further chat templates, which no request names.
     public var chatTemplateNames: [String]

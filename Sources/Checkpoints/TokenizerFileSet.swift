@@ -1,6 +1,7 @@
 public import StrictJSON
 
-/// The files beside weights that say how text becomes tokens, as Hugging Face's libraries name them.
+/// The files beside weights that say how text becomes tokens, as Hugging Face's libraries name
+/// them.
 ///
 /// **Source**: `PreTrainedTokenizerBase.save_pretrained` of transformers 5.
 public struct TokenizerFileSet: Sendable, Equatable {
@@ -90,7 +91,8 @@ public struct TokenizerFileSet: Sendable, Equatable {
         return changed
     }
 
-    /// `tokenizer.json` when it is byte-level BPE, else `tokenizer.model`, else whatever `tokenizer.json` is.
+    /// `tokenizer.json` when it is byte-level BPE, else `tokenizer.model`, else whatever
+    /// `tokenizer.json` is.
     private func vocabulary() throws(CheckpointError) -> TokenizerAssets.Vocabulary? {
         let model = contents[Self.model]
         if let text = contents[Self.json], let object = try object(Self.json),
@@ -101,7 +103,8 @@ public struct TokenizerFileSet: Sendable, Equatable {
         return model.map { .sentencePiece(modelBytes: $0) }
     }
 
-    /// `chat_template.jinja`, or `chat_template` of `tokenizer_config.json`, or that of `chat_template.json`.
+    /// `chat_template.jinja`, or `chat_template` of `tokenizer_config.json`, or that of
+    /// `chat_template.json`.
     private func chatTemplates() throws(CheckpointError) -> ChatTemplateSet {
         if let content = contents[Self.template] {
             guard let text = String(validating: content, as: UTF8.self) else {
@@ -114,7 +117,8 @@ public struct TokenizerFileSet: Sendable, Equatable {
         return ChatTemplateSet(try object(Self.processorTemplate)?["chat_template"])
     }
 
-    /// An adapter's `added_tokens.json` counts beside an `added_tokens_decoder` of the base, too, which would hide it.
+    /// An adapter's `added_tokens.json` counts beside an `added_tokens_decoder` of the base, too,
+    /// which would hide it.
     private static func decoding(
         _ addedTokens: JSONObject, too configuration: JSONObject?
     ) -> JSONObject? {

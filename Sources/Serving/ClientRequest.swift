@@ -22,7 +22,8 @@ extension ClientRequest {
     private static let operations: [(name: String, fields: [String])] = [
         ("cancel", []), ("load_adapter", ["name", "path"]), ("unload_adapter", ["name"]),
         ("list_adapters", []), ("merge_adapter", ["name", "weight"]),
-        ("unmerge_adapter", ["name"]), ("tokenize", ["text", "special_tokens"]), ("detokenize", ["tokens"]),
+        ("unmerge_adapter", ["name"]), ("tokenize", ["text", "special_tokens"]),
+        ("detokenize", ["tokens"]),
         ("stats", []), ("shutdown", []),
     ]
 

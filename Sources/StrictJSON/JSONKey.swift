@@ -1,4 +1,5 @@
-/// A key that is compared by its bytes; Swift's strings are equal where Unicode calls them equivalent.
+/// A key that is compared by its bytes; Swift's strings are equal where Unicode calls them
+/// equivalent.
 struct JSONKey: Hashable {
     private let text: String
 

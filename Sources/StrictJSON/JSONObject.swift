@@ -1,13 +1,14 @@
 /// The members of a JSON object, in the order in which they were written.
 ///
-/// Two objects are equal when they hold the same members in any order. Keys are the same when their bytes are: two
-/// Unicode spellings of one word are two keys.
+/// Two objects are equal when they hold the same members in any order. Keys are the same when their
+/// bytes are: two Unicode spellings of one word are two keys.
 public struct JSONObject: Sendable {
     /// One member of an object.
     public typealias Element = (key: String, value: JSONValue)
 
     private var members: [Element]
-    /// Place of each key in `members`; empty while there are few, which are then searched one by one.
+    /// Place of each key in `members`; empty while there are few, which are then searched one by
+    /// one.
     private var places: [JSONKey: Int]
 
     /// From this many members on, keys are looked up by hash.

@@ -4,8 +4,8 @@ struct AddedTokenSet: Sendable {
     let verbatim: AddedTokenMatcher
     /// Finds tokens in the normalised text.
     let normalized: AddedTokenMatcher
-    /// The same two for a text with plain stretches: as no place of the normalised text is known to be plain, all special
-    /// tokens are looked for in the text as it came.
+    /// The same two for a text with plain stretches: as no place of the normalised text is known to
+    /// be plain, all special tokens are looked for in the text as it came.
     let verbatimBesidePlain: AddedTokenMatcher
     let normalizedBesidePlain: AddedTokenMatcher
     private let specialTokens: Set<Int>

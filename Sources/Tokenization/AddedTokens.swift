@@ -14,7 +14,8 @@ struct AddedToken: Sendable, Equatable {
     var isNormalized = false
 }
 
-/// Finds added tokens in a text: from left to right, the longest of those that begin at the same place.
+/// Finds added tokens in a text: from left to right, the longest of those that begin at the same
+/// place.
 struct AddedTokenMatcher: Sendable {
     /// A stretch of text: an added token, or text between them when `token` is nil.
     struct Segment: Sendable, Equatable {

@@ -1,11 +1,12 @@
 /// What becomes of tokens' bytes that are no UTF-8.
 public enum InvalidBytes: Sendable, Equatable {
-    /// One U+FFFD for each part of a character that something else follows, as `tokenizers` has it for tokens over bytes.
+    /// One U+FFFD for each part of a character that something else follows, as `tokenizers` has it
+    /// for tokens over bytes.
     case onePerPart
     /// One U+FFFD for each byte that is part of no character, as SentencePiece has it.
     case onePerByte
-    /// One U+FFFD for each byte of a run of byte tokens that is not UTF-8 as a whole, as `tokenizers` has it for
-    /// SentencePiece's vocabularies.
+    /// One U+FFFD for each byte of a run of byte tokens that is not UTF-8 as a whole, as
+    /// `tokenizers` has it for SentencePiece's vocabularies.
     case onePerByteOfRun
 
     /// Text of which each byte that is part of no character is U+FFFD.

@@ -6,7 +6,8 @@ public enum SpecialTokens: String, Sendable, CaseIterable {
     case text
 }
 
-/// A text for a tokenizer, with stretches in which special tokens are no more than their characters.
+/// A text for a tokenizer, with stretches in which special tokens are no more than their
+/// characters.
 public struct PromptText: Sendable, Equatable {
     /// UTF-8.
     public private(set) var bytes: [UInt8] = []

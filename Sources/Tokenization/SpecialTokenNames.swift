@@ -1,8 +1,8 @@
 import Checkpoints
 import StrictJSON
 
-/// The special tokens that a `tokenizer_config.json` names, or a `special_tokens_map.json` where the former has no
-/// `added_tokens_decoder`, as `transformers` reads them.
+/// The special tokens that a `tokenizer_config.json` names, or a `special_tokens_map.json` where
+/// the former has no `added_tokens_decoder`, as `transformers` reads them.
 struct SpecialTokenNames {
     let beginning: String?
     let end: String?

@@ -1,6 +1,7 @@
 /// Turns tokens into text one by one, never giving out part of a character.
 ///
-/// The pieces joined are exactly what ``Tokenizer/decode(_:at:rowCount:)`` makes of all tokens at once.
+/// The pieces joined are exactly what ``Tokenizer/decode(_:at:rowCount:)`` makes of all tokens at
+/// once.
 public struct StreamingDecoder: Sendable {
     private let tokenizer: any Tokenizer
     private var position: TextPosition
@@ -42,7 +43,8 @@ public struct StreamingDecoder: Sendable {
             ? InvalidBytes.textOfEachByte(bytes) : String(decoding: bytes, as: UTF8.self)
     }
 
-    /// A run of byte tokens is one text, so it waits for what ends it; tokens that stand for no text don't.
+    /// A run of byte tokens is one text, so it waits for what ends it; tokens that stand for no
+    /// text don't.
     private mutating func appendToRun(_ token: Int) -> String {
         if let byte = tokenizer.byteValue(of: token) {
             pending.append(byte)

@@ -3,7 +3,8 @@ internal import StrictJSON
 
 extension TokenizerAssets {
     /// The same tokenizer in the form of a Hugging Face directory: a GGUF vocabulary becomes a
-    /// `tokenizer.json` or a SentencePiece model with a `tokenizer_config.json`; others stay as they are.
+    /// `tokenizer.json` or a SentencePiece model with a `tokenizer_config.json`; others stay as
+    /// they are.
     ///
     /// - Throws: what `TokenizerLoader.load(_:)` throws for the vocabulary.
     public func inHuggingFaceForm() throws(TokenizationError) -> TokenizerAssets {

@@ -1,7 +1,8 @@
 import Checkpoints
 import StrictJSON
 
-/// What is said about a vocabulary beside its tokens: where texts begin and end, and how a conversation is written.
+/// What is said about a vocabulary beside its tokens: where texts begin and end, and how a
+/// conversation is written.
 struct TokenizerConventions: Sendable {
     let beginningToken: Int?
     let endTokens: Set<Int>

@@ -3,8 +3,9 @@ import Crypto
 import StrictJSON
 import Synchronization
 
-/// Tells tokenizers apart by what they are made of: equal for files that differ only in what trainers leave behind, such as
-/// padding and truncation. Texts that were seen before are not taken apart again.
+/// Tells tokenizers apart by what they are made of: equal for files that differ only in what
+/// trainers leave behind, such as padding and truncation. Texts that were seen before are not taken
+/// apart again.
 public final class TokenizerIdentity: Sendable {
     /// Settings of `tokenizer_config.json` that change what a tokenizer does.
     private static let settings = [

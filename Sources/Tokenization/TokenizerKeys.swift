@@ -9,7 +9,8 @@ public struct TokenizerKey: Sendable, Equatable {
         case read
         /// It changes nothing here; why.
         case withoutEffect(String)
-        /// It would change answers elsewhere and doesn't here, so that its value is named in a warning; why.
+        /// It would change answers elsewhere and doesn't here, so that its value is named in a
+        /// warning; why.
         case notApplied(String)
     }
 
@@ -19,8 +20,8 @@ public struct TokenizerKey: Sendable, Equatable {
     public let use: Use
 }
 
-/// Every key of `tokenizer_config.json`, `special_tokens_map.json` and `generation_config.json` that is known. Any other key
-/// is named in a warning.
+/// Every key of `tokenizer_config.json`, `special_tokens_map.json` and `generation_config.json`
+/// that is known. Any other key is named in a warning.
 public enum TokenizerKeys {
     private static let tokenizerConfig = "tokenizer_config.json"
     private static let specialTokensMap = "special_tokens_map.json"
@@ -55,7 +56,8 @@ public enum TokenizerKeys {
             (
                 .read,
                 [
-                    "added_tokens_decoder", "chat_template", "split_special_tokens", "add_bos_token",
+                    "added_tokens_decoder", "chat_template", "split_special_tokens",
+                    "add_bos_token",
                     "add_eos_token", "legacy",
                 ]
             ),
@@ -65,7 +67,8 @@ public enum TokenizerKeys {
                     "tokenizer_class", "processor_class", "auto_map", "name_or_path",
                     "special_tokens_map_file", "tokenizer_file", "vocab_file", "merges_file",
                     "init_inputs", "backend", "is_local", "local_files_only", "from_slow",
-                    "use_fast", "device_map", "trust_remote_code", "_commit_hash", "transformers_version",
+                    "use_fast", "device_map", "trust_remote_code", "_commit_hash",
+                    "transformers_version",
                     "image_processor_type", "tokenizer_type",
                 ]
             ),
@@ -83,7 +86,8 @@ public enum TokenizerKeys {
                 ["add_prefix_space", "trim_offsets", "normalization", "split_by_punct"]
             ),
             (
-                .withoutEffect("text is decoded as `tokenizers` decodes it, which has no such step"),
+                .withoutEffect(
+                    "text is decoded as `tokenizers` decodes it, which has no such step"),
                 [
                     "clean_up_tokenization_spaces", "spaces_between_special_tokens",
                     "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
@@ -121,7 +125,8 @@ public enum TokenizerKeys {
             .withoutEffect("a request says how it samples, and has documented defaults"),
             [
                 "do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p",
-                "epsilon_cutoff", "eta_cutoff", "repetition_penalty", "num_beams", "num_beam_groups",
+                "epsilon_cutoff", "eta_cutoff", "repetition_penalty", "num_beams",
+                "num_beam_groups",
                 "penalty_alpha", "max_length", "max_new_tokens", "min_length", "min_new_tokens",
                 "early_stopping", "max_time", "stop_strings", "num_return_sequences",
                 "length_penalty", "diversity_penalty", "chat_format", "max_window_size",
@@ -164,7 +169,8 @@ public enum TokenizerKeys {
         Dictionary(keys.map { ($0.name, $0.use) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// A sentence for each file with keys that are not known, and for each key with a value that isn't applied.
+    /// A sentence for each file with keys that are not known, and for each key with a value that
+    /// isn't applied.
     static func warnings(_ assets: TokenizerAssets) -> [String] {
         [
             (tokenizerConfig, assets.tokenizerConfig),

@@ -42,8 +42,9 @@ import Tokenization
         }
     }
 
-    /// Look-alikes of known templates: other separators, renamed roles, another place of the line end, no generation prompt, a
-    /// comment that mentions the beginning token, contents that aren't trimmed, tool results as a user's turn.
+    /// Look-alikes of known templates: other separators, renamed roles, another place of the line
+    /// end, no generation prompt, a comment that mentions the beginning token, contents that aren't
+    /// trimmed, tool results as a user's turn.
     @Test(arguments: [
         "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '<|im_sep|>' + m['content'] + "
             + "'<|im_end|>' }}{% endfor %}{{ '<|im_start|>assistant<|im_sep|>' }}",

@@ -54,8 +54,8 @@ import Tokenization
         #expect(try load(bare).encode("ab", addingSpecialTokens: false) == [7])
     }
 
-    /// Names of `tokenizer.ggml.pre` against llama.cpp and, where a model has them, against `tokenizers`; see
-    /// tools/goldens/gguf_vocabularies.py.
+    /// Names of `tokenizer.ggml.pre` against llama.cpp and, where a model has them, against
+    /// `tokenizers`; see tools/goldens/gguf_vocabularies.py.
     @Test func namedPreTokenizersCutAsLlamaCPP() throws {
         let file = try #require(try Fixtures.json("llama3.json").objectValue)
         let model = try #require(file["model"]?.objectValue)

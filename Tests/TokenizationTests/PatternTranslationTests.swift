@@ -4,7 +4,8 @@ import Tokenization
 
 /// Patterns cut a text as Oniguruma does; see tools/goldens/tokenizer_files.py.
 @Suite struct PatternTranslationTests {
-    /// A vocabulary in which the expected pieces are tokens, so that other pieces give other tokens.
+    /// A vocabulary in which the expected pieces are tokens, so that other pieces give other
+    /// tokens.
     @Test func piecesAreOnigurumas() throws {
         let fixture = try #require(try Fixtures.json("tokenizer-files.json").objectValue)
         let subjects = (fixture["subjects"]?.arrayValue ?? []).compactMap(\.stringValue)

@@ -2,7 +2,8 @@ import StrictJSON
 import Testing
 import Tokenization
 
-/// Tokens and texts equal to those of `transformers` and SentencePiece; see tools/goldens/make_tokenizer_goldens.py.
+/// Tokens and texts equal to those of `transformers` and SentencePiece; see
+/// tools/goldens/make_tokenizer_goldens.py.
 @Suite struct ReferenceGoldenTests {
     @Test(arguments: ["gpt2", "smollm", "llama3", "qwen2", "prefix"])
     func byteLevelTokensEqualTransformers(name: String) throws {

@@ -97,18 +97,22 @@ import Tokenization
                     [{"id":4,"content":"<\(composed)>","normalized":false},
                     {"id":5,"content":"<\(decomposed)>","normalized":false}]
                     """,
-                preTokenizer: "null", decoder: #"{"type":"Sequence","decoders":[{"type":"Fuse"}]}"#))
+                preTokenizer: "null", decoder: #"{"type":"Sequence","decoders":[{"type":"Fuse"}]}"#)
+        )
         #expect(tokenizer.token(spelled: composed) == 1)
         #expect(tokenizer.token(spelled: decomposed) == 2)
         #expect(
-            try tokenizer.encode("<\(decomposed)><\(composed)>", addingSpecialTokens: false) == [5, 4])
+            try tokenizer.encode("<\(decomposed)><\(composed)>", addingSpecialTokens: false) == [
+                5, 4,
+            ])
         #expect(Array(try tokenizer.decode([1, 2]).utf8) == Array((composed + decomposed).utf8))
     }
 
     @Test func keysOfTheFilesAreKnownOrTold() throws {
         let config: JSONObject = [
             "tokenizer_class": .string("X"), "model_max_length": .integer(7),
-            "do_lower_case": .bool(true), "fix_mistral_regex": .bool(false), "brand_new": .integer(1),
+            "do_lower_case": .bool(true), "fix_mistral_regex": .bool(false),
+            "brand_new": .integer(1),
         ]
         let tokenizer = try Fixtures.tokenizer("gpt2.json", config)
         #expect(

@@ -92,7 +92,8 @@ extension GGUFVocabulary {
     /// What to say where the file doesn't say how text is cut.
     var preTokenizerWarning: String? {
         guard preTokenizer == nil || preTokenizer == "default" else { return nil }
-        return "'tokenizer.ggml.pre' is \(preTokenizer == nil ? "missing" : "'default'"): text is cut "
+        return
+            "'tokenizer.ggml.pre' is \(preTokenizer == nil ? "missing" : "'default'"): text is cut "
             + "as llama.cpp cuts it then, which is seldom as the model was trained; convert the "
             + "model with a newer llama.cpp, or set the key to one of "
             + KnownPreTokenizers.names.filter { $0 != "default" }.joined(separator: ", ")

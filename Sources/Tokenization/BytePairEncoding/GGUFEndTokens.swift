@@ -2,15 +2,16 @@ import Checkpoints
 
 extension GGUFVocabulary {
     /// Spellings of control tokens that end an answer, whatever the file's keys say.
-    /// **Source:** `llama-vocab.cpp` of llama.cpp (November 2026): its list of end tokens, and of tokens around a gap that is
-    /// to be filled.
+    /// **Source:** `llama-vocab.cpp` of llama.cpp (November 2026): its list of end tokens, and of
+    /// tokens around a gap that is to be filled.
     private static let endSpellings: Set<[UInt8]> = Set(
         [
             "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>",
             "<|calls|>", "<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>",
             "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>",
             "<|tool_response>", "<｜end▁of▁sentence｜>", "[e~[",
-            "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]", "<|fim_repo|>", "<|repo_name|>",
+            "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]", "<|fim_repo|>",
+            "<|repo_name|>",
             "<fim-repo>", "<REPO>", "<reponame>", "<|file_sep|>",
         ].map { Array($0.utf8) })
 

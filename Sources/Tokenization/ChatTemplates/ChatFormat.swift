@@ -1,6 +1,8 @@
-/// What stands before and after each message of a conversation, as one or more chat templates write it.
+/// What stands before and after each message of a conversation, as one or more chat templates write
+/// it.
 ///
-/// Texts hold `{bos}`, `{eos}` and `{today}` where a template writes the beginning token, the end token and the date.
+/// Texts hold `{bos}`, `{eos}` and `{today}` where a template writes the beginning token, the end
+/// token and the date.
 struct ChatFormat: Sendable, Equatable {
     /// What stands around one message.
     struct Turn: Sendable, Equatable {
@@ -16,7 +18,8 @@ struct ChatFormat: Sendable, Equatable {
         case none
         /// It is a turn of its own.
         case turn(Turn)
-        /// It stands in front of the content of a user message: of the first, or of the last where that is a user's.
+        /// It stands in front of the content of a user message: of the first, or of the last where
+        /// that is a user's.
         case inUser(Turn, isLast: Bool)
     }
 

@@ -1,9 +1,10 @@
 extension ChatTemplate {
     /// The conversation as text, up to where the assistant's answer begins.
     ///
-    /// The text spells special tokens out, the beginning token included where the template writes one; encode it with
-    /// `addingSpecialTokens: false`.
-    /// - Parameter today: the date where the template writes it, as in “26 Jul 2024”; nil reads the clock.
+    /// The text spells special tokens out, the beginning token included where the template writes
+    /// one; encode it with `addingSpecialTokens: false`.
+    /// - Parameter today: the date where the template writes it, as in “26 Jul 2024”; nil reads the
+    ///   clock.
     /// - Throws: `conversation` where the template refuses a role or its place.
     public func render(
         _ messages: [ChatMessage], today: String? = nil

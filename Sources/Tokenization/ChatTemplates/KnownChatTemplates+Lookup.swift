@@ -23,7 +23,8 @@ extension KnownChatTemplates {
         (try? JSONValue(parsing: Array(line)))?.objectValue.flatMap { ChatFormat(json: $0) }
     }
 
-    /// SHA-256 of what Jinja makes of the text before it reads it: line ends are `\n`, and one at the end is no part of it.
+    /// SHA-256 of what Jinja makes of the text before it reads it: line ends are `\n`, and one at
+    /// the end is no part of it.
     static func hash(of template: String) -> String {
         var text: [UInt8] = []
         text.reserveCapacity(template.utf8.count)

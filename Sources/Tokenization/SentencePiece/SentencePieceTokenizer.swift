@@ -3,8 +3,8 @@ import StrictJSON
 
 /// A SentencePiece vocabulary, from a `.model` file or a GGUF vocabulary of the kind “llama”.
 ///
-/// libsentencepiece encodes plain text. Around it, control tokens that are spelled out in a text become those tokens, and
-/// tokens become bytes here, because the library decodes whole texts only.
+/// libsentencepiece encodes plain text. Around it, control tokens that are spelled out in a text
+/// become those tokens, and tokens become bytes here, because the library decodes whole texts only.
 struct SentencePieceTokenizer: Tokenizer {
     /// Encodes what begins a text.
     private let library: SentencePieceLibrary
@@ -149,8 +149,9 @@ struct SentencePieceTokenizer: Tokenizer {
 }
 
 extension SentencePieceTokenizer {
-    /// The tokens that are found in a text before the library sees it: control pieces, the unknown piece, and those that
-    /// the files beside the model name; with how many of them are only named special there and have no id of their own.
+    /// The tokens that are found in a text before the library sees it: control pieces, the unknown
+    /// piece, and those that the files beside the model name; with how many of them are only named
+    /// special there and have no id of their own.
     private static func addedTokens(
         _ proto: SentencePieceProto, _ assets: TokenizerAssets
     ) throws(TokenizationError) -> (tokens: [AddedToken], newCount: Int) {
@@ -227,7 +228,8 @@ extension SentencePieceTokenizer {
         }
     }
 
-    /// A beginning token is added unless the configuration says otherwise, an end token only when it asks for one.
+    /// A beginning token is added unless the configuration says otherwise, an end token only when
+    /// it asks for one.
     private static func surroundings(
         _ configuration: JSONObject?, _ conventions: TokenizerConventions, end: Int?
     ) -> TextSurroundings {

@@ -1,15 +1,17 @@
 import Checkpoints
 import StrictJSON
 
-/// The tokens that the files beside a vocabulary name, in the order in which `transformers` adds those that the vocabulary
-/// lacks: `added_tokens_decoder`, else `added_tokens.json`, then special tokens.
+/// The tokens that the files beside a vocabulary name, in the order in which `transformers` adds
+/// those that the vocabulary lacks: `added_tokens_decoder`, else `added_tokens.json`, then special
+/// tokens.
 ///
 /// A token that is no piece yet gets the next free id, whatever id a file gives it.
 /// **Source:** `TokenizersBackend.__init__` of transformers 5.
 struct AdditionalTokens {
     private struct Entry {
         var token: AddedToken
-        /// Whether a file says where the token is special and what it takes along, which wins over the vocabulary's own.
+        /// Whether a file says where the token is special and what it takes along, which wins over
+        /// the vocabulary's own.
         var isDeclared: Bool
     }
 
@@ -87,7 +89,8 @@ struct AdditionalTokens {
         return tokens.sorted { $0.id < $1.id }
     }
 
-    /// `added_tokens_decoder` of `tokenizer_config.json`, in the order of its ids; nil where there is none.
+    /// `added_tokens_decoder` of `tokenizer_config.json`, in the order of its ids; nil where there
+    /// is none.
     /// - Throws: `invalidField`.
     static func decoder(_ assets: TokenizerAssets) throws(TokenizationError) -> [AddedToken]? {
         let path = "tokenizer_config.json.added_tokens_decoder"

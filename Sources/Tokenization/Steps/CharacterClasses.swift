@@ -4,12 +4,13 @@ enum CharacterClasses {
     static let space =
         #"\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"#
     static let hexadecimal = "0-9a-fA-F"
-    /// Alphabetic characters, marks, decimal digits and connectors: the letters in circles and squares are alphabetic though
-    /// they are symbols.
+    /// Alphabetic characters, marks, decimal digits and connectors: the letters in circles and
+    /// squares are alphabetic though they are symbols.
     static let word =
         #"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}"#
         + #"\x{1f170}-\x{1f189}"# + UnicodeAdditions.wordCharacters
-    /// Outside of brackets Oniguruma has a table of Latin-1 that also holds superscript digits and fractions.
+    /// Outside of brackets Oniguruma has a table of Latin-1 that also holds superscript digits and
+    /// fractions.
     static let wordOutsideClasses = #"\x{b2}\x{b3}\x{b9}\x{bc}-\x{be}"#
 
     private static let notSpace =

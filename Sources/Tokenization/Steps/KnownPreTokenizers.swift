@@ -1,9 +1,10 @@
 /// The pre-tokenizers that vocabularies refer to by name instead of spelling them out.
 ///
-/// **Source:** the `tokenizer.json` files published with the models, as far as `llama-vocab.cpp` of llama.cpp (November
-/// 2026) has the same steps; for “default” that file alone.
+/// **Source:** the `tokenizer.json` files published with the models, as far as `llama-vocab.cpp` of
+/// llama.cpp (November 2026) has the same steps; for “default” that file alone.
 enum KnownPreTokenizers {
-    /// GPT-2's pattern: contractions, words, numbers and punctuation with one space before, white space.
+    /// GPT-2's pattern: contractions, words, numbers and punctuation with one space before, white
+    /// space.
     static let gpt2Pattern =
         #"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
     static let llama3Pattern = modernPattern(number: #"\p{N}{1,3}"#)
@@ -84,7 +85,8 @@ enum KnownPreTokenizers {
         ),
     ]
 
-    /// llama.cpp's for files that name none: punctuation and some symbols, GPT-2's pattern, numbers in threes.
+    /// llama.cpp's for files that name none: punctuation and some symbols, GPT-2's pattern, numbers
+    /// in threes.
     private static let defaultSteps: [Step] = [
         .split(#"[\p{P}\$\+<=>\^~\|]+"#), .split(gpt2Pattern), .split(#"\p{N}+"#),
         .split("[0-9][0-9][0-9]"),

@@ -1,13 +1,14 @@
 /// Rewrites Oniguruma's patterns for PCRE2.
 ///
-/// Both read most of a pattern alike. What differs: `\s` is Unicode's White_Space; `\w` is what `CharacterClasses` has;
-/// `\h` is a hexadecimal digit; `{n,m}+` repeats, and `{n}?` may be missing, where PCRE2 would take the one for
-/// possessive and the other for reluctant; `{,m}` begins at 0; `(?m)` lets the dot match line ends.
+/// Both read most of a pattern alike. What differs: `\s` is Unicode's White_Space; `\w` is what
+/// `CharacterClasses` has; `\h` is a hexadecimal digit; `{n,m}+` repeats, and `{n}?` may be
+/// missing, where PCRE2 would take the one for possessive and the other for reluctant; `{,m}`
+/// begins at 0; `(?m)` lets the dot match line ends.
 /// **Source:** doc/RE of Oniguruma 6.9; its matches as `tokenizers` shows them.
 enum PatternTranslation {
     /// `pattern` in PCRE2's spelling.
-    /// - Throws: `invalidRegularExpression` for set operations, which PCRE2 would take for plain characters, and for
-    ///   options that don't exist in Oniguruma.
+    /// - Throws: `invalidRegularExpression` for set operations, which PCRE2 would take for plain
+    ///   characters, and for options that don't exist in Oniguruma.
     static func translate(_ pattern: String) throws(TokenizationError) -> String {
         var translator = PatternTranslator(pattern)
         return try translator.translate()
@@ -161,8 +162,8 @@ extension PatternTranslator {
         return "\\\(character)"
     }
 
-    /// What follows `[`. Classes of all other characters can't be written inside a class of PCRE2: they become alternatives,
-    /// or conditions where the class is negated.
+    /// What follows `[`. Classes of all other characters can't be written inside a class of PCRE2:
+    /// they become alternatives, or conditions where the class is negated.
     private mutating func characterClass() throws(TokenizationError) -> String {
         var members = ""
         var complements: [String] = []

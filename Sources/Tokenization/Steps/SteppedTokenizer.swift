@@ -1,7 +1,7 @@
 /// A tokenizer in the steps of a `tokenizer.json`, or of a GGUF vocabulary of the kind “gpt2”.
 ///
-/// A text goes through these steps: added tokens are cut out, the rest is normalised, cut into pieces by the
-/// pre-tokenizer, and each piece is encoded by itself.
+/// A text goes through these steps: added tokens are cut out, the rest is normalised, cut into
+/// pieces by the pre-tokenizer, and each piece is encoded by itself.
 struct SteppedTokenizer: Tokenizer {
     let encoder: PieceEncoder
     let normalizer: TextNormalizer
@@ -13,7 +13,8 @@ struct SteppedTokenizer: Tokenizer {
     /// Which spaces at the beginning of a text are not part of it.
     let leadingSpace: TokenSpelling.LeadingSpace
     let conventions: TokenizerConventions
-    /// Tokens that stand for a byte, and which; empty where characters are never written byte by byte.
+    /// Tokens that stand for a byte, and which; empty where characters are never written byte by
+    /// byte.
     var bytePieces: [Int: UInt8] = [:]
     var additionalTokenCount = 0
     var warnings: [String] = []

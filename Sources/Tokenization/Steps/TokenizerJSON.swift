@@ -1,8 +1,8 @@
 import Checkpoints
 import StrictJSON
 
-/// Reads a Hugging Face `tokenizer.json` with a byte-pair model, over bytes or, as SentencePiece's are written, over
-/// characters, or with a unigram model.
+/// Reads a Hugging Face `tokenizer.json` with a byte-pair model, over bytes or, as SentencePiece's
+/// are written, over characters, or with a unigram model.
 struct TokenizerJSON {
     private let root: JSONField
 
@@ -18,8 +18,8 @@ struct TokenizerJSON {
     }
 
     /// The tokenizer that the file describes.
-    /// - Throws: `invalidField`, `unsupported`, `invalidMerge`, `invalidTokenID`, `duplicateTokenID`,
-    ///   `undefinedSpecialToken` or `invalidRegularExpression`.
+    /// - Throws: `invalidField`, `unsupported`, `invalidMerge`, `invalidTokenID`,
+    ///   `duplicateTokenID`, `undefinedSpecialToken` or `invalidRegularExpression`.
     func tokenizer(_ assets: TokenizerAssets) throws(TokenizationError) -> SteppedTokenizer {
         let model = root["model"]
         let kind = try ModelKind(model)
@@ -212,8 +212,8 @@ extension AddedToken {
 }
 
 extension BytePairVocabulary {
-    /// What each token stands for; `verbatim` ones, which stand for no text, are spelled as they are where characters
-    /// are not bytes.
+    /// What each token stands for; `verbatim` ones, which stand for no text, are spelled as they
+    /// are where characters are not bytes.
     func tokenBytes(_ decoder: TokenSpelling, except verbatim: Set<Int> = []) -> TokenBytes {
         var bytes = TokenBytes()
         for (id, spelling) in spellings.enumerated() {

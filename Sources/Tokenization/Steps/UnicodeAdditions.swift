@@ -1,6 +1,7 @@
 /// Characters that Unicode 15 and 16 added to general categories.
 ///
-/// Debian's PCRE2 10.42 has the tables of Unicode 14, `tokenizers` matches with those of Unicode 16.
+/// Debian's PCRE2 10.42 has the tables of Unicode 14, `tokenizers` matches with those of Unicode
+/// 16.
 /// **Source:** the Unicode Character Database, version 16.0, `DerivedGeneralCategory.txt`.
 enum UnicodeAdditions {
     private static let letters =
@@ -26,7 +27,8 @@ enum UnicodeAdditions {
         ("p{L}", #"\p{L}"# + letters), ("p{N}", #"\p{N}"# + numbers), ("p{M}", #"\p{M}"# + marks),
     ]
 
-    /// Later letters, marks and digits: what of them Oniguruma's `\w` has. Numbers that are no digits are not among them.
+    /// Later letters, marks and digits: what of them Oniguruma's `\w` has. Numbers that are no
+    /// digits are not among them.
     static let wordCharacters =
         letters + marks
         + #"\x{10d40}-\x{10d49}\x{116d0}-\x{116e3}\x{11bf0}-\x{11bf9}\x{11f50}-\x{11f59}\x{16130}-\x{16139}"#
