@@ -102,6 +102,7 @@ import Testing
 
     @Test func namedTemplatesOfAGGUFAreSeen() throws {
         var fixture = GGUFFixture.model()
+        fixture.add("token_embd.weight", dimensions: [4, 4], [Float](repeating: 1, count: 16))
         fixture.set("tokenizer.chat_template.tool_use", "U")
         let path = try directory.write(fixture.file, "m.gguf")
         let assets = try #require(try BaseCheckpoint.open(path: path).tokenizer)

@@ -11,15 +11,15 @@ enum KnownChatTemplates {
         # maywell/Synatra-Mixtral-8x7B
         e7a0ab198804eb445f35a2ac5e23e7d58390ab75f32b197a64aefa6a16f29305
         {"name": "Alpaca", "without_system": "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n", "system": ["Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n", "", "trim"], "turns": {"assistant": ["", "", "trim"], "system": ["", "", "trim"], "user": ["### Instruction:\n", "### Response:\n", "trim"]}, "generation": "", "needs_turn": true, "alternates": true}
+        # Fixtures/conversations
+        66edfb854931c933d3ac94f507626dd4fa2d5ca0a9b1036b11729d296a7392ac
+        f91864928fccff928b3068ca784db6275e655e400ccbb28f61d92c0090caf3b3
         # axolotl/chatml
         58c1a1f04baa7adaeaba1f90267c3d57d9396f0c1f0129bdde9e76d3c6784af7
         d7b5b8c7b58f7a6bf868aa46a5f73ee976d7292f40fcb9c3e7a1defd8d235cfb
         # e2e.test
         153280e3ff55d19da1398bdb3914ee2a51b80429bfaedde11d7d216c39db80f3
         fcf7a096fe99a48fd9ad2b250bf9237e96e8f48bffec1c7ea4d3f225176cd40e
-        # goldens/make_tokenizer_goldens
-        66edfb854931c933d3ac94f507626dd4fa2d5ca0a9b1036b11729d296a7392ac
-        f91864928fccff928b3068ca784db6275e655e400ccbb28f61d92c0090caf3b3
         # tools/make_goldens
         5232972e170b18c392662ebce37daaee11169c6ab7c58b585c5496b600958b0d
         7107cfc6a6b081de7284b235487f423cea7cc29b5dc0557f7563701337468d7b
@@ -106,7 +106,7 @@ enum KnownChatTemplates {
         84ec5c83ceb8e80384e8ef78c216c9ed5cd6c3b74dbdcee70b536d3568593c2c
         dbd75fe18b14711fa5968600a6f5c974d7d3e63e75fe163ecb99a1e5f94c38c9
         {"name": "ChatML", "system": ["<|im_start|>system\n", "<|im_end|>\n"], "turns": {"assistant": ["<|im_start|>assistant\n", "<|im_end|>\n"], "system": ["<|im_start|>system\n", "<|im_end|>\n"], "tool": ["<|im_start|>tool\n", "<|im_end|>\n"], "user": ["<|im_start|>user\n", "<|im_end|>\n"]}, "generation": "<|im_start|>assistant\n", "omits_empty_system": true}
-        # goldens/make_tokenizer_goldens
+        # Fixtures/conversations
         872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788
         de9cde7d1b0ca0cc87459a6673e0d12fb89c070bdb24e4a30b6e4d187b226221
         {"name": "ChatML", "without_system": "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n", "system": ["<|im_start|>system\n", "<|im_end|>\n"], "turns": {"assistant": ["<|im_start|>assistant\n", "<|im_end|>\n"], "system": ["<|im_start|>system\n", "<|im_end|>\n"], "tool": ["<|im_start|>tool\n", "<|im_end|>\n"], "user": ["<|im_start|>user\n", "<|im_end|>\n"]}, "generation": "<|im_start|>assistant\n"}
@@ -128,6 +128,9 @@ enum KnownChatTemplates {
         # trl/cohere_training
         5f9718bfe3a1945366ea792b9714e42aa5849f1d41a1093c2ce4da4a77383996
         {"name": "Command R", "opening": "{bos}", "system": ["<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>", "<|END_OF_TURN_TOKEN|>"], "turns": {"assistant": ["<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "trim"], "user": ["<|START_OF_TURN_TOKEN|><|USER_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "trim"]}, "generation": "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>", "alternates": true}
+        # Fixtures/conversations
+        7c45143cc351ddcbfc1b689f64b9ef6d33b660288f488bb2685e1141cfacdf25
+        f79a5fe8f3f70f016d02a7f239a6643f00f8970485804bdce116dc971a5d291e
         # axolotl/gemma3
         796f2cbea8e391803f5b96c89a3ce79b66912a790853f1128853a5864a8f3489
         85f071443875be5597f6feb2abbd7167601689202c82aa67ac54659ebbd278b3
@@ -147,6 +150,9 @@ enum KnownChatTemplates {
         9cae32b35b45454e9bd3673b4011701b77d38843622ab9b6e3f930bc503cf28a
         c2b25d6acf28fe63b8790bb6784939e64a171054bec7a248fd4401291c5571d0
         {"name": "Gemma", "opening": "{bos}", "system_in_user": ["", "\n\n"], "place": "firstTurn", "turns": {"assistant": ["<start_of_turn>model\n", "<end_of_turn>\n", "trim"], "user": ["<start_of_turn>user\n", "<end_of_turn>\n", "trim"]}, "generation": "<start_of_turn>model\n", "alternates": true}
+        # Fixtures/conversations
+        6f4baa1f44f92def358c4f2c8980e2d97cf8c04479c7d9dba018f4d172214d33
+        b06c21d12b6c2674e5a27b3e1a53ef59439a7a27af7b3a483656b71dd476c4f5
         # axolotl/gemma
         6d57c02ed240611ca3bbae2d66e7325fccd2c0ec71c45fe79c62bf31f643ee0b
         e1a61cc2ddef70f401152d1a83cff15c5fd54a014501d63e09f7da3c70640c77
@@ -186,19 +192,22 @@ enum KnownChatTemplates {
         35bc858f81d6bc0b257870923e322952e96c6d250919d95e1574585089c8e7ab
         fed2756d2d24e127b951dcf139d0b03ab7db8ef23a456128ebc9c2db4901d476
         {"name": "Granite", "system": ["<|start_of_role|>system<|end_of_role|>", "<|end_of_text|>\n"], "turns": {"assistant": ["<|start_of_role|>assistant<|end_of_role|>", "<|end_of_text|>\n"], "system": ["<|start_of_role|>system<|end_of_role|>", "<|end_of_text|>\n"], "user": ["<|start_of_role|>user<|end_of_role|>", "<|end_of_text|>\n"]}, "generation": "<|start_of_role|>assistant<|end_of_role|>", "omits_empty_system": true}
+        # Fixtures/conversations
+        241c5918b08210993bb5ccd88968d2cfc77b8ad1cab319f555cb7a6643e2a702
+        3e1fa3f8a273eaafdeceac754a7bbef170ce8a8647b5a30eb02146c2d6effeff
         # e2e.test
         5dc3ab76a98f3889ad7f7af42d81259e2600c751b3fab807c1d08e9768e9d0a1
         be7f8f15473ed3f98fd513d422daef97d1b101e6d3aeac3904e3a15f7807c07b
         {"name": "Llama 2", "system_in_user": ["<<SYS>>\n", "\n<</SYS>>\n\n"], "place": "firstTurn", "turns": {"assistant": [" ", " {eos}", "trim"], "user": ["{bos}[INST] ", " [/INST]", "trim"]}, "generation": "", "trims_system_with_user": true, "alternates": true, "needs_beginning": true, "needs_end": true}
+        # Fixtures/conversations
+        7e72d9b972d23a74432a2042ee2b4b1fd6ae7f13e760aaefbef3fc8eb1fafba5
+        dd384c0d2a92b6bcabfdf35cbc3210f8d5b5fcc15e11ee321e1d1f32ef1ce5f0
         # Llama-3
         b48c47f6443892716176eb200bf4ef108f64e06ca26ed0fa8ebc0a4b3992fcb2
         b75e17085cfc511ead6d4fab84b86ab3c168ec7a332568a91d0889cdcba94394
         # axolotl/llama3
         68da1281c0c8bd7dd19f04fc1e8435b63858cb511819beafc270b70c8821a9bf
         f59e1e6f65a52842cfce136e4e0d83e2c83efcddafa3174cf8b64d40d4054a0a
-        # goldens/make_tokenizer_goldens
-        7e72d9b972d23a74432a2042ee2b4b1fd6ae7f13e760aaefbef3fc8eb1fafba5
-        dd384c0d2a92b6bcabfdf35cbc3210f8d5b5fcc15e11ee321e1d1f32ef1ce5f0
         # trl/llama3
         4f46ecd43418f216df8c26936c60e5d04bcc81db47db5d86fbe889f64212dd4c
         ba03a121d097859c7b5b9cd03af99aafe95275210d2876f642ad9929a150f122
@@ -221,7 +230,7 @@ enum KnownChatTemplates {
         0cac23ffd2b33ff7b039e17ee143a080053318146fdc788f1d49ed4745aa8683
         d82792f95932f1c9cef5c4bd992f171225e3bf8c7b609b4557c9e1ec96be819f
         {"name": "Llama 3", "opening": "{bos}", "without_system": "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: {today}\n\n<|eot_id|>", "system": ["<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: {today}\n\n", "<|eot_id|>", "trim"], "turns": {"assistant": ["<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>", "trim"], "system": ["<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>", "trim"], "user": ["<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>", "trim"]}, "generation": "<|start_header_id|>assistant<|end_header_id|>\n\n"}
-        # goldens/make_tokenizer_goldens
+        # Fixtures/conversations
         3de9e205921360f788cedb29cffe6a7683b0181682a9ecd7958e82b5424acf59
         a6276d158510956c3ad75fd79f3e7bcc1b054408051b7938719a2f442ab038cb
         {"name": "Llama 3", "opening": "{bos}", "without_system": "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n<|eot_id|>", "system": ["<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n", "<|eot_id|>", "trim"], "turns": {"assistant": ["<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>", "trim"], "system": ["<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>", "trim"], "tool": ["<|start_header_id|>tool<|end_header_id|>\n\n", "<|eot_id|>", "trim"], "user": ["<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>", "trim"]}, "generation": "<|start_header_id|>assistant<|end_header_id|>\n\n"}
@@ -246,6 +255,9 @@ enum KnownChatTemplates {
         962c60d6f78274641b82606abbb59b4c5b1163fc7b9b8c5a0e2dcf70a55a79df
         c7a94f505398612940c13ee95070d0d152bcb7b4afbd74a06ff148a82a02851c
         {"name": "Mistral", "opening": "{bos}", "system_in_user": ["", "\n\n"], "place": "lastTurn", "turns": {"assistant": ["", "{eos}"], "user": ["[INST]", "[/INST]"]}, "generation": "", "alternates": true, "needs_end": true}
+        # Fixtures/conversations
+        5a8415811908e52429e1677303fa43e29660480742f0e07ccc0f13075983f2ae
+        5d2dc12f2cd209eb7f32cf7b4323b3d46aff42d7f4ee0a738853ae42c44b2fb7
         # Mistral-Large-Instruct-2407 (mistralai 'v3' template; modified to have system prompt at start)
         9074ed36d7503f0f63bd70ef4a0db1e12ec90718aef446404917f5ee3216e2f3
         cafb64e0e9e5fd2503054b3479593fae39cbdfd52338ce8af9bb4664a8eb05bd
@@ -253,6 +265,9 @@ enum KnownChatTemplates {
         068f88e03b043c38aeb261851327a82ca01b00d00025f0897d61eaa8b5802197
         76824445ead161c5bf886e3f4d683007ef79f1b508d41f16cafaecc9ceab0361
         {"name": "Mistral", "opening": "{bos}", "system_in_user": ["", "\n\n"], "place": "lastTurn", "turns": {"assistant": [" ", "{eos}", "trim"], "user": ["[INST] ", "[/INST]"]}, "generation": "", "alternates": true, "needs_end": true}
+        # Fixtures/conversations
+        2d9023b1e6c9b4baeac266492c6acdd13619d1506ca049cd242774d62fe155aa
+        90ed08f75d4e5955b22ad25b121bf3401e16b13d726d64901720e09921bf47c8
         # axolotl/mistral_v1
         5872a862e5053d8e46320488feadd05b54396775e9173a930ce339e7439ca9d5
         fe58a2aa0f864d151ec3337e87eff30427da3004fb792e17740d0d50e151b13e
@@ -268,6 +283,11 @@ enum KnownChatTemplates {
         4d802e07c8dbc3eaca1c547279aa42ceb81bec030a15eb239d4927fe79951f0e
         66cab0fd568c720ac6e014e6f883ab4c6b8b76478cdb5f3c7bc367d27bcaff99
         {"name": "Mistral", "without_system": "\n{bos}\n", "system": ["\n{bos}", "\n\n\n", "trim"], "turns": {"assistant": ["\n         ", "{eos}\n", "trim"], "user": ["\n        [INST] ", " [/INST]\n", "trim"]}, "generation": "", "alternates": true, "needs_beginning": true, "needs_end": true}
+        # Fixtures/conversations
+        5c71523bc906401648f28f46a66ae5b4a7b5e14d777210214070e3259b8a736e
+        # TheBloke/Mistral-7B-Instruct-v0.1-GPTQ
+        7e995b379ec01747807246483647cd99030abf331653f1119e16d7ac041a3495
+        {"name": "Mistral", "opening": "{bos}", "turns": {"assistant": ["", "{eos} "], "user": ["[INST] ", " [/INST]"]}, "generation": "", "alternates": true, "needs_end": true}
         # mistralai/Mixtral-8x7B-Instruct-v0.1
         26a59556925c987317ce5291811ba3b7f32ec4c647c400c6cc7e3a9993007ba7
         {"name": "Mistral", "opening": "{bos}", "turns": {"assistant": ["", "{eos}"], "user": ["[INST] ", " [/INST]"]}, "generation": "", "alternates": true, "needs_end": true}
@@ -277,9 +297,6 @@ enum KnownChatTemplates {
         # CISCai/Mistral-7B-Instruct-v0.3-SOTA-GGUF
         736dba5c1d552a0ddde5164a64792bd2a3639af3b78dff7917c2dd5d4d48e43a
         {"name": "Mistral", "opening": "{bos}", "turns": {"assistant": ["", "{eos}"], "user": ["[INST] ", "[/INST]"]}, "generation": ""}
-        # TheBloke/Mistral-7B-Instruct-v0.1-GPTQ
-        7e995b379ec01747807246483647cd99030abf331653f1119e16d7ac041a3495
-        {"name": "Mistral", "opening": "{bos}", "turns": {"assistant": ["", "{eos} "], "user": ["[INST] ", " [/INST]"]}, "generation": "", "alternates": true, "needs_end": true}
         # CohereForAI/c4ai-command-r-v01
         af6311f48482378c1163ba7183c0cefa317fadaa6e0172a167c68d6e238368a8
         {"name": "Mistral", "opening": "{bos}", "turns": {"assistant": [" ", " {eos}"], "user": [" [INST] ", " [/INST]"]}, "generation": "", "needs_end": true}

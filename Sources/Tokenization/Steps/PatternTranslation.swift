@@ -159,6 +159,14 @@ extension PatternTranslator {
             rest.removeFirst(4)
             return "\\x{\(String(digits))}"
         }
+        // A name in braces is no interval.
+        if rest.first == "{", ["p", "P", "x", "o", "k", "g"].contains(character),
+            let end = rest.firstIndex(of: "}")
+        {
+            let name = String(rest[...end])
+            rest = rest[rest.index(after: end)...]
+            return "\\\(character)\(name)"
+        }
         return "\\\(character)"
     }
 

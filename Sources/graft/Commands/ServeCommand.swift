@@ -93,7 +93,7 @@ struct ServeCommand: AsyncParsableCommand {
         let service = Service(
             context: ServerContext(
                 generator: session.engine, adapters: session.registry, tokenizer: session.tokenizer,
-                rowCount: session.base.slots.vocabularyCount, logger: logger))
+                rowCount: session.rowCount, logger: logger))
         LoadingHeap.end()
         let signals = ShutdownSignals(service: service)
         let server = Server(service: service, endpoints: try endpoints(), logger: logger)

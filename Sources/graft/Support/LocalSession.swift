@@ -11,6 +11,9 @@ struct LocalSession {
     let engine: GenerationEngine
     /// Nil where the base has none.
     let tokenizer: (any Tokenizer)?
+    /// How many tokens the base knows.
+    var rowCount: Int { base.slots.vocabularyCount }
+
     /// What a user should know of the base's tokenizer.
     let warnings: [String]
 

@@ -29,7 +29,7 @@ from chat_templates.formats import Refused, message  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TABLE = ROOT / "Sources/Tokenization/ChatTemplates/KnownChatTemplates.swift"
 FIXTURE = ROOT / "Tests/TokenizationTests/Fixtures/chat-formats.json"
-OWN = ["tools/make_goldens.py", "tools/goldens/own_tokenizers.py", "tools/goldens/make_tokenizer_goldens.py", "models",
+OWN = ["tools/make_goldens.py", "tools/goldens/own_tokenizers.py", "Tests/TokenizationTests/Fixtures/conversations.json", "models",
        "Tests/Goldens/tokenizers"]
 TODAY = "03 Feb 2031"
 
