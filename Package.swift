@@ -49,7 +49,10 @@ let package = Package(
         module("Checkpoints", ["StrictJSON"]),
         module(
             "Tokenization",
-            ["CSentencePiece", "RegularExpressions", "StrictJSON", "Checkpoints"]),
+            [
+                "CSentencePiece", "RegularExpressions", "StrictJSON", "Checkpoints",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         module("Transformer", ["Kernels", "Checkpoints", "StrictJSON"]),
         module(
             "Adapters",

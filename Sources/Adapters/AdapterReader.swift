@@ -73,9 +73,12 @@ public enum AdapterReader {
         _ own: AdapterTokenizer?, _ operators: AdapterOperators, _ base: BaseModel,
         _ files: TokenizerFileSet
     ) -> [String] {
+        guard let own else { return [] }
+        let warnings = own.tokenizer.warnings.map { "\(files.directory): \($0)" }
         let rowCount = operators.vocabulary?.tokenCount ?? base.slots.vocabularyCount
-        guard let count = own?.tokenizer.tokenCount, count > rowCount else { return [] }
-        return [
+        let count = own.tokenizer.tokenCount
+        guard count > rowCount else { return warnings }
+        return warnings + [
             "\(files.directory): the adapter's tokenizer has \(count) tokens and the embedding "
                 + "\(rowCount) rows: text with the further tokens is refused"
         ]

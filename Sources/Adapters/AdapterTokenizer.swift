@@ -1,5 +1,4 @@
 internal import Checkpoints
-internal import Crypto
 internal import Synchronization
 public import Tokenization
 
@@ -27,14 +26,14 @@ final class TokenizerShelf: Sendable {
     }
 
     private let base: TokenizerAssets?
-    private let baseDigest: String?
+    private let identity = TokenizerIdentity()
+    private let baseDigest = Mutex<[UInt8]?>(nil)
     /// By digest of what the tokenizer is made of.
-    private let holders = Mutex<[String: Holder]>([:])
+    private let holders = Mutex<[[UInt8]: Holder]>([:])
 
     /// - Parameter base: what the base carries; nil where it has no tokenizer.
     init(base: TokenizerAssets?) {
         self.base = base
-        baseDigest = base.map { Self.digest($0, beside: $0) }
     }
 
     /// - Returns: nil where the base's own tokenizer stands.
@@ -46,8 +45,8 @@ final class TokenizerShelf: Sendable {
             throw .damagedFile(error.description)
         }
         guard let assets else { return nil }
-        let digest = Self.digest(assets, beside: base)
-        if digest == baseDigest { return nil }
+        let digest = identity.digest(of: assets)
+        if digest == digestOfBase() { return nil }
         if let known = holders.withLock({ $0[digest]?.tokenizer }) { return known }
         let made = try load(assets, files)
         return holders.withLock { holders in
@@ -61,21 +60,19 @@ final class TokenizerShelf: Sendable {
     private func load(
         _ assets: TokenizerAssets, _ files: TokenizerFileSet
     ) throws(AdapterError) -> AdapterTokenizer {
-        // The same vocabulary in another form, which cuts a few texts otherwise: the base's stands for it.
-        if let base, case .tokenizerJSON = assets.vocabulary,
-            let additions = try? assets.asAdditions(to: base),
-            let loaded = try? AdapterTokenizer(additions)
-        {
-            return loaded
-        }
         do { return try AdapterTokenizer(assets) } catch {
             throw .damagedFile("\(files.directory): the adapter's tokenizer: \(error.description)")
         }
     }
 
-    private static func digest(
-        _ assets: TokenizerAssets, beside base: TokenizerAssets?
-    ) -> String {
-        SHA256.hash(data: assets.canonicalForm(beside: base)).description
+    /// Made when the first adapter with files of a tokenizer asks for it.
+    private func digestOfBase() -> [UInt8]? {
+        guard let base else { return nil }
+        return baseDigest.withLock { digest in
+            if let digest { return digest }
+            let made = identity.digest(of: base)
+            digest = made
+            return made
+        }
     }
 }

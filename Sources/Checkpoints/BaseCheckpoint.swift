@@ -85,6 +85,7 @@ public struct BaseCheckpoint: Sendable {
             tokenizer = TokenizerAssets(
                 vocabulary: .gguf(vocabulary),
                 chatTemplate: try file.values.text("tokenizer.chat_template"),
+                chatTemplateNames: file.values.keys(after: "tokenizer.chat_template."),
                 configurationEndTokens: EndTokens.listed(in: [object]))
         }
         return BaseCheckpoint(

@@ -33,16 +33,16 @@ package enum FilePath {
         return stat(path, &status) == 0
     }
 
-    /// What a directory holds; nothing where it can't be read.
+    /// The names in a directory, without order; none where there is no such directory.
     static func names(in directory: String) -> [String] {
         guard let stream = opendir(directory) else { return [] }
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if isPlainName(name) { names.append(name) }
+            if name != "." && name != ".." { names.append(name) }
         }
         return names
     }

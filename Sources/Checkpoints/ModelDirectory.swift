@@ -104,7 +104,16 @@ struct ModelDirectory {
                     reading: place(name), limit: CheckpointLimits.tokenizerFileByteCount
                 ).content
         }
-        return try files.assets(modelConfiguration: configuration)
+        var assets = try files.assets(modelConfiguration: configuration)
+        assets?.chatTemplateNames += additionalTemplateNames
+        return assets
+    }
+
+    /// Templates in files of their own, which count where a request names one.
+    private var additionalTemplateNames: [String] {
+        let suffix = ".jinja"
+        return FilePath.names(in: place("additional_chat_templates"))
+            .filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.count)) }.sorted()
     }
 
     private func has(_ name: String) -> Bool { FilePath.exists(place(name)) }

@@ -1,6 +1,7 @@
 internal import StrictJSON
 
-/// How tokenizer assets stand in the metadata of a `model.bin`: a kind, a vocabulary and optional settings.
+/// How tokenizer assets stand in the metadata of a `model.bin`: a kind, a vocabulary and optional
+/// settings.
 extension TokenizerAssets {
     private enum Key {
         static let kind = "graft.tokenizer.kind"
@@ -10,6 +11,7 @@ extension TokenizerAssets {
         static let specialTokensMap = "graft.tokenizer.special_tokens_map"
         static let addedTokens = "graft.tokenizer.added_tokens"
         static let chatTemplate = "graft.tokenizer.chat_template"
+        static let chatTemplateNames = "graft.tokenizer.chat_template_names"
         static let endTokens = "graft.tokenizer.end_tokens"
     }
 
@@ -22,7 +24,8 @@ extension TokenizerAssets {
         case gguf
     }
 
-    /// The assets as strings for the metadata of a safetensors file; `init(metadata:path:)` reads them.
+    /// The assets as strings for the metadata of a safetensors file; `init(metadata:path:)` reads
+    /// them.
     public func metadata() -> [String: String] {
         var metadata: [String: String] = [:]
         switch vocabulary {
@@ -41,6 +44,10 @@ extension TokenizerAssets {
         metadata[Key.specialTokensMap] = specialTokensMap.map(Self.text)
         metadata[Key.addedTokens] = addedTokens.map(Self.text)
         metadata[Key.chatTemplate] = chatTemplate
+        if !chatTemplateNames.isEmpty {
+            metadata[Key.chatTemplateNames] =
+                JSONValue.array(chatTemplateNames.map { .string($0) }).serialized()
+        }
         let endTokens = configurationEndTokens.map { JSONValue.integer(Int64($0)) }
         metadata[Key.endTokens] = JSONValue.array(endTokens).serialized()
         return metadata
@@ -79,6 +86,7 @@ extension TokenizerAssets {
         specialTokensMap = try reader.object(Key.specialTokensMap)
         addedTokens = try reader.object(Key.addedTokens)
         chatTemplate = metadata[Key.chatTemplate]
+        chatTemplateNames = try reader.texts(Key.chatTemplateNames)
         configurationEndTokens = try reader.integers(Key.endTokens)
     }
 
@@ -112,6 +120,13 @@ private struct AssetReader {
         let integers = value.arrayValue?.map(\.intValue) ?? [nil]
         guard !integers.contains(nil) else { throw malformed(key, "not a list of integers") }
         return integers.compactMap(\.self)
+    }
+
+    func texts(_ key: String) throws(CheckpointError) -> [String] {
+        guard let value = try value(key) else { return [] }
+        let texts = value.arrayValue?.map(\.stringValue) ?? [nil]
+        guard !texts.contains(nil) else { throw malformed(key, "not a list of strings") }
+        return texts.compactMap(\.self)
     }
 
     func malformed(_ key: String, _ reason: String) -> CheckpointError {

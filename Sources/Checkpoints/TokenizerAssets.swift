@@ -21,9 +21,11 @@ public struct TokenizerAssets: Sendable, Equatable {
     public var specialTokensMap: JSONObject?
     /// `added_tokens.json`: text of a token → id.
     public var addedTokens: JSONObject?
-    /// The text of `chat_template.jinja`, of GGUF's `tokenizer.chat_template`, or of `chat_template` in
-    /// `tokenizer_config.json`, the first that exists.
+    /// The text of `chat_template.jinja`, of GGUF's `tokenizer.chat_template`, or of
+    /// `chat_template` in `tokenizer_config.json` or `chat_template.json`, the first that exists.
     public var chatTemplate: String?
+    /// Names of further chat templates, which no request names.
+    public var chatTemplateNames: [String]
     /// The ids that end a text according to `config.json` and `generation_config.json`.
     public var configurationEndTokens: [Int]
 
@@ -32,7 +34,7 @@ public struct TokenizerAssets: Sendable, Equatable {
         vocabulary: Vocabulary, tokenizerConfig: JSONObject? = nil,
         generationConfig: JSONObject? = nil, specialTokensMap: JSONObject? = nil,
         addedTokens: JSONObject? = nil, chatTemplate: String? = nil,
-        configurationEndTokens: [Int] = []
+        chatTemplateNames: [String] = [], configurationEndTokens: [Int] = []
     ) {
         self.vocabulary = vocabulary
         self.tokenizerConfig = tokenizerConfig
@@ -40,6 +42,7 @@ public struct TokenizerAssets: Sendable, Equatable {
         self.specialTokensMap = specialTokensMap
         self.addedTokens = addedTokens
         self.chatTemplate = chatTemplate
+        self.chatTemplateNames = chatTemplateNames
         self.configurationEndTokens = configurationEndTokens
     }
 }

@@ -1,6 +1,7 @@
 public import StrictJSON
 
-/// The files beside weights that say how text becomes tokens, as Hugging Face's libraries name them.
+/// The files beside weights that say how text becomes tokens, as Hugging Face's libraries name
+/// them.
 ///
 /// **Source**: `PreTrainedTokenizerBase.save_pretrained` of transformers 5.
 public struct TokenizerFileSet: Sendable, Equatable {
@@ -11,10 +12,12 @@ public struct TokenizerFileSet: Sendable, Equatable {
     private static let specialTokens = "special_tokens_map.json"
     private static let addedTokens = "added_tokens.json"
     private static let template = "chat_template.jinja"
+    private static let processorTemplate = "chat_template.json"
 
     /// Every file that may be there.
     public static let names = [
         json, model, configuration, generation, specialTokens, addedTokens, template,
+        processorTemplate,
     ]
 
     /// What each file holds, byte for byte.
@@ -38,10 +41,12 @@ public struct TokenizerFileSet: Sendable, Equatable {
         guard let vocabulary = try vocabulary() else { return nil }
         let tokenizerConfig = try object(Self.configuration)
         let generationConfig = try object(Self.generation)
+        let templates = try chatTemplates()
         return TokenizerAssets(
             vocabulary: vocabulary, tokenizerConfig: tokenizerConfig,
             generationConfig: generationConfig, specialTokensMap: try object(Self.specialTokens),
-            addedTokens: try object(Self.addedTokens), chatTemplate: try chatTemplate(),
+            addedTokens: try object(Self.addedTokens), chatTemplate: templates.standard,
+            chatTemplateNames: templates.names,
             configurationEndTokens: EndTokens.listed(
                 in: [modelConfiguration, generationConfig].compactMap(\.self)))
     }
@@ -55,17 +60,30 @@ public struct TokenizerFileSet: Sendable, Equatable {
     public func assets(over base: TokenizerAssets?) throws(CheckpointError) -> TokenizerAssets? {
         if var own = try assets(modelConfiguration: nil) {
             guard let base else { return own }
-            own.chatTemplate = own.chatTemplate ?? base.chatTemplate
+            if own.chatTemplate == nil, own.chatTemplateNames.isEmpty {
+                own.chatTemplate = base.chatTemplate
+                own.chatTemplateNames = base.chatTemplateNames
+            }
             own.generationConfig = own.generationConfig ?? base.generationConfig
             own.addEndTokens(base.configurationEndTokens)
             return own
         }
         guard var changed = base else { return nil }
-        changed.chatTemplate = try chatTemplate() ?? changed.chatTemplate
-        changed.tokenizerConfig = Self.joined(
-            changed.tokenizerConfig, try object(Self.configuration))
+        let templates = try chatTemplates()
+        if templates != ChatTemplateSet() {
+            changed.chatTemplate = templates.standard
+            changed.chatTemplateNames = templates.names
+        }
+        let configuration = try object(Self.configuration)
+        changed.tokenizerConfig = Self.joined(changed.tokenizerConfig, configuration)
+        // One template counts, and it is in the set by now.
+        changed.tokenizerConfig?["chat_template"] = nil
         changed.specialTokensMap = try object(Self.specialTokens) ?? changed.specialTokensMap
-        changed.addedTokens = Self.joined(changed.addedTokens, try object(Self.addedTokens))
+        let addedTokens = try object(Self.addedTokens)
+        changed.addedTokens = Self.joined(changed.addedTokens, addedTokens)
+        if configuration?["added_tokens_decoder"] == nil, let addedTokens {
+            changed.tokenizerConfig = Self.decoding(addedTokens, too: changed.tokenizerConfig)
+        }
         if let generation = try object(Self.generation) {
             changed.generationConfig = generation
             changed.addEndTokens(EndTokens.listed(in: [generation]))
@@ -73,7 +91,8 @@ public struct TokenizerFileSet: Sendable, Equatable {
         return changed
     }
 
-    /// `tokenizer.json` when it is byte-level BPE, else `tokenizer.model`, else whatever `tokenizer.json` is.
+    /// `tokenizer.json` when it is byte-level BPE, else `tokenizer.model`, else whatever
+    /// `tokenizer.json` is.
     private func vocabulary() throws(CheckpointError) -> TokenizerAssets.Vocabulary? {
         let model = contents[Self.model]
         if let text = contents[Self.json], let object = try object(Self.json),
@@ -84,18 +103,39 @@ public struct TokenizerFileSet: Sendable, Equatable {
         return model.map { .sentencePiece(modelBytes: $0) }
     }
 
-    /// `chat_template.jinja`, or `chat_template` as a string, or the entry named "default" of a list.
-    private func chatTemplate() throws(CheckpointError) -> String? {
+    /// `chat_template.jinja`, or `chat_template` of `tokenizer_config.json`, or that of
+    /// `chat_template.json`.
+    private func chatTemplates() throws(CheckpointError) -> ChatTemplateSet {
         if let content = contents[Self.template] {
             guard let text = String(validating: content, as: UTF8.self) else {
                 throw .malformed(path: path(Self.template), reason: "not UTF-8")
             }
-            return text
+            return ChatTemplateSet(standard: text)
         }
-        guard let value = try object(Self.configuration)?["chat_template"] else { return nil }
-        if let text = value.stringValue { return text }
-        let named = value.arrayValue?.compactMap(\.objectValue) ?? []
-        return named.first { $0["name"] == .string("default") }?["template"]?.stringValue
+        let own = ChatTemplateSet(try object(Self.configuration)?["chat_template"])
+        guard own == ChatTemplateSet() else { return own }
+        return ChatTemplateSet(try object(Self.processorTemplate)?["chat_template"])
+    }
+
+    /// An adapter's `added_tokens.json` counts beside an `added_tokens_decoder` of the base, too,
+    /// which would hide it.
+    private static func decoding(
+        _ addedTokens: JSONObject, too configuration: JSONObject?
+    ) -> JSONObject? {
+        guard var decoder = configuration?["added_tokens_decoder"]?.objectValue else {
+            return configuration
+        }
+        for (spelling, id) in addedTokens {
+            let known = decoder.contains {
+                $0.value.objectValue?["content"]?.stringValue?.utf8.elementsEqual(spelling.utf8)
+                    ?? false
+            }
+            guard !known, let id = id.intValue else { continue }
+            decoder["\(id)"] = .object(["content": .string(spelling)])
+        }
+        var result = configuration
+        result?["added_tokens_decoder"] = .object(decoder)
+        return result
     }
 
     private func object(_ name: String) throws(CheckpointError) -> JSONObject? {

@@ -1,4 +1,5 @@
 internal import StrictJSON
+internal import Tokenization
 
 /// One line of a client, understood.
 enum ClientRequest: Sendable, Equatable {
@@ -10,7 +11,7 @@ enum ClientRequest: Sendable, Equatable {
     case listAdapters
     case mergeAdapter(name: String, weight: Float)
     case unmergeAdapter(name: String)
-    case tokenize(text: String)
+    case tokenize(text: String, specialTokens: SpecialTokens? = nil)
     case detokenize(tokens: [Int32])
     case stats
     case shutdown
@@ -21,7 +22,8 @@ extension ClientRequest {
     private static let operations: [(name: String, fields: [String])] = [
         ("cancel", []), ("load_adapter", ["name", "path"]), ("unload_adapter", ["name"]),
         ("list_adapters", []), ("merge_adapter", ["name", "weight"]),
-        ("unmerge_adapter", ["name"]), ("tokenize", ["text"]), ("detokenize", ["tokens"]),
+        ("unmerge_adapter", ["name"]), ("tokenize", ["text", "special_tokens"]),
+        ("detokenize", ["tokens"]),
         ("stats", []), ("shutdown", []),
     ]
 
@@ -58,7 +60,9 @@ extension ClientRequest {
             return .mergeAdapter(
                 name: try fields.requiredString("name"), weight: try fields.number("weight") ?? 1)
         case "unmerge_adapter": return .unmergeAdapter(name: try fields.requiredString("name"))
-        case "tokenize": return .tokenize(text: try fields.requiredString("text"))
+        case "tokenize":
+            return .tokenize(
+                text: try fields.requiredString("text"), specialTokens: try fields.specialTokens())
         case "detokenize":
             guard let tokens = try fields.tokens("tokens") else {
                 throw FieldReader.missing("tokens", "an array of token ids")

@@ -8,7 +8,7 @@ extension GenerateRequest {
         "op", "id", "prompt", "messages", "tokens", "adapter", "max_tokens", "temperature", "top_k",
         "top_p", "min_p", "seed", "repetition_penalty", "presence_penalty", "frequency_penalty",
         "logit_bias", "stop", "ignore_eos", "logprobs", "prompt_logprobs", "stream", "timeout_ms",
-        "priority",
+        "priority", "special_tokens",
     ]
     /// Adapters of a mix, those at weight 0 too.
     static let maximumMixCount = 16
@@ -19,6 +19,12 @@ extension GenerateRequest {
     init(_ fields: FieldReader) throws(ServingError) {
         try fields.refuseFields(besides: Self.fields, operation: "generate")
         prompt = try Self.prompt(fields)
+        specialTokens = try fields.specialTokens()
+        if specialTokens != nil, case .tokens = prompt {
+            throw ServingError(
+                .badRequest, "'special_tokens' says how text is read, and 'tokens' are no text",
+                field: "special_tokens")
+        }
         adapter = try Self.adapter(fields["adapter"])
         sampling = try Self.sampling(fields)
         stops = try Self.stops(fields["stop"])

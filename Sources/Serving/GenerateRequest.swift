@@ -22,6 +22,9 @@ public struct GenerateRequest: Sendable, Equatable {
     }
 
     public var prompt: Prompt
+    /// What special tokens in the prompt's text or in the contents of messages are; nil: as the
+    /// tokenizer has it.
+    public var specialTokens: SpecialTokens?
     /// The adapters; none for the base.
     public var adapter: [SelectionEntry] = []
     public var maximumNewTokenCount = 256

@@ -34,7 +34,8 @@ extension LineSession {
             }
             send(.adapterUnmerged(adapter), id: id)
         case .listAdapters: send(.adapters(context.adapters.descriptions()), id: id)
-        case .tokenize(let text): send(.tokens(try tokenize(text)), id: id)
+        case .tokenize(let text, let specialTokens):
+            send(.tokens(try tokenize(text, specialTokens)), id: id)
         case .detokenize(let tokens): send(.text(try detokenize(tokens)), id: id)
         case .stats: send(.stats(service.statistics), id: id)
         case .shutdown: service.requestShutdown()
@@ -81,9 +82,14 @@ extension LineSession {
         }
     }
 
-    private func tokenize(_ text: String) throws(ServingError) -> [Int] {
+    private func tokenize(
+        _ text: String, _ specialTokens: SpecialTokens?
+    ) throws(ServingError) -> [Int] {
         let tokenizer = try context.require(context.tokenizer, field: "text")
-        do { return try tokenizer.encode(text, addingSpecialTokens: true) } catch {
+        do {
+            return try tokenizer.encode(
+                text, addingSpecialTokens: true, specialTokens: specialTokens)
+        } catch {
             throw ServingError(error, field: "text")
         }
     }
@@ -92,7 +98,9 @@ extension LineSession {
         guard let tokenizer = context.tokenizer else {
             throw ServingError(.badRequest, "this base has no tokenizer", field: "tokens")
         }
-        do { return try tokenizer.decode(tokens.map(Int.init)) } catch {
+        do {
+            return try tokenizer.decode(tokens.map(Int.init), rowCount: context.rowCount)
+        } catch {
             throw ServingError(error, field: "tokens")
         }
     }

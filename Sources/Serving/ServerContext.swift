@@ -9,19 +9,23 @@ public struct ServerContext: Sendable {
     public let tokenizer: (any Tokenizer)?
     /// Tokens that end an answer.
     public let endTokens: Set<Int32>
+    /// How many tokens the base knows; a vocabulary may have fewer.
+    public let rowCount: Int
     public let configuration: ServingConfiguration
     public let logger: Logger
 
     /// - Parameter endTokens: nil for the tokenizer's.
     public init(
         generator: any TokenGenerator, adapters: any AdapterCatalog, tokenizer: (any Tokenizer)?,
-        endTokens: Set<Int32>? = nil, configuration: ServingConfiguration = .init(), logger: Logger
+        endTokens: Set<Int32>? = nil, rowCount: Int = 0,
+        configuration: ServingConfiguration = .init(), logger: Logger
     ) {
         self.generator = generator
         self.adapters = adapters
         self.tokenizer = tokenizer
         self.endTokens =
             endTokens ?? Set(tokenizer?.endTokens.compactMap { Int32(exactly: $0) } ?? [])
+        self.rowCount = rowCount
         self.configuration = configuration
         self.logger = logger
     }

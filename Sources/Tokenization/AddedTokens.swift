@@ -14,7 +14,8 @@ struct AddedToken: Sendable, Equatable {
     var isNormalized = false
 }
 
-/// Finds added tokens in a text: from left to right, the longest of those that begin at the same place.
+/// Finds added tokens in a text: from left to right, the longest of those that begin at the same
+/// place.
 struct AddedTokenMatcher: Sendable {
     /// A stretch of text: an added token, or text between them when `token` is nil.
     struct Segment: Sendable, Equatable {
@@ -42,12 +43,17 @@ struct AddedTokenMatcher: Sendable {
     }
 
     /// Cuts valid UTF-8 into added tokens and the text between them.
-    func segments(of text: UnsafeBufferPointer<UInt8>) -> [Segment] {
+    /// - Parameter plainRanges: stretches, in order, that special tokens are not found in.
+    func segments(
+        of text: UnsafeBufferPointer<UInt8>, besides plainRanges: [Range<Int>]
+    ) -> [Segment] {
         var segments: [Segment] = []
         var end = 0
         var index = 0
+        var plain = plainRanges[...]
         while index < text.count {
-            guard let candidate = candidate(at: index, in: text) else {
+            while let range = plain.first, range.upperBound <= index { plain.removeFirst() }
+            guard let candidate = candidate(at: index, in: text, before: plain.first) else {
                 index += 1
                 continue
             }
@@ -66,11 +72,16 @@ struct AddedTokenMatcher: Sendable {
         return segments
     }
 
-    private func candidate(at index: Int, in text: UnsafeBufferPointer<UInt8>) -> Candidate? {
+    /// - Parameter plain: the next stretch that special tokens are not found in.
+    private func candidate(
+        at index: Int, in text: UnsafeBufferPointer<UInt8>, before plain: Range<Int>?
+    ) -> Candidate? {
         let bucket = candidates[Int(text[index])]
         guard !bucket.isEmpty else { return nil }
+        let specialLimit = plain.map { max(0, $0.lowerBound - index) } ?? Int.max
         return bucket.first { candidate in
             candidate.bytes.count <= text.count - index
+                && (!candidate.token.isSpecial || candidate.bytes.count <= specialLimit)
                 && candidate.bytes.indices.allSatisfy { text[index + $0] == candidate.bytes[$0] }
         }
     }

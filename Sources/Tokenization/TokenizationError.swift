@@ -28,10 +28,12 @@ public enum TokenizationError: Error, Equatable, Sendable, CustomStringConvertib
     case textTooLong(byteCount: Int, limit: Int)
     /// A token id lies outside the vocabulary.
     case tokenOutOfRange(token: Int, tokenCount: Int)
-    /// The base has no chat template.
+    /// There is no chat template.
     case missingChatTemplate
-    /// The base's chat template is none of those that are recognised.
-    case unknownChatTemplate(known: [String])
+    /// There are named chat templates, but none that counts where a request names none.
+    case noDefaultChatTemplate(names: [String])
+    /// The chat template is none of those that are known.
+    case unknownChatTemplate
     /// A conversation breaks a rule of the chat template.
     case conversation(template: String, reason: String)
 
@@ -68,9 +70,12 @@ public enum TokenizationError: Error, Equatable, Sendable, CustomStringConvertib
             "The token id \(token) is not in the vocabulary, whose ids are 0 to \(tokenCount - 1)."
         case .missingChatTemplate:
             "This base has no chat template; send 'prompt' instead of 'messages'."
-        case .unknownChatTemplate(let known):
-            "This base's chat template is not recognised (known: \(list(known))); send 'prompt' "
-                + "instead of 'messages'."
+        case .noDefaultChatTemplate(let names):
+            "The chat templates here are named \(list(names.sorted())), and none is named "
+                + "'default'; send 'prompt' instead of 'messages'."
+        case .unknownChatTemplate:
+            "The chat template here is not one of those that are known word by word, so what it "
+                + "would write is not known; send 'prompt' instead of 'messages'."
         case .conversation(let template, let reason):
             "The \(template) chat template refuses the conversation: \(reason)."
         }

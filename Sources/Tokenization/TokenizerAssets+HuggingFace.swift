@@ -3,7 +3,8 @@ internal import StrictJSON
 
 extension TokenizerAssets {
     /// The same tokenizer in the form of a Hugging Face directory: a GGUF vocabulary becomes a
-    /// `tokenizer.json` or a SentencePiece model with a `tokenizer_config.json`; others stay as they are.
+    /// `tokenizer.json` or a SentencePiece model with a `tokenizer_config.json`; others stay as
+    /// they are.
     ///
     /// - Throws: what `TokenizerLoader.load(_:)` throws for the vocabulary.
     public func inHuggingFaceForm() throws(TokenizationError) -> TokenizerAssets {
@@ -47,8 +48,7 @@ extension GGUFVocabulary {
     fileprivate func tokenizerJSON(
         around special: [Int]
     ) throws(TokenizationError) -> JSONObject {
-        let name = preTokenizer ?? "default"
-        let known = try KnownPreTokenizers.named(name)
+        let known = try KnownPreTokenizers.named(preTokenizer ?? "default")
         var vocabulary = JSONObject()
         for (id, piece) in pieces.enumerated() {
             vocabulary[String(decoding: piece, as: UTF8.self)] = .integer(Int64(id))
@@ -57,7 +57,7 @@ extension GGUFVocabulary {
             "version": .string("1.0"),
             "added_tokens": .array(addedTokenEntries),
             "normalizer": known.normalizer == .none ? .null : .object(["type": .string("NFC")]),
-            "pre_tokenizer": KnownPreTokenizers.json(name),
+            "pre_tokenizer": known.json,
             "post_processor": postProcessor(special),
             "decoder": KnownPreTokenizers.byteLevel(usesPattern: true),
             "model": .object([
@@ -103,36 +103,38 @@ extension GGUFVocabulary {
     }
 }
 
-extension KnownPreTokenizers {
-    /// A known pre-tokenizer as `tokenizer.json` spells it out.
-    fileprivate static func json(_ name: String) -> JSONValue {
-        switch name {
-        case "smollm":
-            let digits = JSONValue.object([
-                "type": .string("Digits"), "individual_digits": .bool(true),
+extension KnownPreTokenizers.Known {
+    /// As `tokenizer.json` spells it out.
+    fileprivate var json: JSONValue {
+        var parts = steps.map(\.json)
+        // Bytes are read where no step of GPT-2's does that.
+        let readsBytes = steps.contains { if case .gpt2 = $0 { true } else { false } }
+        if !readsBytes { parts.append(KnownPreTokenizers.byteLevel(usesPattern: false)) }
+        if parts.count == 1 { return parts[0] }
+        return .object(["type": .string("Sequence"), "pretokenizers": .array(parts)])
+    }
+}
+
+extension KnownPreTokenizers.Step {
+    fileprivate var json: JSONValue {
+        switch self {
+        case .gpt2: KnownPreTokenizers.byteLevel(usesPattern: true)
+        case .singleDigits:
+            .object(["type": .string("Digits"), "individual_digits": .bool(true)])
+        case .split(let pattern):
+            .object([
+                "type": .string("Split"), "pattern": .object(["Regex": .string(pattern)]),
+                "behavior": .string("Isolated"), "invert": .bool(false),
             ])
-            return sequence([digits, byteLevel(usesPattern: true)])
-        case "llama-bpe": return sequence([split(llama3Pattern), byteLevel(usesPattern: false)])
-        case "qwen2": return sequence([split(qwen2Pattern), byteLevel(usesPattern: false)])
-        default: return byteLevel(usesPattern: true)
         }
     }
+}
 
-    private static func sequence(_ steps: [JSONValue]) -> JSONValue {
-        .object(["type": .string("Sequence"), "pretokenizers": .array(steps)])
-    }
-
+extension KnownPreTokenizers {
     fileprivate static func byteLevel(usesPattern: Bool) -> JSONValue {
         .object([
             "type": .string("ByteLevel"), "add_prefix_space": .bool(false),
             "trim_offsets": .bool(true), "use_regex": .bool(usesPattern),
-        ])
-    }
-
-    private static func split(_ pattern: String) -> JSONValue {
-        .object([
-            "type": .string("Split"), "pattern": .object(["Regex": .string(pattern)]),
-            "behavior": .string("Isolated"), "invert": .bool(false),
         ])
     }
 }

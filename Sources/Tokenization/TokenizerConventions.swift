@@ -1,11 +1,14 @@
 import Checkpoints
 import StrictJSON
 
-/// What is said about a vocabulary beside its tokens: where texts begin and end, and how a conversation is written.
+/// What is said about a vocabulary beside its tokens: where texts begin and end, and how a
+/// conversation is written.
 struct TokenizerConventions: Sendable {
     let beginningToken: Int?
     let endTokens: Set<Int>
     let chatTemplate: Result<ChatTemplate, TokenizationError>
+    /// What special tokens in a text are where a request doesn't say it.
+    let specialTokens: SpecialTokens
 
     /// What the vocabulary file itself says.
     struct Declared {
@@ -21,56 +24,25 @@ struct TokenizerConventions: Sendable {
         _ assets: TokenizerAssets, declared: Declared, token: (String) -> Int?,
         spelling: (Int) -> String
     ) {
-        let configuration = SpecialTokenNames(assets.tokenizerConfig)
-        beginningToken = configuration.beginning.flatMap(token) ?? declared.beginningToken
-        let end = configuration.end.flatMap(token)
-        let beginningText = configuration.beginning ?? declared.beginningToken.map(spelling) ?? ""
-        let endText = configuration.end ?? declared.endTokens.first.map(spelling) ?? ""
+        let named = SpecialTokenNames(assets)
+        beginningToken = named.beginning.flatMap(token) ?? declared.beginningToken
+        let beginningText = named.beginning ?? declared.beginningToken.map(spelling)
+        let endText = named.end ?? declared.endTokens.first.map(spelling)
+        let templates = ChatTemplateSet(assets)
         chatTemplate = Result { () throws(TokenizationError) in
-            guard let text = assets.chatTemplate ?? configuration.chatTemplate else {
+            guard let text = templates.standard else {
+                guard templates.names.isEmpty else {
+                    throw .noDefaultChatTemplate(names: templates.names)
+                }
                 throw .missingChatTemplate
             }
             return try ChatTemplate.recognise(
                 text, beginningText: beginningText, endText: endText)
         }
-        let answerEnds = (try? chatTemplate.get())?.endTokenSpellings.compactMap(token) ?? []
+        let answerEnds = ChatTemplate.turnEnds(in: templates.standard ?? "").compactMap(token)
         endTokens = Set(assets.configurationEndTokens + declared.endTokens + answerEnds)
-            .union(end.map { [$0] } ?? [])
-    }
-}
-
-/// The special tokens and the template that a `tokenizer_config.json` names.
-struct SpecialTokenNames {
-    let beginning: String?
-    let end: String?
-    /// Every special token that is named, without order.
-    let all: [String]
-    let chatTemplate: String?
-
-    private static let fields = [
-        "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
-    ]
-    private static let listFields = ["additional_special_tokens", "extra_special_tokens"]
-
-    init(_ configuration: JSONObject?) {
-        beginning = Self.spelling(configuration?["bos_token"])
-        end = Self.spelling(configuration?["eos_token"])
-        let named = Self.fields.compactMap { Self.spelling(configuration?[$0]) }
-        let listed = Self.listFields.flatMap { configuration?[$0]?.arrayValue ?? [] }
-            .compactMap { Self.spelling($0) }
-        all = named + listed
-        chatTemplate = Self.defaultTemplate(configuration?["chat_template"])
-    }
-
-    /// A token is written as its spelling or as an object with the spelling as `content`.
-    private static func spelling(_ value: JSONValue?) -> String? {
-        value?.stringValue ?? value?.objectValue?["content"]?.stringValue
-    }
-
-    /// A template is written as text or as a list of named ones, of which “default” counts.
-    private static func defaultTemplate(_ value: JSONValue?) -> String? {
-        if let text = value?.stringValue { return text }
-        return value?.arrayValue?.compactMap(\.objectValue)
-            .first { $0["name"]?.stringValue == "default" }?["template"]?.stringValue
+            .union([named.end.flatMap(token)].compactMap { $0 })
+        let splits = assets.tokenizerConfig?["split_special_tokens"]?.boolValue ?? false
+        specialTokens = splits ? .text : .parse
     }
 }

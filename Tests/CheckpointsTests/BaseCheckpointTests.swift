@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundation
 import StrictJSON
 import Testing
 
@@ -39,6 +40,75 @@ import Testing
         try directory.write("J", "chat_template.jinja")
         assets = try #require(try BaseCheckpoint.open(path: directory.path).tokenizer)
         #expect(assets.chatTemplate == "J")
+    }
+
+    /// Where templates are kept: each place alone, and which wins.
+    @Test func chatTemplatesAreFoundWhereTheyAreKept() throws {
+        try directory.write("{}", "config.json")
+        try directory.write(weights, "model.safetensors")
+        try directory.write(byteLevel, "tokenizer.json")
+        func assets() throws -> TokenizerAssets {
+            try #require(try BaseCheckpoint.open(path: directory.path).tokenizer)
+        }
+        try directory.write(#"{"chat_template":"P"}"#, "chat_template.json")
+        #expect(try assets().chatTemplate == "P")
+        try directory.write(
+            #"{"chat_template":[{"name":"tool_use","template":"U"},{"name":"default","template":"D"}]}"#,
+            "tokenizer_config.json")
+        #expect(try assets().chatTemplate == "D")
+        #expect(try assets().chatTemplateNames == ["tool_use"])
+        try directory.write(#"{"chat_template":{"default":"O","x":"X"}}"#, "tokenizer_config.json")
+        #expect(try assets().chatTemplate == "O")
+        try directory.write(
+            #"{"chat_template":[{"name":"tool_use","template":"U"}]}"#, "tokenizer_config.json")
+        #expect(try assets().chatTemplate == nil)
+        #expect(try assets().chatTemplateNames == ["tool_use"])
+        try directory.write("J", "chat_template.jinja")
+        #expect(try assets().chatTemplate == "J")
+        try FileManager.default.createDirectory(
+            atPath: directory.path + "/additional_chat_templates", withIntermediateDirectories: true
+        )
+        try directory.write("R", "additional_chat_templates/rag.jinja")
+        #expect(try assets().chatTemplateNames == ["rag"])
+    }
+
+    /// Tokens of an adapter's `added_tokens.json` join those that the base's configuration adds.
+    @Test func anAdaptersAddedTokensJoinTheBases() throws {
+        var base = TokenizerAssets(vocabulary: .tokenizerJSON([UInt8](byteLevel.utf8)))
+        base.tokenizerConfig = [
+            "added_tokens_decoder": .object(["93": .object(["content": .string("<a>")])]),
+            "chat_template": .string("B"),
+        ]
+        let files = TokenizerFileSet(
+            contents: [
+                "added_tokens.json": [UInt8](#"{"<a>":93,"<b>":94}"#.utf8),
+                "chat_template.jinja": [UInt8]("A".utf8),
+            ], directory: "adapter")
+        let own = try #require(try files.assets(over: base))
+        let decoder = try #require(own.tokenizerConfig?["added_tokens_decoder"]?.objectValue)
+        #expect(decoder.keys.sorted() == ["93", "94"])
+        #expect(decoder["94"] == .object(["content": .string("<b>")]))
+        #expect(own.chatTemplate == "A")
+        let named = TokenizerFileSet(
+            contents: [
+                "tokenizer_config.json": [UInt8](
+                    #"{"chat_template":[{"name":"rag","template":"R"}]}"#.utf8)
+            ], directory: "adapter")
+        let without = try #require(try named.assets(over: base))
+        #expect(without.chatTemplate == nil)
+        #expect(without.tokenizerConfig?["chat_template"] == nil)
+        #expect(without.chatTemplateNames == ["rag"])
+    }
+
+    @Test func namedTemplatesOfAGGUFAreSeen() throws {
+        var fixture = GGUFFixture.model()
+        fixture.add("token_embd.weight", dimensions: [4, 4], [Float](repeating: 1, count: 16))
+        fixture.set("tokenizer.chat_template.tool_use", "U")
+        let path = try directory.write(fixture.file, "m.gguf")
+        let assets = try #require(try BaseCheckpoint.open(path: path).tokenizer)
+        #expect(assets.chatTemplate == "{{ messages }}")
+        #expect(assets.chatTemplateNames == ["tool_use"])
+        #expect(try TokenizerAssets(metadata: assets.metadata()) == assets)
     }
 
     @Test func sentencePieceModelsWinOverOtherTokenizerFiles() throws {

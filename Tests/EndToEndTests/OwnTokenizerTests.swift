@@ -273,6 +273,25 @@ struct OwnTokenizerTests {
         #expect(error?.description.contains(adapter) == true, "\(error as Any)")
     }
 
+    /// Trainers copy the base's whole tokenizer beside an adapter: nothing is added by that.
+    @Test func copiedFilesAddNothing() throws {
+        let directory = try TemporaryDirectory()
+        let adapter = try copy(of: "template", in: directory)
+        try Data(#"{"<s>": 1, "</s>": 2}"#.utf8).write(
+            to: URL(fileURLWithPath: adapter + "/added_tokens.json"))
+        try Data(#"{"bos_token": "<s>", "eos_token": {"content": "</s>"}}"#.utf8).write(
+            to: URL(fileURLWithPath: adapter + "/special_tokens_map.json"))
+        try FileManager.default.copyItem(
+            atPath: Self.folder + "/base/tokenizer_config.json",
+            toPath: adapter + "/tokenizer_config.json")
+        let registry = try registry()
+        let listing = try registry.load(name: "a", path: adapter)
+        #expect(listing.warnings.isEmpty, "\(listing.warnings)")
+        let own = try #require(try registry.lease([SelectionEntry(name: "a")]).tokenizer)
+        #expect(own.tokenizer.tokenCount == 512)
+        #expect(own.endTokens.contains(2))
+    }
+
     @Test func tokensWithoutRowsAreSaid() throws {
         let directory = try TemporaryDirectory()
         let adapter = try copy(of: "template", in: directory)

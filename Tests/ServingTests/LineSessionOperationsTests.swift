@@ -65,6 +65,26 @@ import Testing
                 """)
     }
 
+    /// The test's tokenizer marks where a stretch without special tokens begins.
+    @Test func specialTokensAreReadAsTheRequestSays() throws {
+        let desk = Desk()
+        desk.receive(#"{"op":"tokenize","id":1,"text":"ab","special_tokens":"text"}"#)
+        desk.receive(#"{"op":"tokenize","id":2,"text":"ab","special_tokens":"parse"}"#)
+        #expect(
+            desk.text == """
+                {"id":1,"event":"tokens","tokens":[256,1097,98]}
+                {"id":2,"event":"tokens","tokens":[256,97,98]}
+
+                """)
+        desk.receive(#"{"id":3,"prompt":"ab","special_tokens":"text"}"#)
+        desk.receive(
+            #"{"id":4,"messages":[{"role":"user","content":"ab"}],"special_tokens":"text"}"#)
+        #expect(desk.generator.requests[0].tokens == [256, 1097, 98])
+        let tokens = desk.generator.requests[1].tokens
+        #expect(tokens.filter { $0 > 1000 } == [1097])
+        #expect(tokens.first == 60)
+    }
+
     @Test func tellsItsStatistics() throws {
         let desk = Desk()
         let event = try desk.events(after: #"{"op":"stats","id":1}"#)[0]

@@ -2,6 +2,22 @@ import StrictJSON
 import Testing
 
 @Suite(.serialized) struct JSONObjectTests {
+    /// Equivalent for Unicode, but other bytes.
+    @Test(arguments: [2, 40])
+    func twoSpellingsAreTwoKeys(count: Int) throws {
+        let others = (2..<count).map { #","k\#($0)":0"# }.joined()
+        let object = try #require(
+            try JSONValue(parsing: Array("{\"\u{E9}\":1,\"e\u{301}\":2\(others)}".utf8)).objectValue
+        )
+        #expect(object.count == count)
+        #expect(object["\u{E9}"] == .integer(1))
+        #expect(object["e\u{301}"] == .integer(2))
+        var changed = object
+        changed["e\u{301}"] = .integer(3)
+        #expect(changed["\u{E9}"] == .integer(1))
+        #expect(changed.count == count)
+    }
+
     @Test(arguments: [3, 40])
     func membersAreReplacedAppendedAndRemoved(count: Int) {
         var object = JSONObject()

@@ -54,14 +54,81 @@ import Tokenization
         #expect(try load(bare).encode("ab", addingSpecialTokens: false) == [7])
     }
 
+    /// Names of `tokenizer.ggml.pre` against llama.cpp and, where a model has them, against
+    /// `tokenizers`; see tools/goldens/gguf_vocabularies.py.
+    @Test func namedPreTokenizersCutAsLlamaCPP() throws {
+        let file = try #require(try Fixtures.json("llama3.json").objectValue)
+        let model = try #require(file["model"]?.objectValue)
+        var pieces: [[UInt8]] = []
+        for (spelling, id) in try #require(model["vocab"]?.objectValue) {
+            let id = try #require(id.intValue)
+            while pieces.count <= id { pieces.append([]) }
+            pieces[id] = Array(spelling.utf8)
+        }
+        let original = try Fixtures.tokenizer("llama3.json")
+        var vocabulary = GGUFVocabulary(model: "gpt2", pieces: ByteStrings(pieces))
+        vocabulary.types = pieces.indices.map { original.isSpecial($0) ? 3 : 1 }
+        vocabulary.merges = try #require(model["merges"]?.arrayValue).map { merge in
+            merge.stringValue ?? merge.arrayValue?.compactMap(\.stringValue).joined(separator: " ")
+                ?? ""
+        }
+        let fixture = try #require(try Fixtures.json("gguf-pre.json").objectValue)
+        for entry in (fixture["names"]?.arrayValue ?? []).compactMap(\.objectValue) {
+            vocabulary.preTokenizer = entry["pre"]?.stringValue
+            var assets = TokenizerAssets(vocabulary: .gguf(vocabulary))
+            let tokenizer = try TokenizerLoader.load(assets)
+            assets = try assets.inHuggingFaceForm()
+            let written = try TokenizerLoader.load(assets)
+            for item in (entry["cases"]?.arrayValue ?? []).compactMap(\.arrayValue) {
+                let text = try #require(item[0].stringValue)
+                let name = vocabulary.preTokenizer ?? "none"
+                for each in [tokenizer, written] {
+                    let tokens = try each.encode(text, addingSpecialTokens: false)
+                    #expect(tokens == item[1].integers, "\(name) \(text.debugDescription)")
+                }
+            }
+            let isGuess = [nil, "default"].contains(vocabulary.preTokenizer)
+            #expect(
+                tokenizer.warnings.contains { $0.hasPrefix("'tokenizer.ggml.pre' is ") } == isGuess)
+        }
+    }
+
+    @Test func endTokensAreSpelledAsLlamaCPPHasThem() throws {
+        let fixture = try #require(try Fixtures.json("gguf-pre.json").objectValue)
+        for entry in (fixture["ends"]?.arrayValue ?? []).compactMap(\.objectValue) {
+            let controls = (entry["controls"]?.arrayValue ?? []).compactMap(\.stringValue)
+            let pieces = ["a", "b"] + controls
+            var vocabulary = GGUFVocabulary(
+                model: "gpt2", preTokenizer: "gpt-2",
+                pieces: ByteStrings(pieces.map { Array($0.utf8) }))
+            vocabulary.types = [1, 1] + controls.map { _ in 3 }
+            vocabulary.endToken = 1
+            #expect(try load(vocabulary).endTokens == Set(entry["ends"]?.integers ?? []))
+            // Spelled so, but no control token: it is text.
+            vocabulary.types = pieces.map { _ in 1 }
+            #expect(try load(vocabulary).endTokens == [1])
+        }
+    }
+
+    @Test func anAdaptersTokensJoinAGGUFVocabulary() throws {
+        let vocabulary = GGUFVocabulary(
+            model: "gpt2", preTokenizer: "gpt-2", pieces: [[97], [98]], types: [1, 1])
+        let assets = TokenizerAssets(
+            vocabulary: .gguf(vocabulary), addedTokens: ["<x>": .integer(2)])
+        let tokenizer = try TokenizerLoader.load(assets)
+        #expect(try tokenizer.encode("a<x>b", addingSpecialTokens: false) == [0, 2, 1])
+    }
+
     @Test func unknownKindsAreNamed() {
         expect(
             GGUFVocabulary(model: "bert", pieces: []),
             "The GGUF vocabulary 'bert' is not supported; supported: gpt2, llama.")
-        expect(
-            GGUFVocabulary(model: "gpt2", preTokenizer: "tekken", pieces: []),
-            "The GGUF pre-tokenizer 'tekken' is not supported; supported: default, gpt-2, smollm, "
-                + "llama-bpe, qwen2.")
+        let unknown = GGUFVocabulary(model: "gpt2", preTokenizer: "qwen35", pieces: [])
+        let error = #expect(throws: TokenizationError.self) { try load(unknown) }
+        #expect(
+            error?.description.hasPrefix(
+                "The GGUF pre-tokenizer 'qwen35' is not supported; supported: default, gpt-2, ")
+                == true)
         expect(
             GGUFVocabulary(model: "gpt2", pieces: []),
             "tokenizer.ggml.tokens must be a vocabulary, but it is empty.")

@@ -3,7 +3,8 @@ import Tokenization
 
 @Suite struct StreamingDecoderTests {
     private static let vocabularies = [
-        "gpt2.json", "qwen2.json", "sp-bpe.model", "sp-unigram.model",
+        "gpt2.json", "qwen2.json", "sp-bpe.model", "sp-unigram.model", "marks-first.json",
+        "unigram-bytes.json",
     ]
 
     @Test(arguments: vocabularies, [TextPosition.beginning, .continuation])
@@ -34,12 +35,12 @@ import Tokenization
         #expect(decoder.finish().isEmpty)
     }
 
-    @Test func anUnfinishedCharacterEndsAsOneReplacement() throws {
+    @Test func anUnfinishedCharacterEndsAsReplacements() throws {
         let tokenizer = try Fixtures.tokenizer("sp-bpe.model")
         let bytes = try ["<0xF0>", "<0x9F>"].map { try #require(tokenizer.token(spelled: $0)) }
         var decoder = StreamingDecoder(tokenizer)
         #expect(bytes.map { decoder.append($0) } == ["", ""])
-        #expect(decoder.finish() == "\u{FFFD}")
+        #expect(decoder.finish() == "\u{FFFD}\u{FFFD}")
     }
 
     @Test func aContinuationKeepsItsLeadingSpace() throws {

@@ -121,9 +121,8 @@ def character_pairs(name):
     tokenizer.add_special_tokens(["<s>", "</s>", AddedToken("[MASK]", lstrip=True, rstrip=True, normalized=False, special=True)])
     tokenizer.add_tokens([AddedToken("word", single_word=True, normalized=True), AddedToken("§§", normalized=False)])
     (OUT / f"{name}.json").write_text(tokenizer.to_str(pretty=False), encoding="utf-8")
-    settings = {"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": True, "add_eos_token": name == "marks-gemma"}
     texts = AWKWARD + WITH_SPECIALS + ["<s>hello</s> x", "<s> hello", "a§§ b", " §§b", "§§", "▁a", "ж жж a ж"]
-    return fast_cases(name, texts + random_texts(120), **(settings if name in ("marks-first", "marks-gemma") else {}))
+    return fast_cases(name, texts + random_texts(120))
 
 
 def unigram(name):

@@ -14,7 +14,9 @@ ALLOWED = {
     "RegularExpressions": {"CPCRE2"},
     "Kernels": {"CKernels", "COpenBLAS"},
     "Checkpoints": {"StrictJSON"},
-    "Tokenization": {"CSentencePiece", "RegularExpressions", "StrictJSON", "Checkpoints"},
+    "Tokenization": {
+        "CSentencePiece", "RegularExpressions", "StrictJSON", "Checkpoints", "Crypto",
+    },
     "Transformer": {"Kernels", "Checkpoints", "StrictJSON"},
     "Adapters": {
         "Transformer", "Tokenization", "Checkpoints", "Kernels", "StrictJSON",

@@ -62,10 +62,11 @@ public struct MergeWriter {
         of adapters: [LoadedAdapter]
     ) throws(AdapterError) -> TokenizerAssets? {
         var own: (name: String, assets: TokenizerAssets)?
+        let identity = TokenizerIdentity()
         for adapter in adapters {
             guard let assets = adapter.tokenizer?.assets else { continue }
             if let own,
-                own.assets.canonicalForm(beside: nil) != assets.canonicalForm(beside: nil)
+                identity.digest(of: own.assets) != identity.digest(of: assets)
             {
                 throw .twoTokenizers(own.name, adapter.name)
             }

@@ -79,6 +79,7 @@ struct TokenizerFiles {
         for case (let name, let object?) in objects {
             try body(name, Array(JSONValue.object(object).serialized(pretty: true).utf8))
         }
+        // The checkpoint's own configuration has its template too; the file wins.
         if let template = assets.chatTemplate {
             try body("chat_template.jinja", Array(template.utf8))
         }

@@ -90,6 +90,12 @@ struct GGUFValues: Sendable {
 
     func contains(_ key: String) -> Bool { values[key] != nil }
 
+    /// What follows `prefix` in the keys that begin with it, sorted.
+    func keys(after prefix: String) -> [String] {
+        values.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+            .sorted()
+    }
+
     /// A whole number from 0 on; nil where absent.
     func count(_ key: String) throws(CheckpointError) -> Int? {
         switch values[key] {

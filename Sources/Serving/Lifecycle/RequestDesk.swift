@@ -133,9 +133,12 @@ struct RequestDesk {
         do throws(TokenizationError) {
             return switch prompt {
             case .text(let text):
-                try tokenizer.encode(text, addingSpecialTokens: true).map { Int32(clamping: $0) }
+                try tokenizer.encode(
+                    text, addingSpecialTokens: true, specialTokens: request.specialTokens
+                ).map { Int32(clamping: $0) }
             case .messages(let messages):
-                try tokenizer.encode(conversation: messages).map { Int32(clamping: $0) }
+                try tokenizer.encode(conversation: messages, specialTokens: request.specialTokens)
+                    .map { Int32(clamping: $0) }
             case .tokens(let tokens): tokens
             }
         } catch {

@@ -7,7 +7,8 @@ struct BytePairVocabulary {
     /// One more than the largest id that `count` tokens may use.
     private let idLimit: Int
 
-    /// A vocabulary for `count` tokens. Ids may have gaps, but not so that tables of them dwarf the vocabulary.
+    /// A vocabulary for `count` tokens. Ids may have gaps, but not so that tables of them dwarf the
+    /// vocabulary.
     init(count: Int) {
         tokens = TokenTable(capacity: count)
         spellings.reserveCapacity(count)
@@ -39,6 +40,9 @@ struct BytePairVocabulary {
         spellings[id] = spelling
     }
 
+    /// How many tokens there are.
+    var count: Int { tokens.count }
+
     /// Gives back room that nothing was put in, once all tokens are there.
     mutating func shrink() { tokens.shrink() }
 
@@ -69,8 +73,8 @@ struct BytePairVocabulary {
         }
     }
 
-    /// The token `<0xHH>` of each byte value, which stands for a byte of a character without a token; -1 where
-    /// there is none.
+    /// The token `<0xHH>` of each byte value, which stands for a byte of a character without a
+    /// token; -1 where there is none.
     var fallbackTokens: [Int32] {
         (0...255).map { tokens.id(of: SentencePieceProto.bytePiece(of: UInt8($0))) ?? -1 }
     }

@@ -13,23 +13,31 @@ enum GGUFBytePairs {
         _ source: GGUFVocabulary, _ assets: TokenizerAssets
     ) throws(TokenizationError) -> SteppedTokenizer {
         let known = try KnownPreTokenizers.named(source.preTokenizer ?? "default")
-        let vocabulary = try vocabulary(source)
+        let own = try vocabulary(source)
+        var vocabulary = own
+        var added = addedTokens(source, own)
+        var (newCount, warnings) = try AdditionalTokens(assets).join(
+            &vocabulary, &added, modelCount: source.pieces.count)
+        if newCount > 0 { vocabulary.shrink() }
+        if let warning = source.preTokenizerWarning { warnings.append(warning) }
         var pairs: [MergePair] = []
         pairs.reserveCapacity(source.merges.count)
         for (index, merge) in source.merges.enumerated() {
             pairs.append(try MergePair(merge, index: index))
         }
         let encoder = BytePairEncoder(
-            tokens: vocabulary.tokens, merges: try vocabulary.mergeTable(pairs),
-            symbols: .bytes(vocabulary.byteTokens), ignoresMerges: known.ignoresMerges,
+            tokens: own.tokens, merges: try own.mergeTable(pairs),
+            symbols: .bytes(own.byteTokens), ignoresMerges: known.ignoresMerges,
             unknownToken: nil, fusesUnknown: false)
         return SteppedTokenizer(
             encoder: .pairs(encoder), normalizer: known.normalizer,
-            preTokenizer: known.preTokenizer,
-            addedTokens: AddedTokenSet(addedTokens(source, vocabulary)),
+            preTokenizer: try known.preTokenizer(),
+            addedTokens: AddedTokenSet(added, normalizer: known.normalizer),
             surroundings: try source.surroundings(addsBeginningByDefault: known.addsBeginning),
             tokenBytes: vocabulary.tokenBytes(.byteLevel), leadingSpace: .kept,
-            conventions: vocabulary.conventions(assets, declared: source.declared))
+            conventions: vocabulary.conventions(assets, declared: source.declared),
+            additionalTokenCount: newCount,
+            warnings: warnings + TokenizerKeys.warnings(assets))
     }
 
     private static func vocabulary(
@@ -78,7 +86,17 @@ extension GGUFVocabulary {
     var declared: TokenizerConventions.Declared {
         .init(
             beginningToken: beginningToken,
-            endTokens: [endToken].compactMap { $0 } + endOfTurnTokens)
+            endTokens: [endToken].compactMap { $0 } + endOfTurnTokens + spelledEndTokens)
+    }
+
+    /// What to say where the file doesn't say how text is cut.
+    var preTokenizerWarning: String? {
+        guard preTokenizer == nil || preTokenizer == "default" else { return nil }
+        return
+            "'tokenizer.ggml.pre' is \(preTokenizer == nil ? "missing" : "'default'"): text is cut "
+            + "as llama.cpp cuts it then, which is seldom as the model was trained; convert the "
+            + "model with a newer llama.cpp, or set the key to one of "
+            + KnownPreTokenizers.names.filter { $0 != "default" }.joined(separator: ", ")
     }
 
     private func required(_ token: Int?, _ key: String) throws(TokenizationError) -> Int {

@@ -2,11 +2,13 @@ import Checkpoints
 
 /// Token ids by spelling: a hash table over bytes.
 ///
-/// Swift's `String` compares by canonical equivalence, under which different tokens of a vocabulary can be equal.
+/// Swift's `String` compares by canonical equivalence, under which different tokens of a vocabulary
+/// can be equal.
 struct TokenTable: Sendable {
     private var spellings = ByteStrings()
     private var ids: [Int32] = []
-    /// Open addressing with linear probing: entry numbers, -1 where free. The size is a power of two.
+    /// Open addressing with linear probing: entry numbers, -1 where free. The size is a power of
+    /// two.
     private var slots: [Int32]
 
     /// A table for `capacity` entries, which may grow.
@@ -17,6 +19,9 @@ struct TokenTable: Sendable {
         ids.reserveCapacity(capacity)
         spellings.reserveCapacity(capacity)
     }
+
+    /// How many spellings there are.
+    var count: Int { ids.count }
 
     /// Adds a spelling; returns the id that it already has, if any, and then changes nothing.
     mutating func insert(_ spelling: UnsafeBufferPointer<UInt8>, id: Int32) -> Int32? {

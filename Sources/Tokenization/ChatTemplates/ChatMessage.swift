@@ -1,6 +1,6 @@
 /// One message of a conversation.
 public struct ChatMessage: Sendable, Equatable {
-    /// Who speaks: “system”, “user” or “assistant”; ChatML also takes “tool”.
+    /// Who speaks: “system”, “user” or “assistant”; some templates also take “tool”.
     public var role: String
     public var content: String
 

@@ -1,70 +1,41 @@
-/// How a base wants a conversation written, recognised from the text of its Jinja template.
+/// How a base wants a conversation written, known by the whole text of its Jinja template.
 ///
-/// The template itself is not run; each known family is written by code of its own, and what differs between members of
-/// a family is read from the template's text.
+/// The template itself is not run: its text is looked up in a table of templates whose renderings
+/// were compared with jinja2's. Any other template is refused, however alike it looks.
 public struct ChatTemplate: Sendable, Equatable {
-    /// The families and what differs between their members.
-    enum Family: Sendable, Equatable {
-        case chatML(defaultSystem: String?, trims: Bool)
-        case llama2
-        /// `header` is set for templates that begin with knowledge and today's date.
-        case llama3(header: DateHeader?)
-        /// Whether a system message goes into the first user message, or is refused.
-        case gemma(takesSystem: Bool)
-        case mistral(MistralStyle)
-        case zephyr
+    let format: ChatFormat
+    /// The spelling of the beginning token, `bos_token` in the template; nil where the vocabulary
+    /// has none.
+    let beginningText: String?
+    /// The spelling of the end token, `eos_token` in the template.
+    let endText: String?
+
+    /// Looks a template up.
+    /// - Throws: `unknownChatTemplate`.
+    public static func recognise(
+        _ template: String, beginningText: String?, endText: String?
+    ) throws(TokenizationError) -> ChatTemplate {
+        guard let format = KnownChatTemplates.format(of: template) else {
+            throw .unknownChatTemplate
+        }
+        return ChatTemplate(format: format, beginningText: beginningText, endText: endText)
     }
 
-    /// The lines that Llama 3.1 and later put into the system message.
-    struct DateHeader: Sendable, Equatable {
-        var knowledgeDate: String
-        /// A fixed date; nil for today's.
-        var today: String?
-    }
-
-    /// What differs between Mistral's templates.
-    struct MistralStyle: Sendable, Equatable {
-        var beforeUser: String
-        var afterUser: String
-        var beforeAssistant: String
-        var afterAssistant: String
-        var trimsAssistant: Bool
-        var system: SystemPlace
-
-        /// The user message that a system message is put in front of.
-        enum SystemPlace: Sendable, Equatable {
-            case refused, firstUser, lastUser
+    /// The known template whose text has this SHA-256; nil where there is none.
+    package static func known(
+        hash: String, beginningText: String?, endText: String?
+    ) -> ChatTemplate? {
+        KnownChatTemplates.format(hash: hash).map {
+            ChatTemplate(format: $0, beginningText: beginningText, endText: endText)
         }
     }
-
-    let family: Family
-    /// Whether the template writes the beginning token at the start.
-    let writesBeginning: Bool
-    let beginningText: String
-    let endText: String
-
-    /// The families that are recognised.
-    public static let knownNames = ["ChatML", "Llama 2", "Llama 3", "Gemma", "Mistral", "Zephyr"]
 
     /// The family's name.
-    public var name: String {
-        switch family {
-        case .chatML: "ChatML"
-        case .llama2: "Llama 2"
-        case .llama3: "Llama 3"
-        case .gemma: "Gemma"
-        case .mistral: "Mistral"
-        case .zephyr: "Zephyr"
-        }
-    }
+    public var name: String { format.name }
 
-    /// Spellings of the tokens that end an answer in this family, beside the vocabulary's end token.
-    var endTokenSpellings: [String] {
-        switch family {
-        case .chatML: ["<|im_end|>"]
-        case .llama3: ["<|eot_id|>"]
-        case .gemma: ["<end_of_turn>"]
-        case .llama2, .mistral, .zephyr: []
-        }
+    /// Spellings of tokens that end a turn. A template that writes one of them, known or not, is of
+    /// a model that was trained to end its answers so.
+    static func turnEnds(in template: String) -> [String] {
+        ["<|im_end|>", "<|eot_id|>", "<end_of_turn>"].filter { template.ranges(of: $0).count > 0 }
     }
 }

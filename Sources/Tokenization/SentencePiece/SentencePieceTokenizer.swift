@@ -3,8 +3,8 @@ import StrictJSON
 
 /// A SentencePiece vocabulary, from a `.model` file or a GGUF vocabulary of the kind “llama”.
 ///
-/// libsentencepiece encodes plain text. Around it, control tokens that are spelled out in a text become those tokens, and
-/// tokens become bytes here, because the library decodes whole texts only.
+/// libsentencepiece encodes plain text. Around it, control tokens that are spelled out in a text
+/// become those tokens, and tokens become bytes here, because the library decodes whole texts only.
 struct SentencePieceTokenizer: Tokenizer {
     /// Encodes what begins a text.
     private let library: SentencePieceLibrary
@@ -17,10 +17,15 @@ struct SentencePieceTokenizer: Tokenizer {
     private let surroundings: TextSurroundings
     private let conventions: TokenizerConventions
     private let idsBySpelling: TokenTable
+    let additionalTokenCount: Int
+    let warnings: [String]
 
     /// What of a piece matters beside its bytes.
     private struct Piece {
         let isControl: Bool
+        let isUnknown: Bool
+        /// What it stands for where it is a byte of a character without a piece.
+        let byte: UInt8?
         let beginsWithSpace: Bool
     }
 
@@ -56,7 +61,8 @@ struct SentencePieceTokenizer: Tokenizer {
             : library
         pieces = proto.pieces.map {
             Piece(
-                isControl: $0.type == .control,
+                isControl: $0.type == .control, isUnknown: $0.type == .unknown,
+                byte: $0.type == .byte ? SentencePieceProto.byteValue(of: $0.bytes) : nil,
                 beginsWithSpace: $0.bytes.starts(with: Self.spaceMark))
         }
         leadingSpace =
@@ -64,8 +70,10 @@ struct SentencePieceTokenizer: Tokenizer {
                 .oneDropped
             } else { .kept }
         let added = try Self.addedTokens(proto, assets)
-        addedTokens = AddedTokenSet(added)
-        let known = SentencePieceVocabulary(proto, added)
+        addedTokens = AddedTokenSet(added.tokens)
+        additionalTokenCount = added.newCount
+        warnings = TokenizerKeys.warnings(assets)
+        let known = SentencePieceVocabulary(proto, added.tokens)
         tokenBytes = known.bytes
         idsBySpelling = known.ids
         let boundaries = library.boundaries
@@ -91,8 +99,18 @@ struct SentencePieceTokenizer: Tokenizer {
     }
 
     func isSpecial(_ token: Int) -> Bool {
-        if pieces.indices.contains(token) { return pieces[token].isControl }
+        if pieces.indices.contains(token) {
+            return pieces[token].isControl
+                || (addedTokens.isSpecial(token) && !pieces[token].isUnknown)
+        }
         return addedTokens.isSpecial(token)
+    }
+
+    var specialTokens: SpecialTokens { conventions.specialTokens }
+    var invalidBytes: InvalidBytes { .onePerByte }
+
+    func byteValue(of token: Int) -> UInt8? {
+        pieces.indices.contains(token) ? pieces[token].byte : nil
     }
 
     func token(spelled spelling: String) -> Int? { idsBySpelling.id(of: spelling).map(Int.init) }
@@ -108,11 +126,13 @@ struct SentencePieceTokenizer: Tokenizer {
         return bytes
     }
 
-    func encode(_ text: String, addingSpecialTokens: Bool) throws(TokenizationError) -> [Int] {
-        let text = Array(text.utf8)
+    func encode(
+        _ prompt: PromptText, addingSpecialTokens: Bool
+    ) throws(TokenizationError) -> [Int] {
+        let text = prompt.bytes
         try TextLimit.check(byteCount: text.count)
         var tokens = addingSpecialTokens ? surroundings.before : []
-        for segment in addedTokens.verbatim.segments(of: text) {
+        for segment in addedTokens.verbatim.segments(of: text, besides: prompt.plainRanges) {
             if let token = segment.token {
                 tokens.append(token)
             } else {
@@ -129,11 +149,12 @@ struct SentencePieceTokenizer: Tokenizer {
 }
 
 extension SentencePieceTokenizer {
-    /// The tokens that are found in a text before the library sees it: control pieces, the unknown piece, and those that
-    /// the configuration adds.
+    /// The tokens that are found in a text before the library sees it: control pieces, the unknown
+    /// piece, and those that the files beside the model name; with how many of them are only named
+    /// special there and have no id of their own.
     private static func addedTokens(
         _ proto: SentencePieceProto, _ assets: TokenizerAssets
-    ) throws(TokenizationError) -> [AddedToken] {
+    ) throws(TokenizationError) -> (tokens: [AddedToken], newCount: Int) {
         var tokens: [Int: AddedToken] = [:]
         for (id, piece) in proto.pieces.enumerated()
         where [.control, .unknown].contains(piece.type) {
@@ -145,20 +166,42 @@ extension SentencePieceTokenizer {
             let id = try field.index()
             tokens[id] = AddedToken(spelling: spelling, id: id, isSpecial: false)
         }
-        let path = "tokenizer_config.json.added_tokens_decoder"
-        for (key, value) in assets.tokenizerConfig?["added_tokens_decoder"]?.objectValue ?? [:] {
-            guard let id = Int(key), id >= 0 else {
-                throw .invalidField(
-                    field: path, expected: "keyed by token ids", found: "keyed by '\(key)'")
-            }
-            let field = JSONField(path: "\(path).\(key)", value: value)
-            var token = try AddedToken(field, id: id)
+        for var token in try AdditionalTokens.decoder(assets) ?? [] {
             token.isNormalized = false
-            tokens[id] = token
+            tokens[token.id] = token
         }
-        let sorted = tokens.values.sorted { $0.id < $1.id }
+        var sorted = tokens.values.sorted { $0.id < $1.id }
         try check(sorted, proto)
-        return sorted
+        let newCount = addSpecialTokens(SpecialTokenNames(assets), proto, to: &sorted)
+        return (sorted, newCount)
+    }
+
+    /// Special tokens that are named but not added: pieces of the model, or the next ids.
+    private static func addSpecialTokens(
+        _ named: SpecialTokenNames, _ proto: SentencePieceProto, to tokens: inout [AddedToken]
+    ) -> Int {
+        var newCount = 0
+        var ids: [[UInt8]: Int] = [:]
+        for (id, piece) in proto.pieces.enumerated() where ids[piece.bytes] == nil {
+            ids[piece.bytes] = id
+        }
+        for var token in named.tokens {
+            let spelling = Array(token.spelling.utf8)
+            if let place = tokens.firstIndex(where: { Array($0.spelling.utf8) == spelling }) {
+                tokens[place].isSpecial = true
+                continue
+            }
+            token.isNormalized = false
+            if let id = ids[spelling] {
+                token.id = id
+            } else {
+                token.id = max(proto.pieces.count, (tokens.map(\.id).max() ?? -1) + 1)
+                newCount += 1
+            }
+            tokens.append(token)
+        }
+        tokens.sort { $0.id < $1.id }
+        return newCount
     }
 
     /// Added tokens repeat pieces of the model or follow them without a gap.
@@ -185,7 +228,8 @@ extension SentencePieceTokenizer {
         }
     }
 
-    /// A beginning token is added unless the configuration says otherwise, an end token only when it asks for one.
+    /// A beginning token is added unless the configuration says otherwise, an end token only when
+    /// it asks for one.
     private static func surroundings(
         _ configuration: JSONObject?, _ conventions: TokenizerConventions, end: Int?
     ) -> TextSurroundings {

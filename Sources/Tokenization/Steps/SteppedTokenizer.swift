@@ -1,7 +1,7 @@
 /// A tokenizer in the steps of a `tokenizer.json`, or of a GGUF vocabulary of the kind “gpt2”.
 ///
-/// A text goes through these steps: added tokens are cut out, the rest is normalised, cut into pieces by the
-/// pre-tokenizer, and each piece is encoded by itself.
+/// A text goes through these steps: added tokens are cut out, the rest is normalised, cut into
+/// pieces by the pre-tokenizer, and each piece is encoded by itself.
 struct SteppedTokenizer: Tokenizer {
     let encoder: PieceEncoder
     let normalizer: TextNormalizer
@@ -13,6 +13,11 @@ struct SteppedTokenizer: Tokenizer {
     /// Which spaces at the beginning of a text are not part of it.
     let leadingSpace: TokenSpelling.LeadingSpace
     let conventions: TokenizerConventions
+    /// Tokens that stand for a byte, and which; empty where characters are never written byte by
+    /// byte.
+    var bytePieces: [Int: UInt8] = [:]
+    var additionalTokenCount = 0
+    var warnings: [String] = []
 
     var tokenCount: Int { tokenBytes.count }
     var beginningToken: Int? { conventions.beginningToken }
@@ -22,11 +27,20 @@ struct SteppedTokenizer: Tokenizer {
         try conventions.chatTemplate.get()
     }
 
+    var specialTokens: SpecialTokens { conventions.specialTokens }
+    var invalidBytes: InvalidBytes { bytePieces.isEmpty ? .onePerPart : .onePerByteOfRun }
+
     func isSpecial(_ token: Int) -> Bool { addedTokens.isSpecial(token) }
+
+    func byteValue(of token: Int) -> UInt8? { bytePieces[token] }
 
     func bytes(of token: Int, at position: inout TextPosition) -> [UInt8] {
         guard !isSpecial(token) else { return [] }
-        var bytes = tokenBytes[token]
+        return withoutLeadingSpace(tokenBytes[token], at: &position)
+    }
+
+    func withoutLeadingSpace(_ bytes: [UInt8], at position: inout TextPosition) -> [UInt8] {
+        var bytes = bytes
         guard position == .beginning, leadingSpace != .kept, !bytes.isEmpty else { return bytes }
         position = .continuation
         let space = UInt8(ascii: " ")
@@ -44,18 +58,23 @@ struct SteppedTokenizer: Tokenizer {
         addedTokens.token(spelled: spelling) ?? encoder.tokens.id(of: spelling).map(Int.init)
     }
 
-    func encode(_ text: String, addingSpecialTokens: Bool) throws(TokenizationError) -> [Int] {
-        let text = Array(text.utf8)
-        try TextLimit.check(byteCount: text.count)
+    func encode(
+        _ text: PromptText, addingSpecialTokens: Bool
+    ) throws(TokenizationError) -> [Int] {
+        let bytes = text.bytes
+        try TextLimit.check(byteCount: bytes.count)
         var tokens = addingSpecialTokens ? surroundings.before : []
         var scratch = BytePairEncoder.Scratch()
-        for segment in addedTokens.verbatim.segments(of: text) {
+        let isPlain = !text.plainRanges.isEmpty
+        let verbatim = isPlain ? addedTokens.verbatimBesidePlain : addedTokens.verbatim
+        let normalized = isPlain ? addedTokens.normalizedBesidePlain : addedTokens.normalized
+        for segment in verbatim.segments(of: bytes, besides: text.plainRanges) {
             if let token = segment.token {
                 tokens.append(token)
             } else {
                 try encode(
-                    plain: Array(text[segment.range]), beginsText: segment.range.lowerBound == 0,
-                    into: &tokens, &scratch)
+                    between: Array(bytes[segment.range]), normalized,
+                    beginsText: segment.range.lowerBound == 0, into: &tokens, &scratch)
             }
         }
         if addingSpecialTokens { tokens += surroundings.after }
@@ -64,11 +83,11 @@ struct SteppedTokenizer: Tokenizer {
 
     /// Appends the tokens of a text without verbatim added tokens.
     private func encode(
-        plain text: [UInt8], beginsText: Bool, into tokens: inout [Int],
-        _ scratch: inout BytePairEncoder.Scratch
+        between text: [UInt8], _ normalized: AddedTokenMatcher, beginsText: Bool,
+        into tokens: inout [Int], _ scratch: inout BytePairEncoder.Scratch
     ) throws(TokenizationError) {
         let text = normalizer.normalize(text)
-        for segment in addedTokens.normalized.segments(of: text) {
+        for segment in normalized.segments(of: text) {
             if let token = segment.token {
                 tokens.append(token)
                 continue

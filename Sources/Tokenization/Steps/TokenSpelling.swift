@@ -39,10 +39,24 @@ struct TokenSpelling: Sendable, Equatable {
         let bytes = replacements.reduce(Array(spelling.utf8)) {
             $0.replacingEach($1.pattern, with: $1.content)
         }
-        guard hasBytePieces, let byte = SentencePieceProto.byteValue(of: bytes) else {
-            return bytes
-        }
+        guard hasBytePieces, let byte = Self.byteValue(of: bytes) else { return bytes }
         return [byte]
+    }
+
+    /// The byte that a token spelled so stands for.
+    func byteValue(of spelling: String) -> UInt8? {
+        guard hasBytePieces, spelling.utf8.count >= 4 else { return nil }
+        return Self.byteValue(
+            of: replacements.reduce(Array(spelling.utf8)) {
+                $0.replacingEach($1.pattern, with: $1.content)
+            })
+    }
+
+    /// The byte of `<0xHH>`, digits in either case.
+    private static func byteValue(of bytes: [UInt8]) -> UInt8? {
+        guard bytes.count == 6, bytes.starts(with: Array("<0x".utf8)), bytes[5] == UInt8(ascii: ">")
+        else { return nil }
+        return UInt8(String(decoding: bytes[3..<5], as: UTF8.self), radix: 16)
     }
 }
 

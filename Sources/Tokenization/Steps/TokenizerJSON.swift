@@ -1,8 +1,8 @@
 import Checkpoints
 import StrictJSON
 
-/// Reads a Hugging Face `tokenizer.json` with a byte-pair model, over bytes or, as SentencePiece's are written, over
-/// characters, or with a unigram model.
+/// Reads a Hugging Face `tokenizer.json` with a byte-pair model, over bytes or, as SentencePiece's
+/// are written, over characters, or with a unigram model.
 struct TokenizerJSON {
     private let root: JSONField
 
@@ -18,8 +18,8 @@ struct TokenizerJSON {
     }
 
     /// The tokenizer that the file describes.
-    /// - Throws: `invalidField`, `unsupported`, `invalidMerge`, `invalidTokenID`, `duplicateTokenID`,
-    ///   `undefinedSpecialToken` or `invalidRegularExpression`.
+    /// - Throws: `invalidField`, `unsupported`, `invalidMerge`, `invalidTokenID`,
+    ///   `duplicateTokenID`, `undefinedSpecialToken` or `invalidRegularExpression`.
     func tokenizer(_ assets: TokenizerAssets) throws(TokenizationError) -> SteppedTokenizer {
         let model = root["model"]
         let kind = try ModelKind(model)
@@ -32,20 +32,22 @@ struct TokenizerJSON {
         var vocabulary = own
         var added = try addedTokens()
         for token in added { try vocabulary.add(token.spelling, id: token.id) }
-        addNamedTokens(assets.tokenizerConfig, in: vocabulary, to: &added)
+        let (newCount, warnings) = try AdditionalTokens(assets).join(
+            &vocabulary, &added, modelCount: own.count)
         return SteppedTokenizer(
             encoder: try kind == .unigram
                 ? .unigram(unigram(model, own.tokens))
                 : .pairs(pairs(model, own, vocabulary, readsBytes: preTokenizer.readsBytes)),
             normalizer: normalizer, preTokenizer: preTokenizer,
             addedTokens: AddedTokenSet(added, normalizer: normalizer),
-            surroundings: try self.surroundings(
-                surroundings, assets.tokenizerConfig, in: vocabulary),
+            surroundings: surroundings,
             tokenBytes: vocabulary.tokenBytes(
                 decoder, except: Set(added.filter(\.isSpecial).map(\.id))),
             leadingSpace: decoder.leadingSpace,
             conventions: vocabulary.conventions(
-                assets, declared: .init(beginningToken: surroundings.before.first)))
+                assets, declared: .init(beginningToken: surroundings.before.first)),
+            bytePieces: vocabulary.bytePieces(decoder), additionalTokenCount: newCount,
+            warnings: warnings + TokenizerKeys.warnings(assets))
     }
 
     private enum ModelKind: String, CaseIterable {
@@ -115,28 +117,6 @@ struct TokenizerJSON {
         return pieces
     }
 
-    /// The tokens around a text: those of the file, unless `tokenizer_config.json` says which it adds.
-    /// **Source:** `TokenizersBackend` of transformers 5.
-    private func surroundings(
-        _ written: TextSurroundings, _ configuration: JSONObject?, in vocabulary: BytePairVocabulary
-    ) throws(TokenizationError) -> TextSurroundings {
-        let names = ["add_bos_token", "add_eos_token"]
-        guard let configuration, names.contains(where: { configuration[$0] != nil }) else {
-            return written
-        }
-        let field = JSONField(path: "tokenizer_config.json", value: .object(configuration))
-        let special = SpecialTokenNames(configuration)
-        func token(_ name: String, _ spelling: String?) throws(TokenizationError) -> [Int] {
-            guard try field[name].flag(absent: false), let spelling else { return [] }
-            guard let id = vocabulary.tokens.id(of: spelling) else {
-                throw .undefinedSpecialToken(name: spelling, field: field[name].path)
-            }
-            return [Int(id)]
-        }
-        return TextSurroundings(
-            before: try token(names[0], special.beginning), after: try token(names[1], special.end))
-    }
-
     private func checkModel(_ model: JSONField) throws(TokenizationError) {
         for name in ["continuing_subword_prefix", "end_of_word_suffix"]
         where !model[name].isAbsent && model[name].value.stringValue != "" {
@@ -200,20 +180,6 @@ struct TokenizerJSON {
         return tokens
     }
 
-    /// Tokens that only `tokenizer_config.json` calls special.
-    private func addNamedTokens(
-        _ configuration: JSONObject?, in vocabulary: BytePairVocabulary,
-        to added: inout [AddedToken]
-    ) {
-        let known = Set(added.map(\.id))
-        for name in SpecialTokenNames(configuration).all {
-            guard let id = vocabulary.tokens.id(of: name), !known.contains(Int(id)) else {
-                continue
-            }
-            added.append(AddedToken(spelling: name, id: Int(id)))
-        }
-    }
-
     private func unknownToken(
         _ field: JSONField, in vocabulary: BytePairVocabulary
     ) throws(TokenizationError) -> Int32? {
@@ -246,8 +212,8 @@ extension AddedToken {
 }
 
 extension BytePairVocabulary {
-    /// What each token stands for; `verbatim` ones, which stand for no text, are spelled as they are where characters
-    /// are not bytes.
+    /// What each token stands for; `verbatim` ones, which stand for no text, are spelled as they
+    /// are where characters are not bytes.
     func tokenBytes(_ decoder: TokenSpelling, except verbatim: Set<Int> = []) -> TokenBytes {
         var bytes = TokenBytes()
         for (id, spelling) in spellings.enumerated() {
@@ -256,6 +222,16 @@ extension BytePairVocabulary {
         }
         bytes.shrink()
         return bytes
+    }
+
+    /// Tokens that stand for a byte of a character without a token, and which.
+    func bytePieces(_ decoder: TokenSpelling) -> [Int: UInt8] {
+        guard decoder.hasBytePieces else { return [:] }
+        var pieces: [Int: UInt8] = [:]
+        for (id, spelling) in spellings.enumerated() {
+            if let byte = spelling.flatMap({ decoder.byteValue(of: $0) }) { pieces[id] = byte }
+        }
+        return pieces
     }
 
     /// The conventions of a vocabulary with these tokens.

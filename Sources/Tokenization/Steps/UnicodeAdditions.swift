@@ -1,6 +1,7 @@
 /// Characters that Unicode 15 and 16 added to general categories.
 ///
-/// Debian's PCRE2 10.42 has the tables of Unicode 14, `tokenizers` matches with those of Unicode 16.
+/// Debian's PCRE2 10.42 has the tables of Unicode 14, `tokenizers` matches with those of Unicode
+/// 16.
 /// **Source:** the Unicode Character Database, version 16.0, `DerivedGeneralCategory.txt`.
 enum UnicodeAdditions {
     private static let letters =
@@ -26,12 +27,31 @@ enum UnicodeAdditions {
         ("p{L}", #"\p{L}"# + letters), ("p{N}", #"\p{N}"# + numbers), ("p{M}", #"\p{M}"# + marks),
     ]
 
-    /// Takes `p{L}`, `p{N}` or `p{M}` from the front of `rest`; returns the category's members, as written between
-    /// brackets.
-    static func take(from rest: inout Substring.UnicodeScalarView) -> String? {
-        for (name, members) in categories where rest.starts(with: name.unicodeScalars) {
-            rest.removeFirst(name.unicodeScalars.count)
-            return members
+    /// Later letters, marks and digits: what of them Oniguruma's `\w` has. Numbers that are no
+    /// digits are not among them.
+    static let wordCharacters =
+        letters + marks
+        + #"\x{10d40}-\x{10d49}\x{116d0}-\x{116e3}\x{11bf0}-\x{11bf9}\x{11f50}-\x{11f59}\x{16130}-\x{16139}"#
+        + #"\x{16d70}-\x{16d79}\x{1ccf0}-\x{1ccf9}\x{1e4f0}-\x{1e4f9}\x{1e5f1}-\x{1e5fa}"#
+
+    /// A category that stood in a pattern.
+    struct Category {
+        /// As written between brackets.
+        var members: String
+        /// Whether all other characters are meant.
+        var isNegated: Bool
+    }
+
+    /// Takes `p{L}`, `p{N}` or `p{M}`, or the same with `P` or `^`, from the front of `rest`.
+    static func take(from rest: inout Substring.UnicodeScalarView) -> Category? {
+        for (name, members) in categories {
+            let letter = name.dropFirst(2)
+            for (spelling, isNegated) in [
+                (name, false), ("P{" + letter, true), ("p{^" + letter, true),
+            ] where rest.starts(with: spelling.unicodeScalars) {
+                rest.removeFirst(spelling.unicodeScalars.count)
+                return Category(members: members, isNegated: isNegated)
+            }
         }
         return nil
     }

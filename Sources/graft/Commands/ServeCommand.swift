@@ -94,13 +94,14 @@ struct ServeCommand: AsyncParsableCommand {
                 maximumSequenceCount: maxSequences, queueLimit: queue,
                 keyValueByteCount: ByteCount(kvMemory)?.value ?? 1 << 30,
                 maximumContext: context, usesPrefixCache: prefixCache == .on))
+        for warning in session.warnings { logger.warning("\(options.base): \(warning)") }
         for adapter in session.registry.list() {
             for warning in adapter.warnings { logger.warning("\(adapter.name): \(warning)") }
         }
         let service = Service(
             context: ServerContext(
                 generator: session.engine, adapters: session.registry, tokenizer: session.tokenizer,
-                configuration: connections.bounds, logger: logger))
+                rowCount: session.rowCount, configuration: connections.bounds, logger: logger))
         LoadingHeap.end()
         let signals = ShutdownSignals(service: service)
         let server = Server(service: service, endpoints: endpoints, logger: logger)

@@ -11,6 +11,11 @@ struct LocalSession {
     let engine: GenerationEngine
     /// Nil where the base has none.
     let tokenizer: (any Tokenizer)?
+    /// How many tokens the base knows.
+    var rowCount: Int { base.slots.vocabularyCount }
+
+    /// What a user should know of the base's tokenizer.
+    let warnings: [String]
 
     /// Opens the base and loads the adapters, with progress on a terminal; of lazy ones only the
     /// configuration and the tensors' names, types and shapes are read.
@@ -25,7 +30,7 @@ struct LocalSession {
         let pool = options.makePool()
         base = try options.open(pool: pool)
         tokenizer = try base.tokenizer.map { (assets) throws in try TokenizerLoader.load(assets) }
-        try Self.check(tokenizer, against: base)
+        warnings = try Self.check(tokenizer, against: base)
         registry = AdapterRegistry(
             base: base, options: adapterOptions, settings: registrySettings)
         let progress = ProgressLine("Loading adapters")
@@ -48,13 +53,22 @@ struct LocalSession {
         engine = GenerationEngine(base: base, pool: pool, configuration: configuration)
     }
 
-    /// Every token that text can become must have a row of the embedding.
-    private static func check(_ tokenizer: (any Tokenizer)?, against base: BaseModel) throws {
+    /// Every token of the vocabulary must have a row of the embedding; those that only the files beside it name may lack
+    /// one.
+    private static func check(
+        _ tokenizer: (any Tokenizer)?, against base: BaseModel
+    ) throws -> [String] {
+        guard let tokenizer else { return [] }
         let rowCount = base.slots.vocabularyCount
-        if let tokenizer, tokenizer.tokenCount > rowCount {
-            throw VocabularyError(
-                tokenCount: tokenizer.tokenCount, rowCount: rowCount, path: base.path)
+        let count = tokenizer.tokenCount
+        guard count - tokenizer.additionalTokenCount <= rowCount else {
+            throw VocabularyError(tokenCount: count, rowCount: rowCount, path: base.path)
         }
+        guard count > rowCount else { return tokenizer.warnings }
+        return tokenizer.warnings + [
+            "the tokenizer's files name \(count - rowCount) token(s) more than the \(rowCount) rows of "
+                + "the embedding: text with them is refused"
+        ]
     }
 }
 

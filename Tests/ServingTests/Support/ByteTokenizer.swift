@@ -23,10 +23,13 @@ final class ByteTokenizer: Tokenizer {
     var beginningToken: Int? { 256 }
     var endTokens: Set<Int> { [Int(Self.endToken)] }
 
-    func encode(_ text: String, addingSpecialTokens: Bool) throws(TokenizationError) -> [Int] {
+    func encode(_ text: PromptText, addingSpecialTokens: Bool) throws(TokenizationError) -> [Int] {
         encodeCounter.add(1, ordering: .relaxed)
         gate?.wait()
-        return (addingSpecialTokens && addsBeginning ? [256] : []) + text.utf8.map(Int.init)
+        // A plain stretch begins with its first byte plus 1000.
+        var tokens = text.bytes.map(Int.init)
+        for range in text.plainRanges { tokens[range.lowerBound] += 1000 }
+        return (addingSpecialTokens && addsBeginning ? [256] : []) + tokens
     }
 
     func bytes(of token: Int, at position: inout TextPosition) -> [UInt8] {
@@ -40,8 +43,9 @@ final class ByteTokenizer: Tokenizer {
 
     func requireChatTemplate() throws(TokenizationError) -> ChatTemplate {
         try ChatTemplate.recognise(
-            "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
-                + "{% endfor %}",
+            "{% for m in messages %}{{'<|im_start|>' + m['role'] + '\n' + m['content'] "
+                + "+ '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}"
+                + "{{ '<|im_start|>assistant\n' }}{% endif %}",
             beginningText: "", endText: "<|im_end|>")
     }
 }
