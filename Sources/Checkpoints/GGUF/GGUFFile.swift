@@ -64,8 +64,8 @@ public struct GGUFFile: TensorSource {
     ///   - byteCount: of the whole file.
     ///   - isFinal: true where no more of the file will be read.
     /// - Returns: nil where more of it may help.
-    /// - Throws: `CheckpointError` for one that is damaged, or whose description of its tensors doesn't end
-    ///   in `beginning`.
+    /// - Throws: `CheckpointError` for one that is damaged, or whose description of its tensors
+    ///   doesn't end in `beginning`.
     package static func beginning(
         _ beginning: [UInt8], byteCount: Int, path: String, isFinal: Bool
     ) throws(CheckpointError) -> GGUFFile? {
