@@ -31,8 +31,8 @@ extension AdapterError {
         }
     }
 
-    /// The command of this program that makes a PEFT directory of one whose weights are a pickle, with what
-    /// leads over to another; empty for other pickles.
+    /// The command of this program that makes a PEFT directory of one whose weights are a pickle,
+    /// with what leads over to another; empty for other pickles.
     private static func ownConversion(_ path: String) -> String {
         guard let slash = path.lastIndex(of: "/"),
             AdapterFile.pickleNames.contains(String(path[path.index(after: slash)...]))

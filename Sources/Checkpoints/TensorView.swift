@@ -37,7 +37,8 @@ public struct TensorView: @unchecked Sendable {
 
     /// A tensor of zeros, which take no memory.
     ///
-    /// - Throws: `CheckpointError.unreadable` when there is no room for them, or no such number of bytes.
+    /// - Throws: `CheckpointError.unreadable` when there is no room for them, or no such number of
+    ///   bytes.
     package init(
         name: String, elementType: ElementType, zerosOfShape shape: [Int], path: String
     ) throws(CheckpointError) {

@@ -72,8 +72,8 @@ struct RotaryTable {
 }
 
 extension RotaryConfiguration {
-    /// Whether both turn heads alike, whichever way they say it: GGUF has divisors where Hugging Face has a
-    /// rule.
+    /// Whether both turn heads alike, whichever way they say it: GGUF has divisors where Hugging
+    /// Face has a rule.
     package func rotates(like other: RotaryConfiguration, headDimension: Int) -> Bool {
         let own = RotaryTable.frequencies(self, headDimension: headDimension)
         let its = RotaryTable.frequencies(other, headDimension: headDimension)

@@ -6,8 +6,8 @@ import StrictJSON
 import Testing
 import Transformer
 
-/// Checkpoints that don't quite match, and what an extraction makes of them: served, its adapter answers as
-/// the tuned checkpoint does, or what is left out has a name.
+/// Checkpoints that don't quite match, and what an extraction makes of them: served, its adapter
+/// answers as the tuned checkpoint does, or what is left out has a name.
 struct ExtractionSituationTests {
     private let directory: TemporaryDirectory
     private let tokens = (1...16).map(Int32.init)

@@ -4,8 +4,8 @@ import Foundation
 import Testing
 import Transformer
 
-/// What `graft convert` and `graft combine` make of adapters as people have them, served and held against
-/// what PEFT answers. The files are those of tools/goldens/cases/group_foreign.py.
+/// What `graft convert` and `graft combine` make of adapters as people have them, served and held
+/// against what PEFT answers. The files are those of tools/goldens/cases/group_foreign.py.
 struct ForeignSituationTests {
     private let directory: TemporaryDirectory
     private let tokens = (1...16).map(Int32.init)

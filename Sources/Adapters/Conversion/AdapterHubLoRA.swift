@@ -5,8 +5,8 @@ internal import StrictJSON
 ///     <module>.loras.<name>.lora_A   [rank, inputs]
 ///     <module>.loras.<name>.lora_B   [outputs, rank]
 ///
-/// Scaling is `alpha` / `r`; releases before 1.1.0 trained with a scaling of 1, whatever these say. Which
-/// modules have factors, the tensors say; settings that say otherwise are refused.
+/// Scaling is `alpha` / `r`; releases before 1.1.0 trained with a scaling of 1, whatever these say.
+/// Which modules have factors, the tensors say; settings that say otherwise are refused.
 ///
 /// **Source**: adapters 1.3.0, `methods/lora.py`, `loading.py`.
 enum AdapterHubLoRA {

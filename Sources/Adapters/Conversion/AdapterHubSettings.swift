@@ -16,8 +16,8 @@ struct AdapterHubSettings {
     /// What the file says of its base, and what nobody knows.
     var origin: ForeignOrigin
 
-    /// - Throws: `AdapterError.missingSetting` without a name, `.invalidSetting` for a size or a version that
-    ///   is none.
+    /// - Throws: `AdapterError.missingSetting` without a name, `.invalidSetting` for a size or a
+    ///   version that is none.
     init(_ whole: AdapterConfiguration) throws(AdapterError) {
         guard let name = whole.object["name"]?.stringValue else {
             throw .missingSetting("name", file: whole.file)
@@ -33,8 +33,8 @@ struct AdapterHubSettings {
             whole.object["config"]?.objectValue ?? [:], file: whole.file)
     }
 
-    /// Whether releases before 1.1.0 of the library trained it, with a scaling of 1 whatever its settings
-    /// say. The library goes by it for a method alone, not for parts of a union.
+    /// Whether releases before 1.1.0 of the library trained it, with a scaling of 1 whatever its
+    /// settings say. The library goes by it for a method alone, not for parts of a union.
     ///
     /// - Throws: `AdapterError.invalidSetting` for what is no version: the library fails there.
     func hasFaultyAlpha() throws(AdapterError) -> Bool {
@@ -65,7 +65,8 @@ struct AdapterHubSettings {
 
     /// Splits a tensor's name at the adapter's own.
     ///
-    /// - Parameter kind: what the library calls the collection of such adapters, for example `loras`.
+    /// - Parameter kind: what the library calls the collection of such adapters, for example
+    ///   `loras`.
     /// - Returns: the module and the part behind the name; nil for names of another kind.
     func split(_ tensor: AdapterTensor, _ kind: String) -> (module: String, part: String)? {
         let parts = tensor.name.split(

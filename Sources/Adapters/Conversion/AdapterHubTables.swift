@@ -1,7 +1,7 @@
 internal import StrictJSON
 
-// What becomes of each setting of AdapterHub's configurations. Of bottlenecks' the method's reader keeps the
-// account, as of PEFT's.
+// What becomes of each setting of AdapterHub's configurations. Of bottlenecks' the method's reader
+// keeps the account, as of PEFT's.
 //
 // **Source**: adapters 1.3.0, `configuration/adapter_config.py`, `build_full_config`.
 extension AdapterHub {

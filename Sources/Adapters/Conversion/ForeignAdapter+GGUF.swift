@@ -6,8 +6,9 @@ extension ForeignAdapter {
         try reader.start(of: path, count: 4) == Array("GGUF".utf8)
     }
 
-    /// How much of a GGUF file is read to know what it is, a little first. Keys and the descriptions of
-    /// tensors end in the first of these where it is an adapter; a base has its vocabulary before them.
+    /// How much of a GGUF file is read to know what it is, a little first. Keys and the
+    /// descriptions of tensors end in the first of these where it is an adapter; a base has its
+    /// vocabulary before them.
     private static let beginnings = [1 << 20, 1 << 24, 1 << 28]
 
     /// A LoRA of llama.cpp.

@@ -131,7 +131,8 @@ struct ForeignTensors {
         self.init(path: file, tensors: archive.tensors.map(AdapterTensor.init), metadata: [:])
     }
 
-    /// - Throws: `AdapterError.wrongShape` for a tensor without elements, as sharded trainers leave them.
+    /// - Throws: `AdapterError.wrongShape` for a tensor without elements, as sharded trainers leave
+    ///   them.
     func checkElements() throws(AdapterError) {
         for tensor in tensors where tensor.shape.contains(0) {
             throw .wrongShape(

@@ -2,8 +2,8 @@ internal import Checkpoints
 internal import StrictJSON
 internal import Transformer
 
-/// What an adapter of another format says of itself beside tensors and settings: for which base it was
-/// made, and what nobody here knows.
+/// What an adapter of another format says of itself beside tensors and settings: for which base it
+/// was made, and what nobody here knows.
 struct ForeignOrigin: Sendable {
     /// One thing that a file says of its base.
     struct Claim: Sendable {

@@ -1,4 +1,5 @@
-/// What `docs/foreign-settings.md` lists: each setting of other libraries' files, and what becomes of it.
+/// What `docs/foreign-settings.md` lists: each setting of other libraries' files, and what becomes
+/// of it.
 package enum ForeignSettings {
     private static let tables = [
         GGUFLoRA.keys, AdapterHub.wholeTable, AdapterHub.bottleneckTable, AdapterHub.loraTable,

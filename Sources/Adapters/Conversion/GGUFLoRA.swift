@@ -10,8 +10,8 @@ internal import Transformer
 ///     token_embd.weight.lora_a      [vocabulary, rank]    lora_embedding_A, transposed
 ///     blk.3.attn_norm.weight        [hidden]              modules_to_save
 ///
-/// Scaling is `adapter.lora.alpha` / rank, and 1 where alpha is 0 or missing. The architecture must be the
-/// base's, as in llama.cpp.
+/// Scaling is `adapter.lora.alpha` / rank, and 1 where alpha is 0 or missing. The architecture must
+/// be the base's, as in llama.cpp.
 ///
 /// **Source**: llama.cpp, `convert_lora_to_gguf.py` and `llama-adapter.cpp`.
 struct GGUFLoRA {

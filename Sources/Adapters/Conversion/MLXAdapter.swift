@@ -1,13 +1,14 @@
 internal import StrictJSON
 
-/// Adapters of Apple's MLX, which have file names of PEFT's and other contents: factors lie the other way
-/// round, and `scale` stands in place of lora_alpha / r. They are known to be named.
+/// Adapters of Apple's MLX, which have file names of PEFT's and other contents: factors lie the
+/// other way round, and `scale` stands in place of lora_alpha / r. They are known to be named.
 ///
 /// **Source**: mlx-lm, `tuner/utils.py`.
 enum MLXAdapter {
     /// What its weights are called.
     private static let tensorNames = ["adapters.safetensors", "adapters.npz"]
-    /// Settings of its configurations that PEFT's don't have; older ones have the second or third only.
+    /// Settings of its configurations that PEFT's don't have; older ones have the second or third
+    /// only.
     private static let settings = ["fine_tune_type", "lora_parameters", "lora_layers"]
 
     /// - Parameter directory: with PEFT's configuration, with a slash at its end.

@@ -9,8 +9,8 @@ struct MergedLinear {
     /// The usual names of such modules.
     private static let usual = ["c_attn", "qkv", "qkv_proj", "query_key_value", "Wqkv", "in_proj"]
 
-    /// How many projections one matrix may have: the whole module has that many times the values of its B
-    /// in the file. Query, key and value are 3.
+    /// How many projections one matrix may have: the whole module has that many times the values of
+    /// its B in the file. Query, key and value are 3.
     static let projectionLimit = 16
 
     let module: String

@@ -94,7 +94,8 @@ enum PrefixEncoder {
         }
     }
 
-    /// Whether there is a network, the tensors say; the setting must say the same where it is there.
+    /// Whether there is a network, the tensors say; the setting must say the same where it is
+    /// there.
     private static func checkProjection(
         _ configuration: inout AdapterConfiguration, _ tensors: [String: AdapterTensor],
         file: String
@@ -153,8 +154,8 @@ enum PrefixEncoder {
         return (rows, width)
     }
 
-    /// How many values a prefix, or what its network has between its layers, may have: 1 GiB in f32.
-    /// Those of 128 tokens for a model of 70 billion parameters are 21 million.
+    /// How many values a prefix, or what its network has between its layers, may have: 1 GiB in
+    /// f32. Those of 128 tokens for a model of 70 billion parameters are 21 million.
     static let valueCountLimit = 1 << 28
 
     /// - Throws: `AdapterError.invalidValues` for more values than the network may make.

@@ -1,7 +1,7 @@
 internal import StrictJSON
 
-// What becomes of each setting of a prefix encoder's configuration, which is often that of the whole model
-// with a few settings more.
+// What becomes of each setting of a prefix encoder's configuration, which is often that of the
+// whole model with a few settings more.
 //
 // **Source**: THUDM/P-tuning-v2, `arguments.py`, `model/prefix_encoder.py`; ChatGLM-6B,
 // `configuration_chatglm.py`.

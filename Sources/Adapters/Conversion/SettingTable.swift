@@ -1,6 +1,7 @@
 /// What becomes of each setting or key that files of one format have.
 ///
-/// A name that isn't listed is a warning that names it, or a refusal when adapters are read strictly.
+/// A name that isn't listed is a warning that names it, or a refusal when adapters are read
+/// strictly.
 struct SettingTable: Sendable {
     /// What a setting is used for.
     enum Use: Sendable, Equatable {

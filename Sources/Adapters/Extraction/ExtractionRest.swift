@@ -30,7 +30,8 @@ struct ExtractionRest {
         }
         changesEmbedding = !Self.areEqual(
             base.weights.embedding, tuned.weights.embedding, extraction.pool)
-        // A head of its own on one side only may have become another than the embedding, or be it again.
+        // A head of its own on one side only may have become another than the embedding, or be it
+        // again.
         let areTied = Self.isTied(base) && Self.isTied(tuned)
         linears = base.slots.linearSlots.filter { slot in
             guard !targets.contains(slot), slot != .head || !areTied else { return false }

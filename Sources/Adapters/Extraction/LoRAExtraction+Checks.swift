@@ -104,8 +104,8 @@ extension LoRAExtraction {
         return notes
     }
 
-    /// What of the tuned checkpoint's tokenizer isn't the base's. Vocabularies of two forms, as those of
-    /// GGUF and of Hugging Face, are not compared.
+    /// What of the tuned checkpoint's tokenizer isn't the base's. Vocabularies of two forms, as
+    /// those of GGUF and of Hugging Face, are not compared.
     private var tokenizerParts: [String] {
         guard let own = tuned.tokenizer else { return [] }
         guard let old = base.tokenizer else { return ["tokenizer"] }

@@ -3,8 +3,8 @@
 /// Pickle is a language that can import and call anything. This machine has no call: a few names stand
 /// for the making of a tensor, and every other name and every other instruction ends it.
 ///
-/// What it makes is bounded: values and marks that it was told to keep are counted, containers nest only so
-/// deep, and no container can hold itself.
+/// What it makes is bounded: values and marks that it was told to keep are counted, containers nest
+/// only so deep, and no container can hold itself.
 ///
 /// Source: CPython's `pickletools`; torch's `torch/serialization.py`, 2.13.
 struct TensorPickle {

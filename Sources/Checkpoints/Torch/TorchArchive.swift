@@ -1,8 +1,9 @@
 /// The tensors of a state dict that `torch.save` wrote: a zip archive with a pickle and the tensors'
 /// bytes.
 ///
-/// Nothing in the file is run: see `TensorPickle`. What torch before 1.6 wrote is no archive and isn't
-/// read. Tensors that share data, as tied weights do, may together have four times the bytes of the file.
+/// Nothing in the file is run: see `TensorPickle`. What torch before 1.6 wrote is no archive and
+/// isn't read. Tensors that share data, as tied weights do, may together have four times the bytes
+/// of the file.
 public struct TorchArchive {
     /// Under their names in the state dict, sorted.
     public let tensors: [TensorView]
@@ -17,8 +18,9 @@ public struct TorchArchive {
 
     /// Reads the whole file.
     ///
-    /// - Throws: `CheckpointError.malformed` for an archive without a state dict, with nothing or with
-    ///   anything but tensors by name in it; `.invalidTensor` for one that doesn't lie in its data.
+    /// - Throws: `CheckpointError.malformed` for an archive without a state dict, with nothing or
+    ///   with anything but tensors by name in it; `.invalidTensor` for one that doesn't lie in its
+    ///   data.
     public init(file: MappedFile) throws(CheckpointError) {
         defer { withExtendedLifetime(file) {} }
         let archive = try ZipArchive(file)

@@ -1,7 +1,8 @@
 /// Where the elements of a tensor lie in its storage.
 ///
-/// A storage may be seen through strides, as that of a transposed matrix is; views in which two elements
-/// are one, as of expanded tensors, are refused, so that no tensor is larger than its data.
+/// A storage may be seen through strides, as that of a transposed matrix is; views in which two
+/// elements are one, as of expanded tensors, are refused, so that no tensor is larger than its
+/// data.
 struct TorchTensorData {
     let name: String
     let tensor: PickleTensor

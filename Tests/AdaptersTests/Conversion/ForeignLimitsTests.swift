@@ -131,7 +131,7 @@ import Transformer
                         + "one matrix" : "no error"))
     }
 
-    @Test(arguments: [(128, false), (129, true)])
+    @Test(arguments: [(256, false), (257, true)])
     func aHypercomplexDimensionHasALimit(dimension: Int, isRefused: Bool) throws {
         let reading = try AdapterReading()
         let path = try AdapterHubFixture.bottleneck([
@@ -141,7 +141,7 @@ import Transformer
         #expect(
             failure.hasPrefix(
                 "hub/adapter_config.json: 'phm_dim' is \(dimension), expected "
-                    + (isRefused ? "a whole number from 1 to 128" : "a divisor of 16")))
+                    + (isRefused ? "a whole number from 1 to 256" : "a divisor of 16")))
     }
 
     /// Matrices of small factors, which a factor below 1 makes wide.

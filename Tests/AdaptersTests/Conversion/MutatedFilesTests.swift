@@ -2,7 +2,8 @@ import Adapters
 import Foundation
 import Testing
 
-/// Thousands of damaged files, each by its seed: reading one ends with an adapter or with a sentence.
+/// Thousands of damaged files, each by its seed: reading one ends with an adapter or with a
+/// sentence.
 @Suite struct MutatedFilesTests {
     private static let count = 1500
     private let directory: ScratchDirectory

@@ -1,5 +1,5 @@
-/// Damages files, the same way for the same seed: bytes, numbers of any width, pieces doubled, moved and
-/// cut out.
+/// Damages files, the same way for the same seed: bytes, numbers of any width, pieces doubled,
+/// moved and cut out.
 struct ByteMutator {
     private var state: UInt64
 

@@ -14,12 +14,12 @@ internal import Transformer
 /// **Source**: arXiv 2106.04647; adapters 1.3.0, `PHMLayer` in `methods/modeling.py`.
 struct HypercomplexLayers {
     private static let sharedPrefix = "model.shared_parameters."
-    /// A rule has the third power of this many values, which a factorised one takes from a thousandth of
-    /// them in the file; 4 is usual.
-    private static let dimensionLimit = 1 << 7
+    /// A rule has the third power of this many values, 67 MB, which a factorised one takes from a
+    /// hundredth of that in the file; 4 is usual.
+    private static let dimensionLimit = 1 << 8
     private static let rankLimit = 1 << 10
-    /// How many times the hidden size a network may be wide: its matrices, made of small factors, have as many
-    /// times more values.
+    /// How many times the hidden size a network may be wide: its matrices, made of small factors,
+    /// have as many times more values.
     private static let widthLimit = 4
 
     /// One of a bottleneck's two matrices.
