@@ -1,4 +1,5 @@
 import Engine
+import Synchronization
 import Testing
 
 /// Requests that are accepted before they are there.
