@@ -5,6 +5,9 @@ enum StandardTargets {
     /// What a configuration of (IA)³ means with `feedforward_modules`.
     static let feedForwardModules = ["down_proj"]
 
+    /// Of LoRA and most other methods, whatever the base.
+    static let ofProducts = ["q_proj", "v_proj"]
+
     private static let models: Set<String> = ["llama", "mistral", "qwen2"]
     /// Methods that take no modules, or have no table.
     private static let without: Set<String> = ["SHADOW", "TRAINABLE_TOKENS", "XLORA"]
@@ -26,8 +29,8 @@ enum StandardTargets {
                 "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
             ]
         // They have no row for Mistral.
-        case "ADALORA", "VBLORA": return modelType == "mistral" ? nil : ["q_proj", "v_proj"]
-        default: return ["q_proj", "v_proj"]
+        case "ADALORA", "VBLORA": return modelType == "mistral" ? nil : ofProducts
+        default: return ofProducts
         }
     }
 }
