@@ -61,9 +61,6 @@ struct TargetModules {
     /// **Source**: PEFT 0.21, `DUMMY_TARGET_MODULES`.
     static let nothing = "dummy-target-modules"
 
-    /// Each name is a pattern of its own.
-    private static let savedNameLimit = 1024
-
     private enum Targets {
         case matcher(ModuleMatcher)
         /// Every linear layer but the head.
@@ -118,13 +115,7 @@ struct TargetModules {
             excluded = nil
         }
         var saved: [ModuleExpression] = []
-        let savedNames = try configuration.texts("modules_to_save") ?? []
-        guard savedNames.count <= Self.savedNameLimit else {
-            throw .invalidSetting(
-                "modules_to_save", value: "a list of \(savedNames.count) names",
-                expected: "at most \(Self.savedNameLimit)", file: file)
-        }
-        for name in savedNames {
+        for name in try configuration.texts("modules_to_save") ?? [] {
             saved.append(
                 try ModuleExpression(
                     "(^|.*\\.)\(name)($|\\..*)", extent: .start,

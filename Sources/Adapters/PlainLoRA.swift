@@ -79,7 +79,7 @@ struct PlainLoRA {
         var configuration = file.configuration
         try refuseUnsupported(&configuration, purpose)
         let settings = try LoRASettings(
-            &configuration, standardTargets: StandardTargets.lowRank)
+            &configuration, standardTargets: StandardTargets.ofProducts)
         guard settings.residualBase == nil else {
             let name = "init_lora_weights"
             throw purpose.refusal(

@@ -138,17 +138,6 @@ import Adapters
         #expect(failure.contains(reason))
     }
 
-    @Test func modulesToSaveAreBounded() throws {
-        func fixture(_ count: Int) -> AdapterFixture {
-            let names = (0..<count).map { JSONValue.string("nothing\($0)") }
-            return .lora([AdapterFixture.query], ["modules_to_save": .array(names)])
-        }
-        #expect(try reading.read(fixture(1024)).warnings.count == 1024)
-        #expect(
-            reading.failure(fixture(1025)).hasSuffix(
-                "'modules_to_save' is a list of 1025 names, expected at most 1024"))
-    }
-
     @Test func tensorsMustAgreeWithTheConfiguration() {
         let name = "base_model.model.\(AdapterFixture.query)"
         var rank = AdapterFixture.lora([AdapterFixture.query])

@@ -5,8 +5,8 @@ enum StandardTargets {
     /// What a configuration of (IA)³ means with `feedforward_modules`.
     static let feedForwardModules = ["down_proj"]
 
-    /// Of LoRA, with every model of its table that is served.
-    static let lowRank = ["q_proj", "v_proj"]
+    /// Of LoRA and most other methods, whatever the base.
+    static let ofProducts = ["q_proj", "v_proj"]
 
     private static let models: Set<String> = ["llama", "mistral", "qwen2"]
     /// Methods that take no modules, or have no table.
@@ -29,8 +29,8 @@ enum StandardTargets {
                 "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
             ]
         // They have no row for Mistral.
-        case "ADALORA", "VBLORA": return modelType == "mistral" ? nil : lowRank
-        default: return lowRank
+        case "ADALORA", "VBLORA": return modelType == "mistral" ? nil : ofProducts
+        default: return ofProducts
         }
     }
 }

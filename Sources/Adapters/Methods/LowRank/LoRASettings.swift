@@ -32,9 +32,11 @@ struct LoRASettings {
     private let ranks: ModuleValues<Int>
     private let alphas: ModuleValues<Double>
 
-    /// - Parameter standardTargets: modules that are meant where the configuration names none.
+    /// - Parameter standardTargets: modules that are meant where the configuration names none; where
+    ///   the base isn't known, those that are the same for all.
     init(
-        _ configuration: inout AdapterConfiguration, standardTargets: [String]?
+        _ configuration: inout AdapterConfiguration,
+        standardTargets: [String]? = StandardTargets.ofProducts
     ) throws(AdapterError) {
         try UnknownSettings.refuse(Self.unsupported, in: &configuration)
         let rank = try configuration.count("r", limit: Self.rankLimit, absent: Self.standardRank)
