@@ -12,7 +12,7 @@ final class PieceTokenizer: Tokenizer {
     var beginningToken: Int? { nil }
     var endTokens: Set<Int> { [] }
 
-    func encode(_ text: String, addingSpecialTokens: Bool) throws(TokenizationError) -> [Int] {
+    func encode(_ text: PromptText, addingSpecialTokens: Bool) throws(TokenizationError) -> [Int] {
         [0]
     }
 
