@@ -33,7 +33,17 @@ struct ModuleMatcher {
     /// - Throws: `AdapterError.invalidPattern` where the match takes too many steps.
     func contains(_ module: String) throws(AdapterError) -> Bool {
         if let expression { return try expression.matches(module) }
-        return names.contains { Self.names($0, module) }
+        return Self.names(names, module)
+    }
+
+    /// True when one of the names is the module's name or its end after a dot.
+    static func names(_ names: Set<String>, _ module: String) -> Bool {
+        var ending = Substring(module)
+        while !names.contains(String(ending)) {
+            guard let dot = ending.utf8.firstIndex(of: UInt8(ascii: ".")) else { return false }
+            ending = ending[ending.utf8.index(after: dot)...]
+        }
+        return true
     }
 
     /// True when `name` is the module's name or its end after a dot.
@@ -67,8 +77,10 @@ struct TargetModules {
     private let layers: Set<Int>?
     private let layerPatterns: [RegularExpression]
     /// Names of weights, or ends of them after a dot, whose modules are targeted as well.
-    private let parameters: [String]
+    private let parameters: Set<String>
     let value: ModuleNames
+    /// Of `value`, where that is a list.
+    private let names: Set<String>
 
     /// Of a method that targets no module.
     init() {
@@ -79,6 +91,7 @@ struct TargetModules {
         layerPatterns = []
         parameters = []
         value = .list([])
+        self.names = []
     }
 
     /// - Throws: `AdapterError`: settings of another type, combinations that PEFT refuses, patterns
@@ -87,13 +100,14 @@ struct TargetModules {
         _ configuration: inout AdapterConfiguration, standard: [String]? = nil
     ) throws(AdapterError) {
         let file = configuration.file
-        parameters = try configuration.texts("target_parameters") ?? []
+        parameters = Set(try configuration.texts("target_parameters") ?? [])
         let standard = standard ?? (parameters.isEmpty ? nil : [])
         let named = try configuration.names("target_modules")
         guard let names = named ?? standard.map(ModuleNames.list) else {
             throw .missingSetting("target_modules", file: file)
         }
         value = names
+        if case .list(let list) = names { self.names = Set(list) } else { self.names = [] }
         targets =
             switch names {
             case .expression("all-linear"): .allLinear
@@ -107,7 +121,10 @@ struct TargetModules {
             excluded = nil
         }
         var saved: [RegularExpression] = []
-        for name in try configuration.texts("modules_to_save") ?? [] {
+        let savedNames = try configuration.texts("modules_to_save") ?? []
+        try configuration.checkCount(
+            savedNames.count, name: "modules_to_save", limit: AdapterLimits.patternNameCount)
+        for name in savedNames {
             saved.append(
                 try RegularExpression(
                     "(^|.*\\.)\(name)($|\\..*)", extent: .start, setting: "modules_to_save",
@@ -135,6 +152,8 @@ struct TargetModules {
             case .expression(let text): text.isEmpty ? [] : [text]
             case .list(let list): list
             }
+        try configuration.checkCount(
+            names.count, name: "layers_pattern", limit: AdapterLimits.patternNameCount)
         guard !names.isEmpty else {
             return [
                 try RegularExpression(
@@ -168,7 +187,7 @@ struct TargetModules {
         case .nothing: return false
         case .matcher(let matcher):
             // A module by its whole name is targeted whatever its layer.
-            if case .list(let names) = value, names.contains(module) { return true }
+            if self.names.contains(module) { return true }
             guard try matcher.contains(module) else { return false }
             return try isInChosenLayer(module)
         }
@@ -176,7 +195,7 @@ struct TargetModules {
 
     /// True where the module is targeted by the name of its weight.
     func namesWeight(of module: String) -> Bool {
-        parameters.contains { ModuleMatcher.names($0, module + ".weight") }
+        ModuleMatcher.names(parameters, module + ".weight")
     }
 
     private func isInChosenLayer(_ module: String) throws(AdapterError) -> Bool {

@@ -14,7 +14,7 @@ internal import Transformer
 /// **Source**: arXiv 2106.04647; adapters 1.3.0, `PHMLayer` in `methods/modeling.py`.
 struct HypercomplexLayers {
     private static let sharedPrefix = "model.shared_parameters."
-    private static let dimensionLimit = 1 << 10
+    private static let rankLimit = 1 << 10
 
     /// One of a bottleneck's two matrices.
     struct Layer {
@@ -40,9 +40,10 @@ struct HypercomplexLayers {
     /// - Returns: nil for a bottleneck of plain matrices.
     init?(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
         guard try configuration.flag("phm_layer") else { return nil }
-        let limit = Self.dimensionLimit
-        dimension = try configuration.optionalCount("phm_dim", limit: limit) ?? 4
-        rank = try configuration.optionalCount("phm_rank", limit: limit) ?? 1
+        dimension =
+            try configuration.optionalCount(
+                "phm_dim", limit: AdapterLimits.hypercomplexDimension) ?? 4
+        rank = try configuration.optionalCount("phm_rank", limit: Self.rankLimit) ?? 1
         hasFactorizedWeights = try configuration.flag("factorized_phm_W", standard: true)
         hasFactorizedRule = try configuration.flag("factorized_phm_rule")
         sharesWeights = try configuration.flag("shared_W_phm")

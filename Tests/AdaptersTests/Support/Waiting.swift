@@ -1,0 +1,24 @@
+import Testing
+
+/// Asks again and again until `isDone`; fails after half a minute.
+func wait(
+    sourceLocation: SourceLocation = #_sourceLocation, until isDone: () async throws -> Bool
+) async throws {
+    let end = ContinuousClock.now + .seconds(30)
+    while ContinuousClock.now < end {
+        if try await isDone() { return }
+        try await Task.sleep(for: .milliseconds(1))
+    }
+    Issue.record("it didn't come to pass within 30 s", sourceLocation: sourceLocation)
+}
+
+/// Waits for an answer that comes by a call; fails after half a minute.
+func answer<Value: Sendable>(
+    sourceLocation: SourceLocation = #_sourceLocation,
+    _ body: (@escaping @Sendable (Value) -> Void) -> Void
+) async throws -> Value {
+    let box = Answers<Value>()
+    body { box.append($0) }
+    try await wait(sourceLocation: sourceLocation) { !box.all.isEmpty }
+    return try #require(box.all.first, sourceLocation: sourceLocation)
+}
