@@ -16,7 +16,8 @@ extension AdapterFile {
         var files = TokenizerFileSet(contents: [:], directory: directory)
         for name in TokenizerFileSet.names
         where try reader.kind(of: directory + name) != .missing {
-            files.contents[name] = try reader.bytes(of: directory + name, limit: tokenizerByteCountLimit)
+            files.contents[name] = try reader.bytes(
+                of: directory + name, limit: tokenizerByteCountLimit)
         }
         return files
     }

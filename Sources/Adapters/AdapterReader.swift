@@ -131,7 +131,8 @@ public enum AdapterReader {
     ) throws(AdapterError) -> AdapterFacts {
         let read = try Methods.reader(of: file.peftType, file: file.configuration.file)
         let compiled = try read(
-            file, Methods.Context(base: base, options: options, pool: pool, readsValues: readsValues))
+            file,
+            Methods.Context(base: base, options: options, pool: pool, readsValues: readsValues))
         let facts = AdapterFacts(
             hash: file.contentHash, peftType: file.peftType,
             parameterCount: compiled.parameterCount,

@@ -8,7 +8,7 @@ import Glibc
 final class ChildProcess {
     struct LaunchFailure: Error { let reason: String }
 
-    private let identifier: pid_t
+    let identifier: pid_t
     private var status: Int32?
 
     /// - Parameters:

@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import Kernels
+internal import StrictJSON
 internal import Transformer
 
 /// What reading an adapter takes of memory at most, told by its settings and the header of its file before any
@@ -52,16 +53,20 @@ extension LoadCost {
         _ file: AdapterFile, _ footprint: MethodFootprint, base: BaseModel
     ) -> Int {
         let keepsTables = base.weights.embedding.type != .f32
+        let ties = file.configuration.object[TunerSettings.tyingSetting] == .bool(true)
         return file.tensors.reduce(0) { sum, tensor in
             let own = min(tensor.elementType.blockByteCount, 4)
             let isFactorA = tensor.name.hasSuffix(TensorPart.factorA.suffix)
             let isFactor = isFactorA || tensor.name.hasSuffix(TensorPart.factorB.suffix)
             let isTable = tensor.valueCount >= base.slots.vocabularyCount * base.slots.hiddenSize
             let width = isFactor && footprint.keepsFactors || isTable && keepsTables ? own : 4
-            guard !isFactorA, let rowCount = tensor.shape.first, rowCount > 0 else {
-                return sum + tensor.valueCount * width
+            // One table may stand for two.
+            let count = isTable && ties ? 2 : 1
+            guard !isFactorA, tensor.shape.count == 2 else {
+                return sum + count * tensor.valueCount * width
             }
-            return sum + (rowCount + 15) / 16 * 16 * (tensor.valueCount / rowCount) * width
+            let shape = LinearShape(outputCount: tensor.shape[0], inputCount: tensor.shape[1])
+            return sum + count * shape.packedValueCount * width
         }
     }
 

@@ -67,8 +67,8 @@ struct MethodFootprint {
                 addition: .drawnCore(rank: settings.rank(2), count: settings.count("u", 64)))
         case "WAVEFT": self.init(storedFactor: 5, addition: .wavelets)
         case "FOURIERFT", "SUPERTUNING": self.init(storedFactor: 4, matrixCount: 4)
-        case "OFT", "BOFT", "HRA": self.init(storedFactor: 4.5, matrixCount: 2)
-        case "ROAD", "POLY", "C3A", "DELORA", "ADALORA", "GRALORA", "PEANUT", "SHIRA":
+        case "OFT", "HRA": self.init(storedFactor: 4.5, matrixCount: 2)
+        case "ROAD", "BOFT", "POLY", "C3A", "DELORA", "ADALORA", "GRALORA", "PEANUT", "SHIRA":
             self.init(storedFactor: file.peftType == "ROAD" ? 6 : 2, matrixCount: 1)
         case "SHADOW": self.init(storedFactor: 2, addition: .model, matrixCount: 1)
         case BottleneckAdapter.type, AdapterUnion.type: self.init(bottlenecks: settings)

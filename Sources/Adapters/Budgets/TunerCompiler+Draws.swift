@@ -12,7 +12,8 @@ extension TunerCompiler {
         guard let count, count <= limit else {
             throw .unsupportedSetting(
                 setting, value: "false",
-                reason: "\(count.map(String.init) ?? "too many") values would have to be drawn, and "
+                reason:
+                    "\(count.map(String.init) ?? "too many") values would have to be drawn, and "
                     + "\(limit) is the most; save the adapter with \(setting) set",
                 file: configurationFile)
         }

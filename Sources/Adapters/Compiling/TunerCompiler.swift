@@ -131,7 +131,8 @@ struct TunerCompiler {
         let named = unknown.prefix(AdapterLimits.namedUnknownTargetCount)
         for name in named {
             warnings.append(
-                "\(configurationFile): 'target_modules' names '\(name)', which the base doesn't have")
+                "\(configurationFile): 'target_modules' names '\(name)', which the base doesn't have"
+            )
         }
         guard unknown.count > named.count else { return }
         warnings.append(

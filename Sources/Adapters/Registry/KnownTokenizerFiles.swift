@@ -33,7 +33,8 @@ struct KnownTokenizerFiles: Sendable {
                 files.append(before)
                 continue
             }
-            guard let bytes = try? reader.bytes(of: path, limit: AdapterFile.tokenizerByteCountLimit)
+            guard
+                let bytes = try? reader.bytes(of: path, limit: AdapterFile.tokenizerByteCountLimit)
             else { return nil }
             // A file that was written a moment ago may be written again without looking otherwise.
             let settled = identity.settled()

@@ -67,7 +67,8 @@ struct ProductLayout: Hashable, Sendable {
         }
         stored = file.storedFiles.map {
             StoredFile(
-                name: String($0.name.dropFirst(AdapterFile.storedFilePrefix.count)), place: $0.place)
+                name: String($0.name.dropFirst(AdapterFile.storedFilePrefix.count)), place: $0.place
+            )
         }.sorted { $0.name < $1.name }
         let places = tensors.map(\.place) + stored.map(\.place)
         let start = places.map(\.lowerBound).min() ?? 0
@@ -97,7 +98,8 @@ struct ProductLayout: Hashable, Sendable {
         stored.map {
             TokenizerFileDigest(
                 name: $0.name,
-                digest: TokenizerFileDigest.digest(UnsafeRawBufferPointer(rebasing: bytes[$0.place])))
+                digest: TokenizerFileDigest.digest(
+                    UnsafeRawBufferPointer(rebasing: bytes[$0.place])))
         }
     }
 
