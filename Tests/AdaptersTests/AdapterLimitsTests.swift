@@ -19,7 +19,8 @@ import Transformer
         .array((0..<count - 1).map { .string("m\($0)") } + [.string(AdapterFixture.query)])
     }
 
-    /// One trained value, and factors of many ranks to draw places for: what that takes is known before.
+    /// One trained value, and factors of many ranks to draw places for: what that takes is known
+    /// before.
     @Test func whatUniLoRADrawsCountsBeforeItIsDrawn() throws {
         let fixture = AdapterFixture(
             configuration: [

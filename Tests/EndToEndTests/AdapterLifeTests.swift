@@ -3,7 +3,8 @@ import Engine
 import Foundation
 import Testing
 
-/// Names that get other content, requests that end in every way, and what is found in the cache meanwhile.
+/// Names that get other content, requests that end in every way, and what is found in the cache
+/// meanwhile.
 struct AdapterLifeTests {
     private static let prompt: [Int32] = (0..<50).map { ($0 * 37 + 11) % 500 + 3 }
     /// Pages that hold all but the last token, which has to be computed.

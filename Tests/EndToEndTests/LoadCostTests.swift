@@ -13,7 +13,8 @@ struct LoadCostTests {
         for (adapter, named) in zip(adapters, method.adapters) {
             let counts = try registry.memoryByteCounts(of: method.path(named.name))
             #expect(adapter.byteCount <= counts.resident)
-            // Tables of the base and small matrices in panels of 16 rows count for more than they are.
+            // Tables of the base and small matrices in panels of 16 rows count for more than they
+            // are.
             #expect(counts.resident <= 20 * adapter.byteCount + 1_000_000)
         }
     }

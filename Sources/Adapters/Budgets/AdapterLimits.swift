@@ -1,8 +1,8 @@
-/// What a small file may make of itself at most: the bounds on memory and time that neither the size of an
-/// adapter's files nor `--adapter-memory` gives.
+/// What a small file may make of itself at most: the bounds on memory and time that neither the
+/// size of an adapter's files nor `--adapter-memory` gives.
 public enum AdapterLimits {
-    /// Values that one setting lets a reader draw from a seed: factors of Uni-LoRA, projections of VeRA, PVeRA,
-    /// RandLoRA and TinyLoRA.
+    /// Values that one setting lets a reader draw from a seed: factors of Uni-LoRA, projections of
+    /// VeRA, PVeRA, RandLoRA and TinyLoRA.
     public static let drawnValueCount = 1 << 28
     /// `phm_dim` of AdapterHub's Compacter: a rule has its third power of values.
     public static let hypercomplexDimension = 1 << 8
@@ -19,6 +19,7 @@ public enum AdapterLimits {
     public static let namedUnknownTargetCount = 5
     /// Adapters that are read at the same time.
     public static let concurrentReadCount = 4
-    /// Requests that overtake one that waits for memory, as long as their own adapters are there already.
+    /// Requests that overtake one that waits for memory, as long as their own adapters are there
+    /// already.
     public static let overtakingRequestCount = 64
 }

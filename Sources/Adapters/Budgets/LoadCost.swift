@@ -3,14 +3,16 @@ internal import Kernels
 internal import StrictJSON
 internal import Transformer
 
-/// What reading an adapter takes of memory at most, told by its settings and the header of its file before any
-/// value is read.
+/// What reading an adapter takes of memory at most, told by its settings and the header of its file
+/// before any value is read.
 struct LoadCost: Sendable, Equatable {
     /// What stays: its operators.
     var residentByteCount = 0
-    /// What is there beside them while it is read: the files' bytes, values in f32, matrices of the base.
+    /// What is there beside them while it is read: the files' bytes, values in f32, matrices of the
+    /// base.
     var temporaryByteCount = 0
-    /// True where whole matrices of the base are computed with; such adapters are read one at a time.
+    /// True where whole matrices of the base are computed with; such adapters are read one at a
+    /// time.
     var isHeavy = false
 
     var peakByteCount: Int { residentByteCount + temporaryByteCount }
@@ -27,10 +29,9 @@ extension LoadCost {
     /// - Parameter file: its header suffices.
     init(_ file: AdapterFile, base: BaseModel, options: AdapterOptions) {
         let footprint = MethodFootprint(file)
-        let modules = StoredModules(file, base: base)
         let stored = Self.storedByteCount(file, footprint, base: base)
         let largest = file.tensors.map { $0.valueCount }.max() ?? 0
-        let matrices = Self.matrices(file, footprint, modules, base: base)
+        let matrices = Self.matrices(file, footprint, base: base)
         residentByteCount = Int(Double(stored) * footprint.storedFactor) + matrices.addedByteCount
         temporaryByteCount =
             file.tensors.reduce(0) { $0 + $1.byteCount }
@@ -79,9 +80,12 @@ extension LoadCost {
     }
 
     private static func matrices(
-        _ file: AdapterFile, _ footprint: MethodFootprint, _ modules: StoredModules, base: BaseModel
+        _ file: AdapterFile, _ footprint: MethodFootprint, base: BaseModel
     ) -> Matrices {
         var matrices = Matrices()
+        // Thousands of plain low-rank adapters are registered at a start.
+        guard footprint.addition != .nothing || footprint.matrixCount > 0 else { return matrices }
+        let modules = StoredModules(file, base: base)
         let targets = modules.targets(footprint, file)
         for (shape, tensors) in targets {
             matrices.addedByteCount += 4 * footprint.added(shape, tensors)

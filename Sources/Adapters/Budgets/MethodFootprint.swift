@@ -12,7 +12,8 @@ struct MethodFootprint {
         case matrixOfBases(rank: Int)
         /// Factors of so many ranks for each module, or a matrix where that is smaller.
         case factors(rank: Int)
-        /// Factors of so many ranks for each module, made of numbers that are drawn for all together.
+        /// Factors of so many ranks for each module, made of numbers that are drawn for all
+        /// together.
         case drawnFactors(rank: Int)
         /// Factors of the squared rank.
         case squaredFactors

@@ -16,7 +16,8 @@ struct StoredModules {
         }
     }
 
-    /// The modules that an adapter changes; where it has no tensors for modules, those that its settings name.
+    /// The modules that an adapter changes; where it has no tensors for modules, those that its
+    /// settings name.
     func targets(
         _ footprint: MethodFootprint, _ file: AdapterFile
     ) -> [(shape: LinearShape, tensors: Tensors)] {

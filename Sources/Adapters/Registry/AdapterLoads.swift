@@ -2,8 +2,8 @@ internal import Dispatch
 internal import Synchronization
 
 /// Adapters that are being read: each once, however many requests wait for it, on threads of its
-/// own, so that neither the engine nor a connection waits; a few at a time, and of those that compute with
-/// whole matrices one.
+/// own, so that neither the engine nor a connection waits; a few at a time, and of those that
+/// compute with whole matrices one.
 final class AdapterLoads: Sendable {
     typealias Completion = @Sendable (Result<Void, AdapterError>) -> Void
 

@@ -1,7 +1,7 @@
 /// What the registry's adapters hold in memory now, and how often they came and went.
 public struct AdapterMemory: Sendable, Equatable {
-    /// Bytes of everything: packed adapters, merged matrices, and what is being read or merged. Content that a
-    /// name has left is among them until its last request ends.
+    /// Bytes of everything: packed adapters, merged matrices, and what is being read or merged.
+    /// Content that a name has left is among them until its last request ends.
     public var byteCount = 0
     /// Bytes of merged matrices among them.
     public var mergedByteCount = 0

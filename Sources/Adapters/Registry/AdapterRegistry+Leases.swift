@@ -3,13 +3,14 @@ internal import Transformer
 extension AdapterRegistry {
     /// Resolves a selection and holds its adapters until the lease is released; `[]` is the base.
     ///
-    /// Never waits: where an adapter is idle, it is read on another thread, once for all who ask, as soon as
-    /// there is memory for it, and `completion` is called from there; otherwise before this returns. Until
-    /// there is memory, the request holds nothing, and it gets what its names stand for then.
+    /// Never waits: where an adapter is idle, it is read on another thread, once for all who ask,
+    /// as soon as there is memory for it, and `completion` is called from there; otherwise before
+    /// this returns. Until there is memory, the request holds nothing, and it gets what its names
+    /// stand for then.
     ///
-    /// - Parameter completion: called once. Fails with an `AdapterError`: an unknown or repeated name,
-    ///   a weight out of range, adapters that can't be combined or never fit into memory together, or an
-    ///   idle adapter whose files are gone or have changed.
+    /// - Parameter completion: called once. Fails with an `AdapterError`: an unknown or repeated
+    ///   name, a weight out of range, adapters that can't be combined or never fit into memory
+    ///   together, or an idle adapter whose files are gone or have changed.
     public func lease(
         _ selection: [SelectionEntry],
         completion: @escaping @Sendable (Result<SelectionLease, AdapterError>) -> Void
@@ -53,7 +54,8 @@ extension AdapterRegistry {
         }
     }
 
-    /// Nil where a name got other content meanwhile. When this throws, nothing but the reservation is left.
+    /// Nil where a name got other content meanwhile. When this throws, nothing but the reservation
+    /// is left.
     private func lease(
         _ selection: [SelectionEntry], holding holds: [LeaseHold]
     ) throws(AdapterError) -> SelectionLease? {
@@ -139,8 +141,8 @@ extension AdapterRegistry {
         }
     }
 
-    /// Reads an idle adapter again; whatever is not the content that it had is refused. Does nothing where it is
-    /// wanted no more.
+    /// Reads an idle adapter again; whatever is not the content that it had is refused. Does
+    /// nothing where it is wanted no more.
     private func bringBack(_ order: LoadOrder) throws(AdapterError) {
         defer { finish(locked { $0.endedReading(order) }) }
         guard locked({ $0.isWanted(order) }) else { return }
@@ -175,8 +177,8 @@ extension AdapterRegistry {
         finish(locked { $0.release(lease, tokenCount: tokenCount) })
     }
 
-    /// Calls who waited for leases to end. What was set free, and what has got memory, goes to another thread:
-    /// freeing takes time, and whoever ends a request has others to see to.
+    /// Calls who waited for leases to end. What was set free, and what has got memory, goes to
+    /// another thread: freeing takes time, and whoever ends a request has others to see to.
     func finish(_ released: RegistryState.Released) {
         for waiter in released.waiters { waiter() }
         guard !released.isEmpty else { return }

@@ -23,11 +23,12 @@ extension AdapterRegistry {
         return listing
     }
 
-    /// Checks an adapter's configuration and the name, type and shape of its every tensor, and gives
-    /// it this name; its values are read, checked and packed when the first request asks for it.
+    /// Checks an adapter's configuration and the name, type and shape of its every tensor, and
+    /// gives it this name; its values are read, checked and packed when the first request asks for
+    /// it.
     ///
-    /// For other methods than LoRA the first adapter of each recipe is read whole for the check, and
-    /// dropped again.
+    /// For other methods than LoRA the first adapter of each recipe is read whole for the check,
+    /// and dropped again.
     ///
     /// - Throws: `AdapterError`; the registry is then as before.
     @discardableResult
@@ -61,7 +62,8 @@ extension AdapterRegistry {
         return (cost.residentByteCount, cost.peakByteCount)
     }
 
-    /// An adapter without its values, and what reading those takes. Files that can't fit aren't opened.
+    /// An adapter without its values, and what reading those takes. Files that can't fit aren't
+    /// opened.
     private func header(
         of path: String
     ) throws(AdapterError) -> (file: AdapterFile, cost: LoadCost) {

@@ -33,8 +33,8 @@ extension AdapterRegistry {
         return listing
     }
 
-    /// Memory for the matrices that merging makes, and for one of them in f32. It isn't waited for: whoever
-    /// merges holds an adapter.
+    /// Memory for the matrices that merging makes, and for one of them in f32. It isn't waited for:
+    /// whoever merges holds an adapter.
     ///
     /// - Throws: `AdapterError.memoryExceeded`, `.memoryInUse`.
     private func beginMerging(

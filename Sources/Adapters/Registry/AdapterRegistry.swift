@@ -11,13 +11,14 @@ public import Transformer
 /// An adapter is resident, its operators packed in memory, or idle: then its path and identity are
 /// all that is kept, and the next lease brings the same content back or is refused.
 ///
-/// What adapters take in memory is reserved before anything is read or merged, and never exceeds the bound.
-/// What can't fit is refused, what could waits, in turn.
+/// What adapters take in memory is reserved before anything is read or merged, and never exceeds
+/// the bound. What can't fit is refused, what could waits, in turn.
 public final class AdapterRegistry: Sendable {
     /// How much memory adapters may take, and whether traffic merges them.
     public struct Settings: Sendable {
-        /// Bytes that adapters may take in all: packed, merged, and while they are read or merged; nil: no bound.
-        /// Idle ones make room for others, the least recently used first; those in use never do.
+        /// Bytes that adapters may take in all: packed, merged, and while they are read or merged;
+        /// nil: no bound. Idle ones make room for others, the least recently used first; those in
+        /// use never do.
         public var memoryByteCountLimit: Int?
         /// The share of recent requests, above 0 up to 1, from which on an adapter is merged by
         /// itself; nil: never.
@@ -52,8 +53,8 @@ public final class AdapterRegistry: Sendable {
     let onMergeFailure: @Sendable (SelectionEntry, AdapterError) -> Void
     private let state: Mutex<RegistryState>
 
-    /// - Parameter pool: used for reading and merging, on the caller's thread; not to be shared with
-    ///   a running forward pass. Nil: one thread.
+    /// - Parameter pool: used for reading and merging, on the caller's thread; not to be shared
+    ///   with a running forward pass. Nil: one thread.
     public init(
         base: BaseModel, options: AdapterOptions = AdapterOptions(), pool: WorkerPool? = nil,
         settings: Settings = Settings()

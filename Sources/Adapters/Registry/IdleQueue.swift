@@ -1,6 +1,7 @@
 /// Names of adapters in memory that nobody holds, the least recently used first.
 ///
-/// A name that comes back into use stays where it is, and is passed over later: its number is an old one then.
+/// A name that comes back into use stays where it is, and is passed over later: its number is an
+/// old one then.
 struct IdleQueue: Sendable {
     struct Item: Sendable, Equatable {
         let name: String

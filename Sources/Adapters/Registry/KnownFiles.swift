@@ -2,8 +2,8 @@ internal import Checkpoints
 internal import Glibc
 internal import Transformer
 
-/// What an adapter's files were when they were read or checked, all but the tensors' values: as long as
-/// they are that, an idle adapter comes back without being parsed and compiled anew.
+/// What an adapter's files were when they were read or checked, all but the tensors' values: as
+/// long as they are that, an idle adapter comes back without being parsed and compiled anew.
 struct KnownFiles: Sendable {
     let layout: ProductLayout
     /// True for a directory, false for one file that holds the configuration, too.
@@ -52,8 +52,8 @@ struct KnownFiles: Sendable {
     /// - Parameters:
     ///   - known: the content's hash; empty where its values were never checked.
     ///   - shelf: where tokenizers are shared.
-    /// - Returns: nil where the files are in any way others, or can't be read: reading the adapter as if
-    ///   nothing were known of it finds out what they are then.
+    /// - Returns: nil where the files are in any way others, or can't be read: reading the adapter
+    ///   as if nothing were known of it finds out what they are then.
     func content(
         of path: String, known: String, _ files: FileReader, _ buffers: ReadBuffers,
         _ shelf: TokenizerShelf

@@ -1,7 +1,8 @@
 internal import Checkpoints
 internal import Glibc
 
-/// The tokenizer's files of an adapter's directory, by digest. One that looks as it did isn't read again.
+/// The tokenizer's files of an adapter's directory, by digest. One that looks as it did isn't read
+/// again.
 struct KnownTokenizerFiles: Sendable {
     private struct File: Sendable {
         let name: String
@@ -87,8 +88,8 @@ struct FileIdentity: Sendable, Equatable {
     /// In nanoseconds.
     private let modified: Int
     private let changed: Int
-    /// True where its last change was long enough before it was read that a later one looks otherwise, however
-    /// coarse the clock of the file system.
+    /// True where its last change was long enough before it was read that a later one looks
+    /// otherwise, however coarse the clock of the file system.
     private(set) var isSettled = false
 
     private static let coarsestNanoseconds = 2_000_000_000

@@ -1,7 +1,8 @@
 /// Bytes that adapters take in memory, by what they are there for.
 ///
-/// A charge stands as long as something holds it: the name whose content it is, and each lease that is answered
-/// from it. So content that a name has left is counted until its last request has ended.
+/// A charge stands as long as something holds it: the name whose content it is, and each lease that
+/// is answered from it. So content that a name has left is counted until its last request has
+/// ended.
 struct MemoryLedger: Sendable {
     enum Purpose: Sendable, CaseIterable {
         /// Operators.

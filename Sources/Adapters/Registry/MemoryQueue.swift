@@ -1,7 +1,8 @@
 /// What needs memory before it can go on, in the order in which it came.
 ///
-/// Who waits holds nothing. The first goes on as soon as it fits, and nobody takes memory before it; requests
-/// whose adapters are all there overtake it, up to a limit, so that those can't keep it waiting for ever.
+/// Who waits holds nothing. The first goes on as soon as it fits, and nobody takes memory before
+/// it; requests whose adapters are all there overtake it, up to a limit, so that those can't keep
+/// it waiting for ever.
 struct MemoryQueue: Sendable {
     enum Need: Sendable {
         /// A request's adapters.

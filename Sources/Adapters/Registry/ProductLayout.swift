@@ -3,8 +3,8 @@ internal import Kernels
 internal import Synchronization
 internal import Transformer
 
-/// Where a file has the factors of an adapter that is nothing but products of them: what comes from a
-/// file that begins with the same bytes needn't be parsed, nor compiled.
+/// Where a file has the factors of an adapter that is nothing but products of them: what comes from
+/// a file that begins with the same bytes needn't be parsed, nor compiled.
 struct ProductLayout: Hashable, Sendable {
     struct Tensor: Hashable, Sendable {
         /// Name, type and shape as the content's hash takes them.
@@ -38,7 +38,8 @@ struct ProductLayout: Hashable, Sendable {
     /// The tokenizer's files in it, sorted by name.
     private let stored: [StoredFile]
 
-    /// - Returns: nil for an adapter that is more than its products, or whose file is of another kind.
+    /// - Returns: nil for an adapter that is more than its products, or whose file is of another
+    ///   kind.
     init?(_ file: AdapterFile, _ compiled: CompiledAdapter) {
         guard file.isSafetensors, file.experts.isEmpty,
             let content = file.tensors.first?.file,
@@ -135,7 +136,8 @@ struct ProductLayout: Hashable, Sendable {
 }
 
 extension AdapterOperators {
-    /// True for an adapter that does nothing but change these linear layers, each by one operator at most.
+    /// True for an adapter that does nothing but change these linear layers, each by one operator
+    /// at most.
     fileprivate func holdsOnlyUpdates(of slots: Set<LinearSlot>) -> Bool {
         Set(linear.keys) == slots && linear.values.allSatisfy { $0.count <= 1 } && norms.isEmpty
             && embedding.isEmpty && gatedPrefixes.isEmpty && bottlenecks.isEmpty && prefix == nil

@@ -35,8 +35,8 @@ struct SelectionGrant: Sendable {
 }
 
 extension RegistryState {
-    /// The first half of a lease: from here on none of the adapters is dropped, and there is memory for those
-    /// that must be read.
+    /// The first half of a lease: from here on none of the adapters is dropped, and there is memory
+    /// for those that must be read.
     ///
     /// - Returns: nil where there isn't; nothing is changed then.
     /// - Throws: `AdapterError.unknownAdapter`.
@@ -87,8 +87,8 @@ extension RegistryState {
     /// The second half, when all are in memory.
     ///
     /// - Parameter selection: sorted by name, no name twice, weights in range.
-    /// - Returns: nil where a name got other content meanwhile, or another life, so that the selection
-    ///   must be reserved anew.
+    /// - Returns: nil where a name got other content meanwhile, or another life, so that the
+    ///   selection must be reserved anew.
     mutating func grant(
         _ selection: [SelectionEntry], holds: [LeaseHold]
     ) throws(AdapterError) -> SelectionGrant? {
@@ -222,8 +222,8 @@ extension RegistryState {
             .joined(separator: ",")
     }
 
-    /// The operators that act. At weight 0 an adapter adds nothing, so that it has no part; one whose
-    /// operators have a meaning at weight 1 only is left in for the combination to refuse.
+    /// The operators that act. At weight 0 an adapter adds nothing, so that it has no part; one
+    /// whose operators have a meaning at weight 1 only is left in for the combination to refuse.
     private static func parts(_ named: [Named], merged: Merged?) -> [SelectedOperators] {
         if let merged, merged.weight != 0 {
             return [

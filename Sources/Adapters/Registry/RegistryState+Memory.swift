@@ -125,7 +125,8 @@ extension RegistryState {
         }
     }
 
-    /// Drops adapters that nobody holds, the least recently used first, until so many more bytes fit.
+    /// Drops adapters that nobody holds, the least recently used first, until so many more bytes
+    /// fit.
     ///
     /// - Returns: false where they can't fit now; nothing is dropped then.
     mutating func makeRoom(_ byteCount: Int, _ released: inout Released) -> Bool {

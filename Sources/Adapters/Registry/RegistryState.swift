@@ -106,8 +106,8 @@ struct RegistryState: Sendable {
 // MARK: Names
 
 extension RegistryState {
-    /// Gives a name to content that was read. Content that is already there under this name stays as
-    /// it is, merged matrices included.
+    /// Gives a name to content that was read. Content that is already there under this name stays
+    /// as it is, merged matrices included.
     ///
     /// - Parameter charge: what reading it took.
     mutating func insert(

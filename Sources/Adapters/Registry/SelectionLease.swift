@@ -52,7 +52,8 @@ public final class SelectionLease: Sendable {
         registry.release(lease, tokenCount: tokenCount.load(ordering: .relaxed))
     }
 
-    /// Counts tokens made with this selection, for the registry's statistics, which get them with its release.
+    /// Counts tokens made with this selection, for the registry's statistics, which get them with
+    /// its release.
     public func addTokens(_ count: Int) {
         tokenCount.add(count, ordering: .relaxed)
     }

@@ -14,14 +14,3 @@ func wait(
     }
     Issue.record("it didn't come to pass within 30 s", sourceLocation: sourceLocation)
 }
-
-/// Waits for an answer that comes by a call; fails after half a minute.
-func answer<Value: Sendable>(
-    sourceLocation: SourceLocation = #_sourceLocation,
-    _ body: (@escaping @Sendable (Value) -> Void) -> Void
-) async throws -> Value {
-    let box = Answers<Value>()
-    body { box.append($0) }
-    try await wait(sourceLocation: sourceLocation) { !box.all.isEmpty }
-    return try #require(box.all.first, sourceLocation: sourceLocation)
-}
