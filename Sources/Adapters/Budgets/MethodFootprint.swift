@@ -45,7 +45,9 @@ struct MethodFootprint {
         let settings = file.configuration.object
         switch file.peftType {
         case LoRA.peftType: self.init(lora: settings)
-        case "OSF", "GLORA", "HIRA", "FROD": self.init(addition: .matrix, matrixCount: 10)
+        case "OSF", "GLORA", "HIRA": self.init(addition: .matrix, matrixCount: 10)
+        // Inverses in f64 of each kind of module are there at a time.
+        case "FROD": self.init(addition: .matrix, matrixCount: 32)
         case "RANDLORA":
             self.init(addition: .matrixOfBases(rank: settings.rank(32)), matrixCount: 10)
         case "MISS", "BONE":
