@@ -145,6 +145,13 @@ struct AdapterConfiguration {
         return number
     }
 
+    /// - Throws: `AdapterError.invalidSetting` for a list that is longer.
+    func checkCount(_ count: Int, name: String, limit: Int) throws(AdapterError) {
+        guard count > limit else { return }
+        throw .invalidSetting(
+            name, value: "a list of \(count) entries", expected: "at most \(limit)", file: file)
+    }
+
     func invalid(_ name: String, _ value: JSONValue, expected: String) -> AdapterError {
         .invalidSetting(name, value: value.excerpt, expected: expected, file: file)
     }
@@ -152,6 +159,7 @@ struct AdapterConfiguration {
     private func texts(
         _ items: [JSONValue], name: String, value: JSONValue
     ) throws(AdapterError) -> [String] {
+        try checkCount(items.count, name: name, limit: AdapterLimits.nameCount)
         var texts: [String] = []
         for item in items {
             guard let text = item.stringValue, !text.isEmpty else {

@@ -131,6 +131,12 @@ extension AdapterError {
         case .changedSinceRegistered(let name, let path):
             "\(path): is not what it was when adapter '\(name)' was given to it: put the file back, "
                 + "or load the adapter again"
+        case .memoryExceeded(let what, let byteCount, let limit):
+            "\(what): takes up to \(byteCount) bytes of memory, and adapters may take \(limit) in all: "
+                + "give the server more with --adapter-memory"
+        case .memoryInUse(let what, let byteCount, let free):
+            "\(what) takes up to \(byteCount) bytes of memory, and the adapters of requests in flight leave "
+                + "\(max(0, free)): try again later, or give the server more with --adapter-memory"
         case .outputExists(let path):
             "\(path): exists and is not empty: name a new directory"
         case .unwritable(let path, let reason):

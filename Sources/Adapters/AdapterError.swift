@@ -50,6 +50,10 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     case replacedMeanwhile(String)
     /// An idle adapter can't come back: its files are not what they were.
     case changedSinceRegistered(name: String, path: String)
+    /// It takes more memory than adapters may take in all.
+    case memoryExceeded(what: String, byteCount: Int, limit: Int)
+    /// It takes more memory than requests in flight leave.
+    case memoryInUse(what: String, byteCount: Int, free: Int)
 
     // Writing
     case outputExists(path: String)
@@ -82,7 +86,7 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .unknownAdapter, .unknownSpelling: .unknownName
         case .combination, .twoTokenizers, .merge, .unmergeable, .uncombinable, .unextractable,
-            .unconvertible:
+            .unconvertible, .memoryExceeded, .memoryInUse:
             .incompatible
         case .invalidName, .invalidWeight, .repeatedSelection, .notMerged, .replacedMeanwhile:
             .badRequest

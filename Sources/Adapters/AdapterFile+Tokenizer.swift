@@ -4,7 +4,8 @@ internal import Checkpoints
 extension AdapterFile {
     /// In front of a file's name, what it is called as a tensor of bytes in a `.lora`.
     static let storedFilePrefix = "graft.file."
-    private static let byteCountLimit = 256 << 20
+    /// Of each file.
+    static let tokenizerByteCountLimit = 256 << 20
 
     /// The tokenizer's files in a directory.
     ///
@@ -15,7 +16,8 @@ extension AdapterFile {
         var files = TokenizerFileSet(contents: [:], directory: directory)
         for name in TokenizerFileSet.names
         where try reader.kind(of: directory + name) != .missing {
-            files.contents[name] = try reader.bytes(of: directory + name, limit: byteCountLimit)
+            files.contents[name] = try reader.bytes(
+                of: directory + name, limit: tokenizerByteCountLimit)
         }
         return files
     }

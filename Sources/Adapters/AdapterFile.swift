@@ -33,6 +33,8 @@ struct AdapterFile: Sendable {
     var origin = ForeignOrigin()
     /// True where the tensors are those of one safetensors file, as it has them.
     private(set) var isSafetensors = false
+    /// The tokenizer's files among that one's tensors.
+    private(set) var storedFiles: [AdapterTensor] = []
 
     /// - Throws: `AdapterError`: what is no adapter, no regular file, outside `options.root`, damaged
     ///   or changed while it was read.
@@ -194,6 +196,7 @@ struct AdapterFile: Sendable {
                 ?? Self.tokenizerFiles(among: content.tensors, path: content.path),
             extent: extent)
         isSafetensors = true
+        storedFiles = content.tensors.filter(Self.isStoredFile)
     }
 
     /// - Parameter peftType: where the configuration doesn't say it.
@@ -253,10 +256,7 @@ struct AdapterFile: Sendable {
             hasher.append(tensor.hashedFacts)
             if files != nil { tensor.withBytes { hasher.update($0) } }
         }
-        for (name, content) in (files?.contents ?? [:]).sorted(by: { $0.key < $1.key }) {
-            hasher.update(name)
-            content.withUnsafeBytes { hasher.update($0) }
-        }
+        if let files { hasher.update(TokenizerFileDigest.of(files)) }
         return hasher.finish()
     }
 }

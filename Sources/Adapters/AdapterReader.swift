@@ -43,7 +43,8 @@ public enum AdapterReader {
             tokenizer: tokenizer,
             parameterCount: compiled.parameterCount,
             warnings: warnings + compiled.warnings
-                + tokenizerWarnings(tokenizer, compiled.operators, base, file.tokenizerFiles),
+                + tokenizerWarnings(
+                    tokenizer, compiled.operators, base, directory: file.tokenizerFiles.directory),
             targets: compiled.targets,
             files: layouts.flatMap { KnownFiles(file, compiled, path: path, layouts: $0) })
     }
@@ -53,49 +54,57 @@ public enum AdapterReader {
     /// - Returns: nil where it must be read as one that isn't known.
     static func read(
         _ order: LoadOrder, base: BaseModel, options: AdapterOptions, pool: WorkerPool,
-        buffers: ReadBuffers
+        buffers: ReadBuffers, shelf: TokenizerShelf
     ) -> LoadedAdapter? {
         let facts = order.facts
         guard let files = facts.files,
             let content = files.content(
-                of: order.origin.path, known: facts.hash, FileReader(root: options.root), buffers)
+                of: order.origin.path, known: facts.hash, FileReader(root: options.root), buffers,
+                shelf)
         else { return nil }
+        // What a header alone said doesn't speak of the tokenizer.
+        let further =
+            facts.hash.isEmpty
+            ? tokenizerWarnings(
+                content.tokenizer, content.operators, base, directory: order.origin.path) : []
         return LoadedAdapter(
             name: order.name, hash: content.hash, peftType: facts.peftType,
             operators: content.operators.keepingUpdates(
                 as: options.updateType.beside(base), pool: pool),
-            parameterCount: facts.parameterCount, warnings: facts.warnings, targets: facts.targets,
-            files: files, isFromKnownFiles: true)
+            tokenizer: content.tokenizer, parameterCount: facts.parameterCount,
+            warnings: facts.warnings + further, targets: facts.targets,
+            files: content.files, isFromKnownFiles: true)
     }
 
     /// A tokenizer may know tokens that the model has no rows for, often one for padding.
     private static func tokenizerWarnings(
         _ own: AdapterTokenizer?, _ operators: AdapterOperators, _ base: BaseModel,
-        _ files: TokenizerFileSet
+        directory: String
     ) -> [String] {
         guard let own else { return [] }
-        let warnings = own.tokenizer.warnings.map { "\(files.directory): \($0)" }
+        let warnings = own.tokenizer.warnings.map { "\(directory): \($0)" }
         let rowCount = operators.vocabulary?.tokenCount ?? base.slots.vocabularyCount
         let count = own.tokenizer.tokenCount
         guard count > rowCount else { return warnings }
         return warnings + [
-            "\(files.directory): the adapter's tokenizer has \(count) tokens and the embedding "
+            "\(directory): the adapter's tokenizer has \(count) tokens and the embedding "
                 + "\(rowCount) rows: text with the further tokens is refused"
         ]
     }
 
-    /// Checks an adapter, and drops its values: of plain factors, and where another adapter of the same
-    /// recipe was checked, without reading them.
+    /// Checks an adapter by its header, where that tells all but its values: of plain factors, and where another
+    /// adapter of the same recipe was checked.
     ///
     /// - Parameters:
+    ///   - file: its header suffices.
     ///   - recipes: what was checked so far.
     ///   - layouts: shared by those that come back.
+    /// - Returns: nil where `checkValues` has to read it.
     /// - Throws: `AdapterError`, as `read` would; of values alone only where they are read.
     static func check(
-        path: String, base: BaseModel, options: AdapterOptions, pool: WorkerPool,
-        recipes: CheckedRecipes, layouts: ProductLayouts
-    ) throws(AdapterError) -> AdapterFacts {
-        let file = try AdapterFile.open(path, options: options, extent: .header)
+        _ file: AdapterFile, cost: LoadCost, path: String, base: BaseModel,
+        options: AdapterOptions, pool: WorkerPool, recipes: CheckedRecipes, layouts: ProductLayouts
+    ) throws(AdapterError) -> AdapterFacts? {
         let warnings = try file.origin.warnings(on: base.configuration, strict: options.strict)
         let recipe = file.recipe
         if var facts = recipes.facts(recipe, path: path, hash: file.contentHash) {
@@ -103,21 +112,44 @@ public enum AdapterReader {
             facts.files = facts.files?.belonging(to: file, path: path)
             return facts
         }
-        let readsValues = !Methods.headerSuffices(for: file)
-        let checked =
-            readsValues
-            ? try AdapterFile.open(path, options: options).inRowOrder(of: base.configuration) : file
-        let read = try Methods.reader(of: checked.peftType, file: checked.configuration.file)
+        guard Methods.headerSuffices(for: file) else { return nil }
+        return try check(
+            file, readsValues: false, recipe: recipe, cost: cost, path: path, base: base,
+            options: options, pool: pool, recipes: recipes, layouts: layouts)
+    }
+
+    /// Checks an adapter whole, and drops its values.
+    ///
+    /// - Throws: `AdapterError`, as `read` would.
+    static func checkValues(
+        recipe: String, cost: LoadCost, path: String, base: BaseModel, options: AdapterOptions,
+        pool: WorkerPool, recipes: CheckedRecipes, layouts: ProductLayouts
+    ) throws(AdapterError) -> AdapterFacts {
+        let file = try AdapterFile.open(path, options: options).inRowOrder(of: base.configuration)
+        return try check(
+            file, readsValues: true, recipe: recipe, cost: cost, path: path, base: base,
+            options: options, pool: pool, recipes: recipes, layouts: layouts)
+    }
+
+    private static func check(
+        _ file: AdapterFile, readsValues: Bool, recipe: String, cost: LoadCost, path: String,
+        base: BaseModel, options: AdapterOptions, pool: WorkerPool, recipes: CheckedRecipes,
+        layouts: ProductLayouts
+    ) throws(AdapterError) -> AdapterFacts {
+        let warnings = try file.origin.warnings(on: base.configuration, strict: options.strict)
+        let read = try Methods.reader(of: file.peftType, file: file.configuration.file)
         let compiled = try read(
-            checked,
+            file,
             Methods.Context(base: base, options: options, pool: pool, readsValues: readsValues))
         var facts = AdapterFacts(
-            hash: checked.contentHash, peftType: checked.peftType,
+            hash: file.contentHash, peftType: file.peftType,
             parameterCount: compiled.parameterCount,
             rank: compiled.checkedRank ?? compiled.operators.largestRank,
             warnings: compiled.warnings, targets: compiled.targets,
             layerCount: compiled.operators.repeatedBase?.slots.layerCount,
-            files: KnownFiles(checked, compiled, path: path, layouts: layouts))
+            files: KnownFiles(file, compiled, path: path, layouts: layouts),
+            cost: readsValues
+                ? cost.known(residentByteCount: compiled.operators.byteCount) : cost)
         if !compiled.warnsOfValues { recipes.remember(facts, recipe: recipe, path: path) }
         facts.warnings = warnings + facts.warnings
         return facts

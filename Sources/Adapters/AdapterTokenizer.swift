@@ -30,25 +30,67 @@ final class TokenizerShelf: Sendable {
     private let baseDigest = Mutex<[UInt8]?>(nil)
     /// By digest of what the tokenizer is made of.
     private let holders = Mutex<[[UInt8]: Holder]>([:])
+    /// What files came to, by theirs: a digest, or nil for the base's own.
+    private let known = Mutex<[[TokenizerFileDigest]: [UInt8]?]>([:])
+    /// Sets of files that are known at a time.
+    private static let knownCountLimit = 1 << 12
 
     /// - Parameter base: what the base carries; nil where it has no tokenizer.
     init(base: TokenizerAssets?) {
         self.base = base
     }
 
+    /// The tokenizer of files that may be known by what they hold.
+    ///
+    /// - Parameters:
+    ///   - digests: sorted by name.
+    ///   - read: the files themselves.
+    /// - Returns: nil where the base's own tokenizer stands.
+    /// - Throws: as below, and what `read` throws.
+    func tokenizer(
+        _ digests: [TokenizerFileDigest],
+        _ read: () throws(AdapterError) -> TokenizerFileSet
+    ) throws(AdapterError) -> AdapterTokenizer? {
+        guard !digests.isEmpty else { return nil }
+        if let digest = known.withLock({ $0[digests] }) {
+            guard let digest else { return nil }
+            if let made = holders.withLock({ $0[digest]?.tokenizer }) { return made }
+        }
+        return try tokenizer(of: try read(), digests)
+    }
+
     /// - Returns: nil where the base's own tokenizer stands.
     /// - Throws: `AdapterError.damagedFile` for files that make no tokenizer.
     func tokenizer(of files: TokenizerFileSet) throws(AdapterError) -> AdapterTokenizer? {
-        guard !files.isEmpty else { return nil }
+        try tokenizer(TokenizerFileDigest.of(files)) { () throws(AdapterError) in files }
+    }
+
+    private func remember(_ digest: [UInt8]?, of files: [TokenizerFileDigest]) {
+        known.withLock { known in
+            if known.count >= Self.knownCountLimit { known = [:] }
+            known[files] = .some(digest)
+        }
+    }
+
+    private func tokenizer(
+        of files: TokenizerFileSet, _ digests: [TokenizerFileDigest]
+    ) throws(AdapterError) -> AdapterTokenizer? {
         let assets: TokenizerAssets?
         do { assets = try files.assets(over: base) } catch {
             throw .damagedFile(error.description)
         }
-        guard let assets else { return nil }
+        guard let assets else {
+            remember(nil, of: digests)
+            return nil
+        }
         let digest = identity.digest(of: assets)
-        if digest == digestOfBase() { return nil }
+        guard digest != digestOfBase() else {
+            remember(nil, of: digests)
+            return nil
+        }
         if let known = holders.withLock({ $0[digest]?.tokenizer }) { return known }
         let made = try load(assets, files)
+        remember(digest, of: digests)
         return holders.withLock { holders in
             if let known = holders[digest]?.tokenizer { return known }
             holders = holders.filter { $0.value.tokenizer != nil }

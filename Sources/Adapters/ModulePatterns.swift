@@ -40,7 +40,17 @@ struct ModuleMatcher {
     /// - Throws: `AdapterError.invalidPattern` where the match takes too many steps.
     func contains(_ module: String) throws(AdapterError) -> Bool {
         if let expression { return try expression.matches(module) }
-        return names.contains { Self.names($0, module) }
+        return Self.names(names, module)
+    }
+
+    /// True when one of the names is the module's name or its end after a dot.
+    static func names(_ names: Set<String>, _ module: String) -> Bool {
+        var ending = Substring(module)
+        while !names.contains(String(ending)) {
+            guard let dot = ending.utf8.firstIndex(of: UInt8(ascii: ".")) else { return false }
+            ending = ending[ending.utf8.index(after: dot)...]
+        }
+        return true
     }
 
     /// True when `name` is the module's name or its end after a dot.
@@ -74,8 +84,10 @@ struct TargetModules {
     private let layers: Set<Int>?
     private let layerPatterns: [ModuleExpression]
     /// Names of weights, or ends of them after a dot, whose modules are targeted as well.
-    private let parameters: [String]
+    private let parameters: Set<String>
     let value: ModuleNames
+    /// Of `value`, where that is a list.
+    private let names: Set<String>
 
     /// Of a method that targets no module.
     init() {
@@ -86,6 +98,7 @@ struct TargetModules {
         layerPatterns = []
         parameters = []
         value = .list([])
+        self.names = []
     }
 
     /// - Throws: `AdapterError`: settings of another type, combinations that PEFT refuses, patterns
@@ -94,13 +107,14 @@ struct TargetModules {
         _ configuration: inout AdapterConfiguration, standard: [String]? = nil
     ) throws(AdapterError) {
         let file = configuration.file
-        parameters = try configuration.texts("target_parameters") ?? []
+        parameters = Set(try configuration.texts("target_parameters") ?? [])
         let standard = parameters.isEmpty ? standard : []
         let named = try configuration.names("target_modules")
         guard let names = named ?? standard.map(ModuleNames.list) else {
             throw .missingSetting("target_modules", file: file)
         }
         value = names
+        if case .list(let list) = names { self.names = Set(list) } else { self.names = [] }
         targets =
             switch names {
             case .expression(let text) where text.lowercased() == "all-linear": .allLinear
@@ -115,7 +129,10 @@ struct TargetModules {
             excluded = nil
         }
         var saved: [ModuleExpression] = []
-        for name in try configuration.texts("modules_to_save") ?? [] {
+        let savedNames = try configuration.texts("modules_to_save") ?? []
+        try configuration.checkCount(
+            savedNames.count, name: "modules_to_save", limit: AdapterLimits.patternNameCount)
+        for name in savedNames {
             saved.append(
                 try ModuleExpression(
                     "(^|.*\\.)\(name)($|\\..*)", extent: .start,
@@ -160,6 +177,8 @@ struct TargetModules {
     private static func layerPatterns(
         _ names: [String], in configuration: AdapterConfiguration
     ) throws(AdapterError) -> [ModuleExpression] {
+        try configuration.checkCount(
+            names.count, name: "layers_pattern", limit: AdapterLimits.patternNameCount)
         let budget = configuration.expressionSteps
         guard !names.isEmpty else {
             return [
@@ -194,7 +213,7 @@ struct TargetModules {
         case .nothing: return false
         case .matcher(let matcher):
             // A module by its whole name is targeted whatever its layer.
-            if case .list(let names) = value, names.contains(module) { return true }
+            if self.names.contains(module) { return true }
             guard try matcher.contains(module) else { return false }
             return try isInChosenLayer(module)
         }
@@ -202,7 +221,7 @@ struct TargetModules {
 
     /// True where the module is targeted by the name of its weight.
     func namesWeight(of module: String) -> Bool {
-        parameters.contains { ModuleMatcher.names($0, module + ".weight") }
+        ModuleMatcher.names(parameters, module + ".weight")
     }
 
     private func isInChosenLayer(_ module: String) throws(AdapterError) -> Bool {

@@ -13,12 +13,14 @@ enum UnknownSettings {
     ]
 
     /// - Parameter trainingOnly: settings of the method without a meaning in inference.
-    /// - Returns: a warning for each setting that isn't known, behind those of the reading.
+    /// - Returns: a warning for each setting that isn't known, behind those of the reading; of many,
+    ///   the last counts them.
     /// - Throws: `AdapterError.unknownSetting` when `strict`.
     static func check(
         _ configuration: AdapterConfiguration, trainingOnly: Set<String>, strict: Bool
     ) throws(AdapterError) -> [String] {
         var warnings = configuration.warnings
+        var furtherCount = 0
         for (name, value) in configuration.object {
             if configuration.readNames.contains(name) || alwaysIgnored.contains(name)
                 || trainingOnly.contains(name) || value.isUnset
@@ -28,9 +30,17 @@ enum UnknownSettings {
             guard !strict else {
                 throw .unknownSetting(name, value: value.excerpt, file: configuration.file)
             }
+            guard warnings.count < AdapterLimits.namedUnknownSettingCount else {
+                furtherCount += 1
+                continue
+            }
             warnings.append(
                 "\(configuration.file): unknown setting '\(name)' is \(value.excerpt) and was ignored"
             )
+        }
+        if furtherCount > 0 {
+            warnings.append(
+                "\(configuration.file): \(furtherCount) more settings are unknown and were ignored")
         }
         return warnings
     }

@@ -9,7 +9,7 @@ extension Service {
         return [
             "uptime_ms": uptime.json,
             "connections": number(connectionCount),
-            "adapters": number(context.adapters.descriptions().count),
+            "adapters": number(context.adapters.memory.totalCount),
             "adapter_memory": .object(adapterMemory),
             "requests": .object(requests(engine)),
             "prompt_tokens": number(engine.promptTokenCount),
@@ -41,10 +41,11 @@ extension Service {
     private var adapterMemory: JSONObject {
         let memory = context.adapters.memory
         return [
-            "bytes": number(memory.byteCount),
+            "bytes": number(memory.byteCount), "merged_bytes": number(memory.mergedByteCount),
             "limit": memory.byteCountLimit.map { number($0) } ?? .null,
             "resident": number(memory.residentCount), "idle": number(memory.idleCount),
             "loads": number(memory.loadCount), "drops": number(memory.dropCount),
+            "waiting": number(memory.waitingCount),
         ]
     }
 

@@ -42,6 +42,8 @@ extension ServingError {
         switch error {
         case .replacedMeanwhile:
             self.init(.adapterInUse, error.description, field: field)
+        case .memoryInUse:
+            self.init(.overloaded, error.description, field: field)
         case .invalidWeight where field == "name":
             self.init(code, error.description, field: "weight")
         default:

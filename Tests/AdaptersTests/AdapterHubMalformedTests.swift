@@ -102,6 +102,18 @@ struct AdapterHubMalformedTests {
                 + "'model.layers.0.output_adapters.adapter_down.0'")
     }
 
+    @Test func aHypercomplexDimensionIsBounded() throws {
+        for dimension in [AdapterLimits.hypercomplexDimension, 1 << 10] {
+            let failure = try failure(
+                .bottleneck(["phm_layer": .bool(true), "phm_dim": .integer(Int64(dimension))]))
+            let expected = dimension == 256 ? "a divisor of 16" : "a whole number from 1 to 256"
+            #expect(
+                failure.hasPrefix(
+                    Self.settings + "'phm_dim' is \(dimension), expected \(expected)"),
+                "\(failure)")
+        }
+    }
+
     @Test func unionsThatCannotBeServedAreNamed() throws {
         let bottleneck = AdapterHubFixture.bottleneck()
         let lora = AdapterHubFixture.lora()

@@ -24,14 +24,16 @@ import Transformer
     /// A registry that keeps no adapter that isn't in use.
     private func registry(_ type: UpdateType = .file) -> AdapterRegistry {
         AdapterRegistry(
-            base: base, options: AdapterOptions(updateType: type),
-            settings: .init(memoryByteCountLimit: 1))
+            base: base, options: AdapterOptions(updateType: type))
     }
 
-    /// What a lease of the adapter finds in memory.
+    /// What a lease of the adapter finds in memory; it is dropped afterwards.
     private func lent(_ name: String, by registry: AdapterRegistry) throws -> LoadedAdapter {
         let lease = try registry.lease([SelectionEntry(name: name)])
-        defer { lease.release() }
+        defer {
+            lease.release()
+            registry.dropIdle()
+        }
         return try #require(registry.resident(name))
     }
 
@@ -88,6 +90,7 @@ import Transformer
                 try registered.register(name: "a", path: path)
                 let loaded = registry(update)
                 try loaded.load(name: "a", path: path)
+                loaded.dropIdle()
                 for registry in [registered, loaded] {
                     for _ in 0..<2 {
                         let adapter = try lent("a", by: registry)

@@ -45,7 +45,7 @@ import Transformer
 
     @Test(arguments: WeightMethodFixture.all)
     func adaptersOfOneRecipeAreKnownWithoutTheirValues(fixture: WeightMethodFixture) throws {
-        let registry = AdapterRegistry(base: base, settings: .init(memoryByteCountLimit: 1))
+        let registry = AdapterRegistry(base: base)
         for (name, scale) in [("a", Float(1)), ("b", 0.5), ("c", 0.25)] {
             try register(registry, name, variant(fixture, scale: scale))
         }
@@ -59,6 +59,7 @@ import Transformer
             hashes.insert(lease.entries[0].hash)
             #expect(registry.memory.residentCount == 1)
             lease.release()
+            registry.dropIdle()
             #expect(registry.memory.residentCount == 0)
         }
         #expect(hashes.count == 3)

@@ -78,7 +78,7 @@ import Transformer
         let lease = try registry.lease([SelectionEntry(name: "law")])
         let registry = registry
         let unload = Task { try await registry.unload(name: "law") }
-        while !registry.list().isEmpty { await Task.yield() }
+        try await wait { registry.list().isEmpty }
         #expect(throws: AdapterError.unknownAdapter("law", loaded: [])) {
             try registry.lease([SelectionEntry(name: "law")])
         }

@@ -61,6 +61,8 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
         }
     }
 
+    func loadedBase() throws -> BaseModel { try GoldenTests.base(base) }
+
     /// PEFT's logits of one prompt, [tokens, vocabulary] flat.
     func logits(prompt: Int) throws -> [Float] {
         try expected().requiredTensor("logits.\(prompt)").floats()

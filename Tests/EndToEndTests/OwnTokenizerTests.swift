@@ -305,4 +305,48 @@ struct OwnTokenizerTests {
                         + "further tokens is refused")
             }, "\(listing.warnings)")
     }
+
+    /// Trainers save a tokenizer beside nearly every adapter: its files are looked at, not parsed.
+    @Test(arguments: ["own", "base's", "own, packed"])
+    func adaptersWithATokenizerComeBackByTheirValues(kind: String) throws {
+        let folder = try TemporaryDirectory()
+        var path = try copy(of: "template", in: folder)
+        if kind == "base's" {
+            let files = FileManager.default
+            for name in try files.contentsOfDirectory(atPath: path)
+            where !name.hasPrefix("adapter_") {
+                try files.removeItem(atPath: path + "/" + name)
+            }
+            for name in try files.contentsOfDirectory(atPath: Self.folder + "/base")
+            where name.hasPrefix("tokenizer") {
+                try files.copyItem(
+                    atPath: Self.folder + "/base/" + name, toPath: path + "/" + name)
+            }
+        }
+        if kind == "own, packed" {
+            _ = try AdapterPacking.pack(from: path, to: folder.file("a.lora"))
+            path = folder.file("a.lora")
+        }
+        let whole = try registry()
+        let hash = try whole.load(name: "a", path: path).hash
+        let registry = try registry()
+        try registry.register(name: "a", path: path)
+        for _ in 0..<3 {
+            let lease = try registry.lease([SelectionEntry(name: "a")])
+            #expect(registry.resident("a")?.isFromKnownFiles == true)
+            #expect(lease.entries[0].hash == hash)
+            #expect((lease.tokenizer == nil) == (kind == "base's"))
+            lease.release()
+            registry.dropIdle()
+        }
+        guard kind != "own, packed" else { return }
+        let changed = kind == "own" ? "/chat_template.jinja" : "/tokenizer_config.json"
+        let handle = try #require(FileHandle(forWritingAtPath: path + changed))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data(" ".utf8))
+        try handle.close()
+        #expect(throws: AdapterError.changedSinceRegistered(name: "a", path: path)) {
+            try registry.lease([SelectionEntry(name: "a")])
+        }
+    }
 }

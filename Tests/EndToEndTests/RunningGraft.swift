@@ -28,6 +28,8 @@ final class RunningGraft {
         throw UnexpectedOutput(line: "the server closed the connection")
     }
 
+    var processIdentifier: Int32 { process.identifier }
+
     /// Shuts down; what is left is answered first.
     func stop() throws {
         process.terminate()

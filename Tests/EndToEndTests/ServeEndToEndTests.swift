@@ -208,7 +208,7 @@ struct ServeEndToEndTests {
         }
         let base = ["--base", Checkout.model("tiny-llama")]
         let lazy = try GraftProcess.serve(
-            base + ["--adapter-dir", folder.path, "--adapter-memory", "1K"], lines)
+            base + ["--adapter-dir", folder.path, "--adapter-memory", "300K"], lines)
         let named = try GraftProcess.serve(
             arguments(Checkout.model("tiny-llama"), ["law", "medicine"]), lines)
         for id in 0..<2 {

@@ -38,6 +38,8 @@ import Tokenization
             (.invalidName("a", reason: "r"), .badRequest, "name"),
             (.invalidWeight(adapter: "a", weight: 2000), .badRequest, "weight"),
             (.replacedMeanwhile("a"), .adapterInUse, "name"),
+            (.memoryExceeded(what: "a", byteCount: 2, limit: 1), .adapterIncompatible, "name"),
+            (.memoryInUse(what: "a", byteCount: 2, free: 1), .overloaded, "name"),
             (.unwritable(path: "p", reason: "r"), .internal, "name"),
         ]
         for (error, code, field) in errors {

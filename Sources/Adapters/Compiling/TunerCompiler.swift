@@ -131,14 +131,22 @@ struct TunerCompiler {
                 setting: setting, value: settings.targets.value.text,
                 modules: TargetSummary.moduleNames(slots), file: configurationFile)
         }
-        if case .list(let names) = settings.targets.value {
-            let modules = slots.all.map { slots.name(of: $0) }
-            for name in names where !modules.contains(where: { ModuleMatcher.names(name, $0) }) {
-                warnings.append(
-                    "\(configurationFile): '\(setting)' names '\(name)', which the base doesn't have"
-                )
-            }
+        if case .list(let names) = settings.targets.value { warnOfUnknownTargets(names) }
+    }
+
+    private mutating func warnOfUnknownTargets(_ names: [String]) {
+        let known = slots.moduleNameEndings
+        let unknown = names.filter { !known.contains($0) }
+        let named = unknown.prefix(AdapterLimits.namedUnknownTargetCount)
+        for name in named {
+            warnings.append(
+                "\(configurationFile): 'target_modules' names '\(name)', which the base doesn't have"
+            )
         }
+        guard unknown.count > named.count else { return }
+        warnings.append(
+            "\(configurationFile): 'target_modules' names \(unknown.count - named.count) more that the "
+                + "base doesn't have")
     }
 
     /// A module to save that isn't there has no meaning; tensors for it were refused before.
@@ -162,5 +170,21 @@ struct TunerCompiler {
             warnings: warnings + self.warnings + tensors.warnings + strays.warnings(file: file),
             targets: TargetSummary.text(operators, slots: slots), checkedRank: checkedRank,
             products: products, warnsOfValues: strays.wereMet)
+    }
+}
+
+extension SlotTable {
+    /// The names of all modules, and what of them stands after each dot.
+    fileprivate var moduleNameEndings: Set<String> {
+        var endings: Set<String> = []
+        for slot in all {
+            var ending = Substring(name(of: slot))
+            while true {
+                endings.insert(String(ending))
+                guard let dot = ending.firstIndex(of: ".") else { break }
+                ending = ending[ending.index(after: dot)...]
+            }
+        }
+        return endings
     }
 }

@@ -13,15 +13,18 @@ struct AdapterFacts: Sendable {
     var layerCount: Int?
     /// What its files were, where that lets it come back sooner.
     var files: KnownFiles?
+    /// What reading it takes.
+    var cost: LoadCost
 }
 
 extension AdapterFacts {
-    init(_ adapter: LoadedAdapter) {
+    init(_ adapter: LoadedAdapter, cost: LoadCost) {
         self.init(
             hash: adapter.hash, peftType: adapter.peftType,
             parameterCount: adapter.parameterCount, rank: adapter.rank,
             warnings: adapter.warnings, targets: adapter.targets,
-            layerCount: adapter.operators.repeatedBase?.slots.layerCount, files: adapter.files)
+            layerCount: adapter.operators.repeatedBase?.slots.layerCount, files: adapter.files,
+            cost: cost.known(residentByteCount: adapter.byteCount))
     }
 }
 
@@ -41,4 +44,6 @@ struct LoadOrder: Sendable {
     let origin: AdapterOrigin
     /// What must come back; its values where they were read before.
     let facts: AdapterFacts
+    /// What reading it takes, in the ledger.
+    let charge: UInt64
 }

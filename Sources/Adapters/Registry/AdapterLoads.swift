@@ -2,13 +2,26 @@ internal import Dispatch
 internal import Synchronization
 
 /// Adapters that are being read: each once, however many requests wait for it, on threads of its
-/// own, so that neither the engine nor a connection waits.
+/// own, so that neither the engine nor a connection waits; a few at a time, and of those that
+/// compute with whole matrices one.
 final class AdapterLoads: Sendable {
     typealias Completion = @Sendable (Result<Void, AdapterError>) -> Void
 
+    private struct Work: Sendable {
+        let isHeavy: Bool
+        let body: @Sendable () -> Void
+    }
+
+    private struct State {
+        var completions: [UInt64: [Completion]] = [:]
+        var waiting: [Work] = []
+        var runningCount = 0
+        var isHeavyRunning = false
+    }
+
     private let queue = DispatchQueue(
         label: "graft-adapters", qos: .userInitiated, attributes: .concurrent)
-    private let waiting = Mutex<[UInt64: [Completion]]>([:])
+    private let state = Mutex(State())
 
     /// Runs `body` unless it runs already for this version; all who asked get the same outcome.
     func load(
@@ -16,24 +29,55 @@ final class AdapterLoads: Sendable {
         _ body: @escaping @Sendable (LoadOrder) throws(AdapterError) -> Void,
         completion: @escaping Completion
     ) {
-        let isFirst = waiting.withLock { waiting in
-            waiting[order.version, default: []].append(completion)
-            return waiting[order.version]?.count == 1
+        let isFirst = state.withLock { state in
+            state.completions[order.version, default: []].append(completion)
+            return state.completions[order.version]?.count == 1
         }
         guard isFirst else { return }
-        perform {
+        read(isHeavy: order.facts.cost.isHeavy) {
             let outcome: Result<Void, AdapterError>
             do throws(AdapterError) { outcome = .success(try body(order)) } catch {
                 outcome = .failure(error)
             }
-            let completions = self.waiting.withLock { $0.removeValue(forKey: order.version) }
+            let completions = self.state.withLock {
+                $0.completions.removeValue(forKey: order.version)
+            }
             completions?.forEach { $0(outcome) }
         }
     }
 
-    /// Runs `body` on one of the threads that adapters are read on.
+    /// Runs `body` when it is its turn.
+    func read(isHeavy: Bool, _ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.waiting.append(Work(isHeavy: isHeavy, body: body)) }
+        startNext()
+    }
+
+    /// Runs `body` on one of the threads that adapters are read on, whatever else runs.
     func perform(_ body: @escaping @Sendable () -> Void) {
         queue.async(execute: body)
+    }
+
+    private func startNext() {
+        while let work = state.withLock({ Self.next(&$0) }) {
+            queue.async {
+                work.body()
+                self.state.withLock { state in
+                    state.runningCount -= 1
+                    if work.isHeavy { state.isHeavyRunning = false }
+                }
+                self.startNext()
+            }
+        }
+    }
+
+    private static func next(_ state: inout State) -> Work? {
+        guard state.runningCount < AdapterLimits.concurrentReadCount,
+            let index = state.waiting.firstIndex(where: { !($0.isHeavy && state.isHeavyRunning) })
+        else { return nil }
+        let work = state.waiting.remove(at: index)
+        state.runningCount += 1
+        if work.isHeavy { state.isHeavyRunning = true }
+        return work
     }
 }
 

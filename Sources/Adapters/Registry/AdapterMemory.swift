@@ -1,9 +1,16 @@
 /// What the registry's adapters hold in memory now, and how often they came and went.
 public struct AdapterMemory: Sendable, Equatable {
-    /// Bytes of packed adapters; merged matrices are not among them.
+    /// Bytes of everything: packed adapters, merged matrices, and what is being read or merged.
+    /// Content that a name has left is among them until its last request ends.
     public var byteCount = 0
-    /// Bytes beyond which idle adapters are dropped; nil where there is no bound.
+    /// Bytes of merged matrices among them.
+    public var mergedByteCount = 0
+    /// Bytes among them for what is being read or merged.
+    public var workByteCount = 0
+    /// What `byteCount` never exceeds; nil where there is no bound.
     public var byteCountLimit: Int?
+    /// Requests and loads that wait for memory.
+    public var waitingCount = 0
     /// Adapters whose operators are in memory.
     public var residentCount = 0
     /// Adapters of which only the path, the identity and what a listing shows are kept.

@@ -3,23 +3,28 @@ internal import Transformer
 extension AdapterRegistry {
     /// Resolves a selection and holds its adapters until the lease is released; `[]` is the base.
     ///
-    /// Never waits: where an adapter is idle, it is read on another thread, once for all who ask, and
-    /// `completion` is called from there; otherwise before this returns.
+    /// Never waits: where an adapter is idle, it is read on another thread, once for all who ask,
+    /// as soon as there is memory for it, and `completion` is called from there; otherwise before
+    /// this returns. Until there is memory, the request holds nothing, and it gets what its names
+    /// stand for then.
     ///
-    /// - Parameter completion: called once. Fails with an `AdapterError`: an unknown or repeated name,
-    ///   a weight out of range, adapters that can't be combined, or an idle adapter whose files are
-    ///   gone or have changed.
+    /// - Parameter completion: called once. Fails with an `AdapterError`: an unknown or repeated
+    ///   name, a weight out of range, adapters that can't be combined or never fit into memory
+    ///   together, or an idle adapter whose files are gone or have changed.
     public func lease(
         _ selection: [SelectionEntry],
         completion: @escaping @Sendable (Result<SelectionLease, AdapterError>) -> Void
     ) {
-        let sorted: [SelectionEntry]
-        let reservation: Reservation
         do throws(AdapterError) {
-            sorted = try Self.checked(selection)
-            reservation = try reserve(sorted)
-        } catch { return completion(.failure(error)) }
-        grant(sorted, reservation, completion: completion)
+            let sorted = try Self.checked(selection)
+            try admit(.selection(sorted)) { outcome in
+                guard case .success(.selection(let reservation)) = outcome else {
+                    if case .failure(let error) = outcome { completion(.failure(error)) }
+                    return
+                }
+                self.grant(sorted, reservation, completion: completion)
+            }
+        } catch { completion(.failure(error)) }
     }
 
     /// The same for callers that may wait.
@@ -41,26 +46,49 @@ extension AdapterRegistry {
                     return completion(.success(lease))
                 }
             } catch {
-                self.giveBack(reservation.holds)
+                self.abandon(reservation)
                 return completion(.failure(error))
             }
-            self.giveBack(reservation.holds)
+            self.abandon(reservation)
             self.lease(selection, completion: completion)
         }
     }
 
-    /// Nil where a name got other content meanwhile.
+    /// Nil where a name got other content meanwhile. When this throws, nothing but the reservation
+    /// is left.
     private func lease(
         _ selection: [SelectionEntry], holding holds: [LeaseHold]
     ) throws(AdapterError) -> SelectionLease? {
-        let grant = try locked { (state) throws(AdapterError) in
+        let granted = try locked { (state) throws(AdapterError) in
             try state.grant(selection, holds: holds)
         }
-        return grant.map {
-            SelectionLease(
-                plan: $0.plan, entries: $0.entries, key: $0.key, activation: $0.activation,
-                tokenizer: $0.tokenizer, holds: $0.holds, registry: self)
+        guard var grant = granted else { return nil }
+        let plan = try plan(of: &grant)
+        let key = grant.lease.key
+        return SelectionLease(
+            grant, plan: plan,
+            activation: plan.activation.map {
+                PlanActivation(
+                    tokens: $0, earlierPlan: plan.earlier ?? basePlan,
+                    earlierKey: plan.earlier == nil ? "" : "\(key):before")
+            }, registry: self)
+    }
+
+    /// The plan of a grant, made outside the lock where no other lease has it.
+    private func plan(of grant: inout SelectionGrant) throws(AdapterError) -> AdapterPlan {
+        if let plan = grant.plan { return plan }
+        let made: AdapterPlan
+        do { made = try AdapterPlan(grant.parts, slots: base.slots) } catch {
+            let lease = grant.lease
+            finish(locked { $0.takeBack(lease) })
+            throw .combination(error)
         }
+        let (plan, lease) = locked { [lease = grant.lease] state in
+            var lease = lease
+            return (state.share(made, &lease), lease)
+        }
+        grant.lease = lease
+        return plan
     }
 
     private static func checked(
@@ -78,8 +106,31 @@ extension AdapterRegistry {
 // MARK: Coming back
 
 extension AdapterRegistry {
-    func reserve(_ selection: [SelectionEntry]) throws(AdapterError) -> Reservation {
-        try locked { (state) throws(AdapterError) in try state.reserve(selection) }
+    /// Calls `completion` when there is memory: at once, or later from another thread.
+    ///
+    /// - Throws: `AdapterError.unknownAdapter`, `.memoryExceeded`; `completion` isn't called then.
+    func admit(
+        _ need: MemoryQueue.Need,
+        completion: @escaping @Sendable (Result<Admission, AdapterError>) -> Void
+    ) throws(AdapterError) {
+        let waiter = MemoryQueue.Waiter(need: need, resume: completion)
+        let (admission, released) = try locked { (state) throws(AdapterError) in
+            var released = RegistryState.Released()
+            return (try state.admit(waiter, &released), released)
+        }
+        finish(released)
+        if let admission { completion(.success(admission)) }
+    }
+
+    /// Waits on this thread until there is memory.
+    ///
+    /// - Throws: as above.
+    func waitForAdmission(of need: MemoryQueue.Need) throws(AdapterError) -> Admission {
+        try waitForOutcome { (completion) in
+            do throws(AdapterError) { try admit(need, completion: completion) } catch {
+                completion(.failure(error))
+            }
+        }
     }
 
     /// Calls `completion` when all are in memory, at once where there is nothing to read.
@@ -93,8 +144,11 @@ extension AdapterRegistry {
         }
     }
 
-    /// Reads an idle adapter again; whatever is not the content that it had is refused.
+    /// Reads an idle adapter again; whatever is not the content that it had is refused. Does
+    /// nothing where it is wanted no more.
     private func bringBack(_ order: LoadOrder) throws(AdapterError) {
+        defer { finish(locked { $0.endedReading(order) }) }
+        guard locked({ $0.isWanted(order) }) else { return }
         if order.facts.hash.isEmpty, try stamps(of: order.origin) != order.origin.stamps {
             throw .changedSinceRegistered(name: order.name, path: order.origin.path)
         }
@@ -109,21 +163,30 @@ extension AdapterRegistry {
         finish(released)
     }
 
+    /// Ends a reservation of which nothing came.
+    func abandon(_ reservation: Reservation) {
+        finish(
+            locked { state in
+                for order in reservation.orders { state.endReading(order) }
+                return state.giveBack(reservation.holds)
+            })
+    }
+
     func giveBack(_ holds: [LeaseHold]) {
         finish(locked { $0.giveBack(holds) })
     }
 
-    func release(key: String, holds: [LeaseHold]) {
-        finish(locked { $0.release(key: key, holds: holds) })
+    func release(_ lease: LeaseReturn, tokenCount: Int) {
+        finish(locked { $0.release(lease, tokenCount: tokenCount) })
     }
 
-    func addTokens(_ count: Int, holds: [LeaseHold]) {
-        locked { $0.addTokens(count, holds: holds) }
-    }
-
-    /// Calls who waited. What was set free goes with the argument, outside the lock: freeing an
-    /// adapter's memory takes time.
+    /// Calls who waited for leases to end. What was set free, and what has got memory, goes to
+    /// another thread: freeing takes time, and whoever ends a request has others to see to.
     func finish(_ released: RegistryState.Released) {
         for waiter in released.waiters { waiter() }
+        guard !released.isEmpty else { return }
+        loads.perform {
+            for resumed in released.resumed { resumed.waiter.resume(resumed.outcome) }
+        }
     }
 }

@@ -10,12 +10,15 @@ public import Transformer
 ///
 /// An adapter is resident, its operators packed in memory, or idle: then its path and identity are
 /// all that is kept, and the next lease brings the same content back or is refused.
+///
+/// What adapters take in memory is reserved before anything is read or merged, and never exceeds
+/// the bound. What can't fit is refused, what could waits, in turn.
 public final class AdapterRegistry: Sendable {
     /// How much memory adapters may take, and whether traffic merges them.
     public struct Settings: Sendable {
-        /// Bytes of packed adapters beyond which idle ones are dropped, the least recently used
-        /// first; nil: no bound. Adapters in use are never dropped, so that one that is larger than
-        /// the bound is served, and dropped when its last request ends.
+        /// Bytes that adapters may take in all: packed, merged, and while they are read or merged;
+        /// nil: no bound. Idle ones make room for others, the least recently used first; those in
+        /// use never do.
         public var memoryByteCountLimit: Int?
         /// The share of recent requests, above 0 up to 1, from which on an adapter is merged by
         /// itself; nil: never.
@@ -40,6 +43,7 @@ public final class AdapterRegistry: Sendable {
     public let base: BaseModel
     public let options: AdapterOptions
     let pool: WorkerPool
+    let basePlan: AdapterPlan
     private let shelf: TokenizerShelf
     let loads = AdapterLoads()
     private let recipes = CheckedRecipes()
@@ -49,8 +53,8 @@ public final class AdapterRegistry: Sendable {
     let onMergeFailure: @Sendable (SelectionEntry, AdapterError) -> Void
     private let state: Mutex<RegistryState>
 
-    /// - Parameter pool: used for reading and merging, on the caller's thread; not to be shared with
-    ///   a running forward pass. Nil: one thread.
+    /// - Parameter pool: used for reading and merging, on the caller's thread; not to be shared
+    ///   with a running forward pass. Nil: one thread.
     public init(
         base: BaseModel, options: AdapterOptions = AdapterOptions(), pool: WorkerPool? = nil,
         settings: Settings = Settings()
@@ -64,54 +68,10 @@ public final class AdapterRegistry: Sendable {
                 HotMergePolicy(.init(share: $0, weighsCosts: settings.mergesOnlyWhatPays)))
         }
         onMergeFailure = settings.onMergeFailure
-        state = Mutex(
-            RegistryState(slots: base.slots, byteCountLimit: settings.memoryByteCountLimit))
-    }
-
-    /// Reads an adapter and gives it this name; a name in use is re-pointed to the new content.
-    ///
-    /// - Parameter root: where given, all of the adapter's files must lie in this directory, now and
-    ///   whenever it comes back into memory.
-    /// - Throws: `AdapterError`; the registry is then as before.
-    @discardableResult
-    public func load(
-        name: String, path: String, root: String? = nil
-    ) throws(AdapterError) -> AdapterListing {
-        try AdapterName.check(name)
-        let origin = AdapterOrigin(path: path, root: root, stamps: [])
-        try locked { (state) throws(AdapterError) in try state.checkSpelling(of: name) }
-        let adapter = try read(name: name, origin)
-        let (listing, released) = try locked { (state) throws(AdapterError) in
-            try state.checkSpelling(of: name)
-            return state.insert(adapter, name: name, origin: origin)
-        }
-        finish(released)
-        forgetMerging(listing)
-        return listing
-    }
-
-    /// Checks an adapter's configuration and the name, type and shape of its every tensor, and gives
-    /// it this name; its values are read, checked and packed when the first request asks for it.
-    ///
-    /// For other methods than LoRA the first adapter of each recipe is read whole for the check, and
-    /// dropped again.
-    ///
-    /// - Throws: `AdapterError`; the registry is then as before.
-    @discardableResult
-    public func register(name: String, path: String) throws(AdapterError) -> AdapterListing {
-        try AdapterName.check(name)
-        let origin = AdapterOrigin(
-            path: path, stamps: try stamps(of: AdapterOrigin(path: path, stamps: [])))
-        let facts = try AdapterReader.check(
-            path: path, base: base, options: options, pool: pool, recipes: recipes,
-            layouts: layouts)
-        let (listing, released) = try locked { (state) throws(AdapterError) in
-            try state.checkSpelling(of: name)
-            return state.register(facts, name: name, origin: origin)
-        }
-        finish(released)
-        forgetMerging(listing)
-        return listing
+        let state = RegistryState(
+            slots: base.slots, byteCountLimit: settings.memoryByteCountLimit)
+        basePlan = state.basePlan
+        self.state = Mutex(state)
     }
 
     /// Refuses new requests for the name at once.
@@ -159,6 +119,9 @@ public final class AdapterRegistry: Sendable {
         locked { $0.entries[name]?.adapter }
     }
 
+    /// Drops all that nobody holds, as memory for others would.
+    package func dropIdle() { finish(locked { $0.dropIdle() }) }
+
     /// Leases and plans that exist now; both are zero when nothing is in flight.
     package var liveCounts: (leases: Int, plans: Int) {
         locked { ($0.leaseCount, $0.planCount) }
@@ -170,10 +133,29 @@ public final class AdapterRegistry: Sendable {
             shelf: shelf, layouts: layouts)
     }
 
+    /// What is known of an adapter once it was checked; nil where only reading its values tells.
+    func check(
+        _ file: AdapterFile, cost: LoadCost, _ origin: AdapterOrigin
+    ) throws(AdapterError) -> AdapterFacts? {
+        try AdapterReader.check(
+            file, cost: cost, path: origin.path, base: base, options: options(origin), pool: pool,
+            recipes: recipes, layouts: layouts)
+    }
+
+    func checkValues(
+        recipe: String, cost: LoadCost, _ origin: AdapterOrigin
+    ) throws(AdapterError) -> AdapterFacts {
+        try AdapterReader.checkValues(
+            recipe: recipe, cost: cost, path: origin.path, base: base, options: options(origin),
+            pool: pool,
+            recipes: recipes, layouts: layouts)
+    }
+
     /// Nil for an adapter that must be read as if nothing were known of it.
     func readAgain(_ order: LoadOrder) -> LoadedAdapter? {
         AdapterReader.read(
-            order, base: base, options: options(order.origin), pool: pool, buffers: buffers)
+            order, base: base, options: options(order.origin), pool: pool, buffers: buffers,
+            shelf: shelf)
     }
 
     func stamps(of origin: AdapterOrigin) throws(AdapterError) -> [FileStamp] {
@@ -181,7 +163,7 @@ public final class AdapterRegistry: Sendable {
     }
 
     /// How an adapter's files are read: a client's, inside the client's directory.
-    private func options(_ origin: AdapterOrigin) -> AdapterOptions {
+    func options(_ origin: AdapterOrigin) -> AdapterOptions {
         var options = options
         options.root = origin.root ?? options.root
         return options

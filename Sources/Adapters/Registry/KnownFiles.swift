@@ -2,8 +2,8 @@ internal import Checkpoints
 internal import Glibc
 internal import Transformer
 
-/// What an adapter's files were when they were read or checked, all but the tensors' values: as long as
-/// they are that, an idle adapter comes back without being parsed and compiled anew.
+/// What an adapter's files were when they were read or checked, all but the tensors' values: as
+/// long as they are that, an idle adapter comes back without being parsed and compiled anew.
 struct KnownFiles: Sendable {
     let layout: ProductLayout
     /// True for a directory, false for one file that holds the configuration, too.
@@ -11,6 +11,8 @@ struct KnownFiles: Sendable {
     private(set) var configurationText: [UInt8]
     /// As the content's hash takes it.
     let canonicalConfiguration: String
+    /// The tokenizer's files in the directory; nil where they weren't looked at yet.
+    private(set) var tokenizerFiles: KnownTokenizerFiles?
 
     /// - Parameters:
     ///   - path: of the adapter.
@@ -18,7 +20,9 @@ struct KnownFiles: Sendable {
     init?(
         _ file: AdapterFile, _ compiled: CompiledAdapter, path: String, layouts: ProductLayouts
     ) {
-        guard let layout = ProductLayout(file, compiled).flatMap(layouts.shared) else { return nil }
+        guard file.configurationText.count <= AdapterLimits.keptConfigurationByteCount,
+            let layout = ProductLayout(file, compiled).flatMap(layouts.shared)
+        else { return nil }
         self.layout = layout
         isDirectory = file.tensorFile != path
         configurationText = file.configurationText
@@ -30,6 +34,7 @@ struct KnownFiles: Sendable {
         var files = self
         files.isDirectory = file.tensorFile != path
         files.configurationText = file.configurationText
+        files.tokenizerFiles = nil
         return files
     }
 
@@ -37,17 +42,30 @@ struct KnownFiles: Sendable {
     struct Content {
         let hash: String
         let operators: AdapterOperators
+        let tokenizer: AdapterTokenizer?
+        /// What is known of the files now.
+        let files: KnownFiles
     }
 
     /// Reads the tensors.
     ///
-    /// - Parameter known: the content's hash; empty where its values were never checked.
-    /// - Returns: nil where the files are in any way others, or can't be read: reading the adapter as if
-    ///   nothing were known of it finds out what they are then.
+    /// - Parameters:
+    ///   - known: the content's hash; empty where its values were never checked.
+    ///   - shelf: where tokenizers are shared.
+    /// - Returns: nil where the files are in any way others, or can't be read: reading the adapter
+    ///   as if nothing were known of it finds out what they are then.
     func content(
-        of path: String, known: String, _ files: FileReader, _ buffers: ReadBuffers
+        of path: String, known: String, _ files: FileReader, _ buffers: ReadBuffers,
+        _ shelf: TokenizerShelf
     ) -> Content? {
         guard isAsBefore(path, files) else { return nil }
+        var now = self
+        if isDirectory {
+            let directory = FilePath.asDirectory(path)
+            guard let found = KnownTokenizerFiles(in: directory, files, known: tokenizerFiles)
+            else { return nil }
+            now.tokenizerFiles = found
+        }
         return try? files.withContent(
             of: isDirectory ? FilePath.join(path, AdapterFile.tensorName) : path,
             byteCount: layout.fileByteCount, buffers
@@ -55,16 +73,27 @@ struct KnownFiles: Sendable {
             guard memcmp(layout.header, bytes.baseAddress!, layout.header.count) == 0 else {
                 return nil
             }
+            let digests = now.tokenizerFiles?.digests ?? layout.storedDigests(bytes)
             var hasher = ContentHasher()
             hasher.update(canonicalConfiguration)
             layout.hash(bytes, into: &hasher)
+            hasher.update(digests)
             let hash = hasher.finish()
             guard known.isEmpty ? layout.areFinite(bytes) : hash == known else { return nil }
-            return Content(hash: hash, operators: layout.operators(bytes))
+            let tokenizer: AdapterTokenizer?
+            do throws(AdapterError) {
+                tokenizer = try shelf.tokenizer(digests) { () throws(AdapterError) in
+                    isDirectory
+                        ? try AdapterFile.tokenizerFiles(in: FilePath.asDirectory(path), files)
+                        : layout.storedFiles(bytes, path: path)
+                }
+            } catch { return nil }
+            return Content(
+                hash: hash, operators: layout.operators(bytes), tokenizer: tokenizer, files: now)
         }
     }
 
-    /// True where all but the file with the tensors is what it was.
+    /// True where the configuration is what it was.
     private func isAsBefore(_ path: String, _ files: FileReader) -> Bool {
         guard (try? files.kind(of: path)) == (isDirectory ? .directory : .regular) else {
             return false
@@ -73,8 +102,6 @@ struct KnownFiles: Sendable {
         let text = try? files.bytes(
             of: FilePath.join(path, AdapterFile.configurationName),
             limit: AdapterConfiguration.byteCountLimit)
-        guard text == configurationText else { return false }
-        let tokenizer = try? AdapterFile.tokenizerFiles(in: FilePath.asDirectory(path), files)
-        return tokenizer?.isEmpty ?? false
+        return text == configurationText
     }
 }

@@ -3,8 +3,8 @@ internal import Kernels
 internal import Synchronization
 internal import Transformer
 
-/// Where a file has the factors of an adapter that is nothing but products of them: what comes from a
-/// file that begins with the same bytes needn't be parsed, nor compiled.
+/// Where a file has the factors of an adapter that is nothing but products of them: what comes from
+/// a file that begins with the same bytes needn't be parsed, nor compiled.
 struct ProductLayout: Hashable, Sendable {
     struct Tensor: Hashable, Sendable {
         /// Name, type and shape as the content's hash takes them.
@@ -13,6 +13,12 @@ struct ProductLayout: Hashable, Sendable {
         let outputCount: Int
         let inputCount: Int
         /// Which of the file's bytes it is.
+        let place: Range<Int>
+    }
+
+    /// A file of the tokenizer's among the tensors.
+    struct StoredFile: Hashable, Sendable {
+        let name: String
         let place: Range<Int>
     }
 
@@ -29,10 +35,13 @@ struct ProductLayout: Hashable, Sendable {
     /// In the order of the content's hash.
     let tensors: [Tensor]
     let products: [Product]
+    /// The tokenizer's files in it, sorted by name.
+    private let stored: [StoredFile]
 
-    /// - Returns: nil for an adapter that is more than its products, or whose file is of another kind.
+    /// - Returns: nil for an adapter that is more than its products, or whose file is of another
+    ///   kind.
     init?(_ file: AdapterFile, _ compiled: CompiledAdapter) {
-        guard file.isSafetensors, file.tokenizerFiles.isEmpty, file.experts.isEmpty,
+        guard file.isSafetensors, file.experts.isEmpty,
             let content = file.tensors.first?.file,
             file.tensors.count == 2 * compiled.products.count,
             compiled.operators.holdsOnlyUpdates(of: Set(compiled.products.map(\.slot)))
@@ -57,7 +66,13 @@ struct ProductLayout: Hashable, Sendable {
             else { return nil }
             products.append(Product(slot: product.slot, a: a, b: b, scaling: product.scaling))
         }
-        let start = tensors.map(\.place.lowerBound).min() ?? 0
+        stored = file.storedFiles.map {
+            StoredFile(
+                name: String($0.name.dropFirst(AdapterFile.storedFilePrefix.count)), place: $0.place
+            )
+        }.sorted { $0.name < $1.name }
+        let places = tensors.map(\.place) + stored.map(\.place)
+        let start = places.map(\.lowerBound).min() ?? 0
         header = withExtendedLifetime(content) { [UInt8](content.bytes[..<start]) }
         fileByteCount = content.bytes.count
         self.tensors = tensors
@@ -77,6 +92,22 @@ struct ProductLayout: Hashable, Sendable {
             hasher.append(tensor.hashedFacts)
             hasher.update(UnsafeRawBufferPointer(rebasing: bytes[tensor.place]))
         }
+    }
+
+    /// Of the tokenizer's files in the file.
+    func storedDigests(_ bytes: UnsafeRawBufferPointer) -> [TokenizerFileDigest] {
+        stored.map {
+            TokenizerFileDigest(
+                name: $0.name,
+                digest: TokenizerFileDigest.digest(
+                    UnsafeRawBufferPointer(rebasing: bytes[$0.place])))
+        }
+    }
+
+    func storedFiles(_ bytes: UnsafeRawBufferPointer, path: String) -> TokenizerFileSet {
+        var files = TokenizerFileSet(contents: [:], directory: path)
+        for file in stored { files.contents[file.name] = [UInt8](bytes[file.place]) }
+        return files
     }
 
     /// The products of a file's matrices, packed.
@@ -105,7 +136,8 @@ struct ProductLayout: Hashable, Sendable {
 }
 
 extension AdapterOperators {
-    /// True for an adapter that does nothing but change these linear layers, each by one operator at most.
+    /// True for an adapter that does nothing but change these linear layers, each by one operator
+    /// at most.
     func holdsOnlyUpdates(of slots: Set<LinearSlot>) -> Bool {
         Set(linear.keys) == slots && linear.values.allSatisfy { $0.count <= 1 } && norms.isEmpty
             && embedding.isEmpty && gatedPrefixes.isEmpty && bottlenecks.isEmpty && prefix == nil

@@ -13,44 +13,82 @@ struct Reservation: Sendable {
     let orders: [LoadOrder]
 }
 
-/// A selection, resolved.
-struct SelectionGrant: Sendable {
-    let plan: AdapterPlan
-    let entries: [SelectionLease.Entry]
+/// What a lease gives back.
+struct LeaseReturn: Sendable {
     let key: String
-    let activation: PlanActivation?
-    let tokenizer: AdapterTokenizer?
     let holds: [LeaseHold]
+    /// Of what answers it, in the ledger.
+    let charges: [UInt64]
+    /// True where it has a part in a plan of that key.
+    var hasPlan = false
+}
+
+/// A selection, resolved; all but the plan.
+struct SelectionGrant: Sendable {
+    let entries: [SelectionLease.Entry]
+    let tokenizer: AdapterTokenizer?
+    /// The plan, where other leases have it.
+    let plan: AdapterPlan?
+    /// What it is made of where they don't.
+    let parts: [SelectedOperators]
+    var lease: LeaseReturn
 }
 
 extension RegistryState {
-    /// The first half of a lease: from here on none of the adapters is dropped.
+    /// The first half of a lease: from here on none of the adapters is dropped, and there is memory
+    /// for those that must be read.
     ///
+    /// - Returns: nil where there isn't; nothing is changed then.
     /// - Throws: `AdapterError.unknownAdapter`.
-    mutating func reserve(_ selection: [SelectionEntry]) throws(AdapterError) -> Reservation {
-        var holds: [LeaseHold] = []
-        var orders: [LoadOrder] = []
+    mutating func reserve(
+        _ selection: [SelectionEntry], _ released: inout Released
+    ) throws(AdapterError) -> Reservation? {
+        var needed = 0
+        var ownIdleByteCount = 0
         for selected in selection {
             let entry = try entry(selected.name)
-            holds.append(LeaseHold(name: selected.name, life: entry.life))
-            guard entry.adapter == nil else { continue }
-            orders.append(
-                LoadOrder(
-                    name: selected.name, version: entry.version, origin: entry.origin,
-                    facts: entry.facts))
+            if let adapter = entry.adapter {
+                ownIdleByteCount += entry.inUseCount == 0 ? adapter.byteCount : 0
+            } else if entry.reading == nil {
+                needed += entry.facts.cost.peakByteCount
+            }
         }
-        for hold in holds {
-            entries[hold.name]!.inUseCount += 1
-            entries[hold.name]!.lastUse = nextNumber()
+        if needed > 0, let byteCountLimit,
+            ledger.byteCount - idleByteCount + ownIdleByteCount + needed > byteCountLimit
+        {
+            return nil
         }
-        return Reservation(holds: holds, orders: orders)
+        for selected in selection { pin(selected.name) }
+        _ = makeRoom(needed, &released)
+        var orders: [LoadOrder] = []
+        for selected in selection {
+            if let order = order(selected.name) { orders.append(order) }
+        }
+        return Reservation(
+            holds: selection.map {
+                LeaseHold(name: $0.name, life: entries[$0.name]!.life)
+            }, orders: orders)
+    }
+
+    /// For an adapter that isn't in memory; one that is being read is waited for.
+    private mutating func order(_ name: String) -> LoadOrder? {
+        let entry = entries[name]!
+        guard entry.adapter == nil else { return nil }
+        let charge = entry.reading ?? nextNumber()
+        if entry.reading == nil {
+            ledger.open(charge, .work, byteCount: entry.facts.cost.peakByteCount)
+            entries[name]!.reading = charge
+        }
+        return LoadOrder(
+            name: name, version: entry.version, origin: entry.origin, facts: entry.facts,
+            charge: charge)
     }
 
     /// The second half, when all are in memory.
     ///
     /// - Parameter selection: sorted by name, no name twice, weights in range.
-    /// - Returns: nil where a name got other content meanwhile, or another life, so that the selection
-    ///   must be reserved anew.
+    /// - Returns: nil where a name got other content meanwhile, or another life, so that the
+    ///   selection must be reserved anew.
     mutating func grant(
         _ selection: [SelectionEntry], holds: [LeaseHold]
     ) throws(AdapterError) -> SelectionGrant? {
@@ -62,34 +100,64 @@ extension RegistryState {
         }
         let tokenizer = try Self.tokenizer(named)
         let merged = mergedMatch(named)
-        let key = Self.key(named, isMerged: merged != nil)
-        let plan = try plan(key) { () throws(AdapterError) in
-            Self.parts(named, merged: merged)
-        }
+        let charges = named.compactMap { $0.entry.charge } + [merged?.charge].compactMap(\.self)
+        for charge in charges { ledger.hold(charge) }
         for selected in selection { entries[selected.name]!.requestCount += 1 }
         leaseCount += 1
+        var lease = LeaseReturn(
+            key: Self.key(named, isMerged: merged != nil), holds: holds, charges: charges)
+        let parts = Self.parts(named, merged: merged)
+        let plan = parts.isEmpty ? basePlan : share(&lease)
         return SelectionGrant(
-            plan: plan,
             entries: named.map {
                 SelectionLease.Entry(
                     name: $0.selected.name, weight: $0.selected.weight, hash: $0.adapter.hash,
                     merged: merged != nil)
-            }, key: key,
-            activation: plan.activation.map {
-                PlanActivation(
-                    tokens: $0, earlierPlan: plan.earlier ?? basePlan,
-                    earlierKey: plan.earlier == nil ? "" : "\(key):before")
-            }, tokenizer: tokenizer, holds: holds)
+            }, tokenizer: tokenizer, plan: plan, parts: plan == nil ? parts : [], lease: lease)
     }
 
-    mutating func release(key: String, holds: [LeaseHold]) -> Released {
+    /// The plan that other leases of the same key have; nil where there is none.
+    mutating func share(_ lease: inout LeaseReturn) -> AdapterPlan? {
+        guard var shared = plans[lease.key] else { return nil }
+        shared.leaseCount += 1
+        plans[lease.key] = shared
+        lease.hasPlan = true
+        return shared.plan
+    }
+
+    /// Takes a plan that was made for a lease, unless another lease was faster.
+    mutating func share(_ plan: AdapterPlan, _ lease: inout LeaseReturn) -> AdapterPlan {
+        if let known = share(&lease) { return known }
+        plans[lease.key] = SharedPlan(plan: plan, leaseCount: 1)
+        lease.hasPlan = true
+        return plan
+    }
+
+    /// - Parameter tokenCount: made with it.
+    mutating func release(_ lease: LeaseReturn, tokenCount: Int) -> Released {
         leaseCount -= 1
-        var released = giveBack(holds)
-        if var shared = plans[key] {
+        addTokens(tokenCount, holds: lease.holds)
+        for charge in lease.charges { ledger.close(charge) }
+        var plan: AdapterPlan?
+        if lease.hasPlan, var shared = plans[lease.key] {
             shared.leaseCount -= 1
-            plans[key] = shared.leaseCount == 0 ? nil : shared
-            if shared.leaseCount == 0 { released.plan = shared.plan }
+            plans[lease.key] = shared.leaseCount == 0 ? nil : shared
+            if shared.leaseCount == 0 { plan = shared.plan }
         }
+        var released = giveBack(lease.holds)
+        released.plan = plan
+        return released
+    }
+
+    /// Ends a lease that nobody got; its reservation stands.
+    mutating func takeBack(_ lease: LeaseReturn) -> Released {
+        var released = Released()
+        leaseCount -= 1
+        for charge in lease.charges { ledger.close(charge) }
+        for hold in lease.holds where entries[hold.name]?.life == hold.life {
+            entries[hold.name]!.requestCount -= 1
+        }
+        admitWaiting(&released)
         return released
     }
 
@@ -98,14 +166,14 @@ extension RegistryState {
         var released = Released()
         for hold in holds {
             if entries[hold.name]?.life == hold.life {
-                entries[hold.name]!.inUseCount -= 1
+                unpin(hold.name)
             } else if var left = departing[hold.life] {
                 left.inUseCount -= 1
                 departing[hold.life] = left.inUseCount == 0 ? nil : left
                 if left.inUseCount == 0 { released.waiters += left.waiters }
             }
         }
-        released.adapters = trim()
+        admitWaiting(&released)
         return released
     }
 
@@ -115,7 +183,7 @@ extension RegistryState {
         return leaseCount > entry.inUseCount
     }
 
-    mutating func addTokens(_ count: Int, holds: [LeaseHold]) {
+    private mutating func addTokens(_ count: Int, holds: [LeaseHold]) {
         for hold in holds where entries[hold.name]?.life == hold.life {
             entries[hold.name]!.tokenCount += count
         }
@@ -154,8 +222,8 @@ extension RegistryState {
             .joined(separator: ",")
     }
 
-    /// The operators that act. At weight 0 an adapter adds nothing, so that it has no part; one whose
-    /// operators have a meaning at weight 1 only is left in for the combination to refuse.
+    /// The operators that act. At weight 0 an adapter adds nothing, so that it has no part; one
+    /// whose operators have a meaning at weight 1 only is left in for the combination to refuse.
     private static func parts(_ named: [Named], merged: Merged?) -> [SelectedOperators] {
         if let merged, merged.weight != 0 {
             return [
@@ -168,22 +236,5 @@ extension RegistryState {
                 name: $0.selected.name, operators: $0.adapter.operators,
                 weight: $0.selected.weight)
         }.filter { $0.weight != 0 || $0.operators.replacesWeights || $0.operators.prefix != nil }
-    }
-
-    private mutating func plan(
-        _ key: String, parts: () throws(AdapterError) -> [SelectedOperators]
-    ) throws(AdapterError) -> AdapterPlan {
-        let parts = try parts()
-        guard !parts.isEmpty else { return basePlan }
-        if var shared = plans[key] {
-            shared.leaseCount += 1
-            plans[key] = shared
-            return shared.plan
-        }
-        do {
-            let plan = try AdapterPlan(parts, slots: slots)
-            plans[key] = SharedPlan(plan: plan, leaseCount: 1)
-            return plan
-        } catch { throw .combination(error) }
     }
 }

@@ -1,11 +1,14 @@
-// Which adapters are in memory.
+// Which adapters are in memory, and who gets memory next.
 extension RegistryState {
     var memory: AdapterMemory {
         var memory = AdapterMemory()
-        memory.byteCount = residentByteCount
+        memory.byteCount = ledger.byteCount
+        memory.mergedByteCount = ledger.byteCount(.merge)
+        memory.workByteCount = ledger.byteCount(.work)
         memory.byteCountLimit = byteCountLimit
-        memory.residentCount = entries.values.count { $0.adapter != nil }
-        memory.idleCount = entries.count - memory.residentCount
+        memory.waitingCount = queue.waiters.count
+        memory.residentCount = residentCount
+        memory.idleCount = entries.count - residentCount
         memory.loadCount = loadCount
         memory.dropCount = dropCount
         return memory
@@ -26,8 +29,30 @@ extension RegistryState {
         guard entry.facts.hash.isEmpty || entry.facts.hash == adapter.hash else {
             throw .changedSinceRegistered(name: order.name, path: order.origin.path)
         }
+        endReading(order)
         put(adapter, at: order.name, &released)
-        released.adapters += trim()
+        admitWaiting(&released)
+        return released
+    }
+
+    /// False where the adapter has come back meanwhile, or its name has got other content, or none.
+    func isWanted(_ order: LoadOrder) -> Bool {
+        entries[order.name]?.version == order.version
+            && entries[order.name]?.reading == order.charge
+    }
+
+    /// Reading is over, whatever came of it.
+    mutating func endReading(_ order: LoadOrder) {
+        ledger.close(order.charge)
+        guard entries[order.name]?.reading == order.charge else { return }
+        entries[order.name]!.reading = nil
+    }
+
+    /// The same, and lets those go on that fit now.
+    mutating func endedReading(_ order: LoadOrder) -> Released {
+        var released = Released()
+        endReading(order)
+        admitWaiting(&released)
         return released
     }
 
@@ -35,44 +60,195 @@ extension RegistryState {
     mutating func put(_ adapter: LoadedAdapter, at name: String, _ released: inout Released) {
         // Leases share the instance that is there.
         guard entries[name]!.adapter == nil else { return released.adapters.append(adapter) }
+        let charge = nextNumber()
+        ledger.open(charge, .adapter, byteCount: adapter.byteCount)
+        residentCount += 1
         entries[name]!.adapter = adapter
-        entries[name]!.facts = AdapterFacts(adapter)
-        entries[name]!.lastUse = nextNumber()
-        residentByteCount += adapter.byteCount
+        entries[name]!.charge = charge
+        entries[name]!.facts = AdapterFacts(adapter, cost: entries[name]!.facts.cost)
+        if entries[name]!.inUseCount == 0 { setIdle(name) }
+        // Where it is larger than it was thought to be, others make room.
+        _ = makeRoom(0, &released)
     }
 
     /// Takes the operators out of an entry.
     mutating func drop(_ name: String) -> LoadedAdapter? {
-        guard let adapter = entries[name]?.adapter else { return nil }
+        guard let entry = entries[name], let adapter = entry.adapter, let charge = entry.charge
+        else { return nil }
+        if entry.inUseCount == 0 { idleByteCount -= adapter.byteCount }
+        residentCount -= 1
         entries[name]!.adapter = nil
-        residentByteCount -= adapter.byteCount
+        entries[name]!.charge = nil
+        ledger.close(charge)
         return adapter
     }
+}
 
-    /// Drops adapters that nobody holds, the least recently used first, until the rest keeps to the
-    /// limit. **Complexity**: O(adapters) for each that goes.
-    mutating func trim() -> [LoadedAdapter] {
-        guard let byteCountLimit else { return [] }
-        var dropped: [LoadedAdapter] = []
-        while residentByteCount > byteCountLimit {
-            guard let oldest = leastRecentlyUsed, let adapter = drop(oldest) else { break }
-            dropCount += 1
-            dropped.append(adapter)
+// MARK: Use
+
+extension RegistryState {
+    /// Keeps an adapter from being dropped.
+    mutating func pin(_ name: String) {
+        if entries[name]!.inUseCount == 0, let adapter = entries[name]!.adapter {
+            idleByteCount -= adapter.byteCount
         }
-        return dropped
+        entries[name]!.inUseCount += 1
     }
 
-    /// Of the adapters in memory that nobody holds. Looks at the entries where they are: copies of a
-    /// thousand take longer than reading an adapter.
-    private var leastRecentlyUsed: String? {
-        var oldest: (index: [String: Entry].Index, lastUse: UInt64)?
-        for index in entries.indices {
-            let lastUse = entries.values[index].lastUse
-            guard lastUse < oldest?.lastUse ?? .max, entries.values[index].inUseCount == 0,
-                entries.values[index].adapter != nil
-            else { continue }
-            oldest = (index, lastUse)
+    mutating func unpin(_ name: String) {
+        entries[name]!.inUseCount -= 1
+        if entries[name]!.inUseCount == 0, entries[name]!.adapter != nil { setIdle(name) }
+    }
+
+    private mutating func setIdle(_ name: String) {
+        let number = nextNumber()
+        idleByteCount += entries[name]!.adapter?.byteCount ?? 0
+        entries[name]!.lastUse = number
+        let liveCount = residentCount
+        withIdle { idle, isIdle in
+            idle.append(IdleQueue.Item(name: name, number: number))
+            idle.compact(liveCount: liveCount, where: isIdle)
         }
-        return oldest.map { entries.keys[$0.index] }
+    }
+
+    /// Calls `body` with the queue, and with what says whether one of its items still stands.
+    private mutating func withIdle<Result>(
+        _ body: (inout IdleQueue, (IdleQueue.Item) -> Bool) -> Result
+    ) -> Result {
+        var idle = IdleQueue()
+        swap(&idle, &self.idle)
+        defer { swap(&idle, &self.idle) }
+        return body(&idle) { item in
+            guard let index = entries.index(forKey: item.name) else { return false }
+            return entries.values[index].lastUse == item.number
+                && entries.values[index].inUseCount == 0 && entries.values[index].adapter != nil
+        }
+    }
+
+    /// Drops adapters that nobody holds, the least recently used first, until so many more bytes
+    /// fit.
+    ///
+    /// - Returns: false where they can't fit now; nothing is dropped then.
+    mutating func makeRoom(_ byteCount: Int, _ released: inout Released) -> Bool {
+        guard let byteCountLimit else { return true }
+        guard ledger.byteCount - idleByteCount + byteCount <= byteCountLimit else { return false }
+        while ledger.byteCount + byteCount > byteCountLimit {
+            guard let oldest = withIdle({ $0.next(where: $1) }), let adapter = drop(oldest.name)
+            else { return false }
+            dropCount += 1
+            released.adapters.append(adapter)
+        }
+        return true
+    }
+}
+
+extension RegistryState {
+    /// Drops every adapter that nobody holds.
+    mutating func dropIdle() -> Released {
+        var released = Released()
+        while let oldest = withIdle({ $0.next(where: $1) }), let adapter = drop(oldest.name) {
+            dropCount += 1
+            released.adapters.append(adapter)
+        }
+        admitWaiting(&released)
+        return released
+    }
+}
+
+// MARK: Admission
+
+extension RegistryState {
+    /// Lets something go on that needs memory, or has it wait.
+    ///
+    /// - Returns: nil where it waits; `resume` is called then.
+    /// - Throws: `AdapterError.unknownAdapter`, `.memoryExceeded` where it never can.
+    mutating func admit(
+        _ waiter: MemoryQueue.Waiter, _ released: inout Released
+    ) throws(AdapterError) -> Admission? {
+        let needsRead = try checkEverFits(waiter.need)
+        if needsRead ? queue.isEmpty : queue.allowsOvertaking,
+            let admission = try admission(of: waiter.need, &released)
+        {
+            queue.noteOvertaking()
+            return admission
+        }
+        queue.append(waiter)
+        return nil
+    }
+
+    /// Lets those go on that fit now, in their order.
+    mutating func admitWaiting(_ released: inout Released) {
+        while let first = queue.waiters.first {
+            let outcome: Result<Admission, AdapterError>
+            do throws(AdapterError) {
+                _ = try checkEverFits(first.need)
+                guard let admission = try admission(of: first.need, &released) else { return }
+                outcome = .success(admission)
+            } catch { outcome = .failure(error) }
+            released.resumed.append(Resumed(waiter: queue.removeFirst(), outcome: outcome))
+        }
+    }
+
+    /// - Returns: whether something must be read for it.
+    /// - Throws: `AdapterError.unknownAdapter`, `.memoryExceeded`.
+    private func checkEverFits(_ need: MemoryQueue.Need) throws(AdapterError) -> Bool {
+        switch need {
+        case .read(let cost, let path):
+            try checkEverFits(cost.peakByteCount, what: path)
+            return true
+        case .selection(let selection):
+            var needed = 0
+            var needsRead = false
+            for selected in selection {
+                let entry = try entry(selected.name)
+                needed += entry.adapter?.byteCount ?? entry.facts.cost.peakByteCount
+                needsRead = needsRead || entry.adapter == nil && entry.reading == nil
+            }
+            if needsRead {
+                let names = selection.map { "'\($0.name)'" }.joined(separator: ", ")
+                try checkEverFits(
+                    needed, what: "adapter\(selection.count == 1 ? "" : "s") \(names)")
+            }
+            return needsRead
+        }
+    }
+
+    /// - Throws: `AdapterError.memoryExceeded`.
+    func checkEverFits(_ byteCount: Int, what: String) throws(AdapterError) {
+        guard let byteCountLimit, byteCount > byteCountLimit else { return }
+        throw .memoryExceeded(what: what, byteCount: byteCount, limit: byteCountLimit)
+    }
+
+    /// Takes the memory; nil where there isn't enough now.
+    private mutating func admission(
+        of need: MemoryQueue.Need, _ released: inout Released
+    ) throws(AdapterError) -> Admission? {
+        switch need {
+        case .read(let cost, _):
+            return openWork(cost.peakByteCount, &released).map { .read(charge: $0) }
+        case .selection(let selection):
+            return try reserve(selection, &released).map { .selection($0) }
+        }
+    }
+
+    /// A charge for what is about to be read or merged; nil where it doesn't fit now.
+    mutating func openWork(_ byteCount: Int, _ released: inout Released) -> UInt64? {
+        guard makeRoom(byteCount, &released) else { return nil }
+        let charge = nextNumber()
+        ledger.open(charge, .work, byteCount: byteCount)
+        return charge
+    }
+
+    /// What could be had now.
+    var freeByteCount: Int {
+        (byteCountLimit ?? .max) - (ledger.byteCount - idleByteCount)
+    }
+
+    /// Reading or merging is over.
+    mutating func closeWork(_ charge: UInt64) -> Released {
+        var released = Released()
+        ledger.close(charge)
+        admitWaiting(&released)
+        return released
     }
 }

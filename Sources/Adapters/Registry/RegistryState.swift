@@ -7,6 +7,8 @@ struct RegistryState: Sendable {
     struct Merged: Sendable {
         let weight: Float
         let operators: AdapterOperators
+        /// In the ledger.
+        let charge: UInt64
     }
 
     /// What a name stands for now.
@@ -15,11 +17,15 @@ struct RegistryState: Sendable {
         var origin: AdapterOrigin
         /// Nil while the adapter is idle.
         var adapter: LoadedAdapter?
+        /// What the adapter takes, in the ledger; nil while it is idle.
+        var charge: UInt64?
+        /// What reading it takes, while it is read.
+        var reading: UInt64?
         let life: UInt64
         /// A new number for every content that a name gets.
         var version: UInt64
         var merged: Merged?
-        /// Requests that hold it or wait for it: it isn't dropped meanwhile.
+        /// Requests that hold it, or for which it is read: it isn't dropped meanwhile.
         var inUseCount = 0
         var requestCount = 0
         var tokenCount = 0
@@ -39,26 +45,46 @@ struct RegistryState: Sendable {
         var leaseCount: Int
     }
 
+    /// Something that has got what it waited for, or can't get it any more.
+    struct Resumed: Sendable {
+        let waiter: MemoryQueue.Waiter
+        let outcome: Result<Admission, AdapterError>
+    }
+
     /// What a change sets free: dropped and called by the caller, outside the lock.
     struct Released: Sendable {
         var waiters: [@Sendable () -> Void] = []
         var plan: AdapterPlan?
         var adapters: [LoadedAdapter] = []
+        var merged: [Merged] = []
+        var resumed: [Resumed] = []
+
+        /// True where it leaves nothing to do but to call `waiters`.
+        var isEmpty: Bool {
+            plan == nil && adapters.isEmpty && merged.isEmpty && resumed.isEmpty
+        }
     }
 
     let slots: SlotTable
     let basePlan: AdapterPlan
+    /// Bytes that adapters may take in all; nil: no bound.
     let byteCountLimit: Int?
     var entries: [String: Entry] = [:]
+    /// Of the entries, sorted.
+    private(set) var names: [String] = []
     var departing: [UInt64: Departing] = [:]
     var plans: [String: SharedPlan] = [:]
     var leaseCount = 0
-    var residentByteCount = 0
+    var ledger = MemoryLedger()
+    var queue = MemoryQueue()
+    var idle = IdleQueue()
+    var residentCount = 0
+    /// Bytes of adapters in memory that nobody holds.
+    var idleByteCount = 0
     var loadCount = 0
     var dropCount = 0
     private var counter: UInt64 = 0
 
-    /// - Parameter byteCountLimit: bytes of packed adapters beyond which idle ones are dropped.
     init(slots: SlotTable, byteCountLimit: Int? = nil) {
         self.slots = slots
         self.byteCountLimit = byteCountLimit
@@ -68,7 +94,7 @@ struct RegistryState: Sendable {
     var planCount: Int { plans.count }
 
     var listings: [AdapterListing] {
-        entries.sorted { $0.key < $1.key }.map { Self.listing($0.key, $0.value) }
+        names.compactMap { name in entries[name].map { Self.listing(name, $0) } }
     }
 
     /// A number that was never given out before.
@@ -81,21 +107,25 @@ struct RegistryState: Sendable {
 // MARK: Names
 
 extension RegistryState {
-    /// Gives a name to content that was read. Content that is already there under this name stays as
-    /// it is, merged matrices included.
+    /// Gives a name to content that was read. Content that is already there under this name stays
+    /// as it is, merged matrices included.
+    ///
+    /// - Parameter charge: what reading it took.
     mutating func insert(
-        _ adapter: LoadedAdapter, name: String, origin: AdapterOrigin
+        _ adapter: LoadedAdapter, cost: LoadCost, name: String, origin: AdapterOrigin,
+        charge: UInt64
     ) -> (listing: AdapterListing, released: Released) {
         loadCount += 1
         var released = Released()
+        ledger.close(charge)
         if entries[name]?.facts.hash == adapter.hash {
             entries[name]!.origin = origin
-            put(adapter, at: name, &released)
         } else {
-            setContent(AdapterFacts(adapter), origin: origin, name: name, &released)
-            put(adapter, at: name, &released)
+            setContent(
+                AdapterFacts(adapter, cost: cost), origin: origin, name: name, &released)
         }
-        released.adapters += trim()
+        put(adapter, at: name, &released)
+        admitWaiting(&released)
         return (Self.listing(name, entries[name]!), released)
     }
 
@@ -112,18 +142,45 @@ extension RegistryState {
         _ facts: AdapterFacts, origin: AdapterOrigin, name: String, _ released: inout Released
     ) {
         let version = nextNumber()
-        guard var entry = entries[name] else {
+        guard entries[name] != nil else {
             entries[name] = Entry(
                 facts: facts, origin: origin, life: nextNumber(), version: version)
-            return
+            return insertName(name)
         }
-        if let old = drop(name) { released.adapters.append(old) }
-        entry.adapter = nil
-        entry.facts = facts
-        entry.origin = origin
-        entry.version = version
-        entry.merged = nil
-        entries[name] = entry
+        takeContent(of: name, &released)
+        entries[name]!.facts = facts
+        entries[name]!.origin = origin
+        entries[name]!.version = version
+    }
+
+    /// What a name has in memory goes from it; what leases hold stays counted until they end.
+    private mutating func takeContent(of name: String, _ released: inout Released) {
+        if let adapter = drop(name) { released.adapters.append(adapter) }
+        // Whoever reads it finds that it is wanted no more, and closes the charge.
+        entries[name]!.reading = nil
+        if let merged = entries[name]!.merged {
+            entries[name]!.merged = nil
+            ledger.close(merged.charge)
+            released.merged.append(merged)
+        }
+    }
+
+    private mutating func insertName(_ name: String) {
+        names.insert(name, at: place(of: name))
+    }
+
+    /// Of the name, or where it would be.
+    private func place(of name: String) -> Int {
+        var range = names.startIndex..<names.endIndex
+        while !range.isEmpty {
+            let middle = range.lowerBound + range.count / 2
+            if names[middle] < name {
+                range = middle + 1..<range.upperBound
+            } else {
+                range = range.lowerBound..<middle
+            }
+        }
+        return range.lowerBound
     }
 
     /// Forgets the name; its leases are counted on until `wait(for:_:)` is answered.
@@ -131,9 +188,14 @@ extension RegistryState {
     {
         let entry = try entry(name)
         var released = Released()
-        if let adapter = drop(name) { released.adapters.append(adapter) }
+        takeContent(of: name, &released)
         entries[name] = nil
+        names.remove(at: place(of: name))
         if entry.inUseCount > 0 { departing[entry.life] = Departing(inUseCount: entry.inUseCount) }
+        released.resumed = queue.remove(naming: name).map {
+            Resumed(waiter: $0, outcome: .failure(.unknownAdapter(name, loaded: names)))
+        }
+        admitWaiting(&released)
         return (entry.life, released)
     }
 
@@ -145,28 +207,40 @@ extension RegistryState {
         return false
     }
 
+    /// - Parameter work: what merging took.
     mutating func setMerged(
-        _ operators: AdapterOperators, weight: Float, version: UInt64, name: String
-    ) throws(AdapterError) -> AdapterListing {
-        guard var entry = entries[name], entry.version == version else {
+        _ operators: AdapterOperators, weight: Float, version: UInt64, name: String, work: UInt64
+    ) throws(AdapterError) -> (listing: AdapterListing, released: Released) {
+        guard let entry = entries[name], entry.version == version else {
             throw .replacedMeanwhile(name)
         }
-        entry.merged = Merged(weight: weight, operators: operators)
-        entries[name] = entry
-        return Self.listing(name, entry)
+        var released = Released()
+        if let old = entry.merged {
+            ledger.close(old.charge)
+            released.merged.append(old)
+        }
+        ledger.close(work)
+        let charge = nextNumber()
+        ledger.open(charge, .merge, byteCount: operators.byteCount)
+        entries[name]!.merged = Merged(weight: weight, operators: operators, charge: charge)
+        return (Self.listing(name, entries[name]!), released)
     }
 
-    mutating func dropMerged(_ name: String) throws(AdapterError) -> AdapterListing {
-        var entry = try entry(name)
-        guard entry.merged != nil else { throw .notMerged(name) }
-        entry.merged = nil
-        entries[name] = entry
-        return Self.listing(name, entry)
+    mutating func dropMerged(
+        _ name: String
+    ) throws(AdapterError) -> (listing: AdapterListing, released: Released) {
+        guard let merged = try entry(name).merged else { throw .notMerged(name) }
+        var released = Released()
+        entries[name]!.merged = nil
+        ledger.close(merged.charge)
+        released.merged.append(merged)
+        admitWaiting(&released)
+        return (Self.listing(name, entries[name]!), released)
     }
 
     func entry(_ name: String) throws(AdapterError) -> Entry {
         guard let index = entries.index(forKey: name) else {
-            throw .unknownAdapter(name, loaded: entries.keys.sorted())
+            throw .unknownAdapter(name, loaded: names)
         }
         guard ExactText(entries[index].key) == ExactText(name) else {
             throw .unknownSpelling(name)

@@ -28,21 +28,22 @@ public final class SelectionLease: Sendable {
     public let activation: PlanActivation?
     /// The adapters' own tokenizer; nil: the base's.
     public let tokenizer: AdapterTokenizer?
-    private let holds: [LeaseHold]
-    private let registry: AdapterRegistry?
+    private let lease: LeaseReturn
+    private let registry: AdapterRegistry
+    private let tokenCount = Atomic(0)
     private let isReleased = Atomic(false)
 
     init(
-        plan: AdapterPlan, entries: [Entry], key: String, activation: PlanActivation?,
-        tokenizer: AdapterTokenizer? = nil, holds: [LeaseHold], registry: AdapterRegistry?
+        _ grant: SelectionGrant, plan: AdapterPlan, activation: PlanActivation?,
+        registry: AdapterRegistry
     ) {
         self.plan = plan
-        self.entries = entries
-        self.key = key
         self.activation = activation
-        self.tokenizer = tokenizer
-        self.holds = holds
         self.registry = registry
+        entries = grant.entries
+        key = grant.lease.key
+        tokenizer = grant.tokenizer
+        lease = grant.lease
     }
 
     /// The content of the adapter with the largest weight, of equal ones the first by name; empty
@@ -57,12 +58,13 @@ public final class SelectionLease: Sendable {
     /// Gives the adapters back; further calls do nothing.
     public func release() {
         guard !isReleased.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        registry?.release(key: key, holds: holds)
+        registry.release(lease, tokenCount: tokenCount.load(ordering: .relaxed))
     }
 
-    /// Counts tokens made with this selection, for the registry's statistics.
+    /// Counts tokens made with this selection, for the registry's statistics, which get them with
+    /// its release.
     public func addTokens(_ count: Int) {
-        registry?.addTokens(count, holds: holds)
+        tokenCount.add(count, ordering: .relaxed)
     }
 
     deinit { release() }

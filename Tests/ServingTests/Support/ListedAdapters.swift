@@ -98,7 +98,11 @@ final class ListedAdapters: AdapterCatalog {
         state.withLock { $0.names.values.sorted { $0.name < $1.name } }
     }
 
-    var memory: AdapterMemory { AdapterMemory() }
+    var memory: AdapterMemory {
+        var memory = AdapterMemory()
+        memory.residentCount = descriptions().count
+        return memory
+    }
 
     func select(
         _ selection: [SelectionEntry],

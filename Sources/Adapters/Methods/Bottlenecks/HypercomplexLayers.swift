@@ -14,9 +14,6 @@ internal import Transformer
 /// **Source**: arXiv 2106.04647; adapters 1.3.0, `PHMLayer` in `methods/modeling.py`.
 struct HypercomplexLayers {
     private static let sharedPrefix = "model.shared_parameters."
-    /// A rule has the third power of this many values, 67 MB, which a factorised one takes from a
-    /// hundredth of that in the file; 4 is usual.
-    private static let dimensionLimit = 1 << 8
     private static let rankLimit = 1 << 10
     /// How many times the hidden size a network may be wide: its matrices, made of small factors,
     /// have as many times more values.
@@ -47,7 +44,8 @@ struct HypercomplexLayers {
     init?(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
         guard try configuration.flag("phm_layer") else { return nil }
         dimension =
-            try configuration.optionalCount("phm_dim", limit: Self.dimensionLimit) ?? 4
+            try configuration.optionalCount(
+                "phm_dim", limit: AdapterLimits.hypercomplexDimension) ?? 4
         rank = try configuration.optionalCount("phm_rank", limit: Self.rankLimit) ?? 1
         hasFactorizedWeights = try configuration.flag("factorized_phm_W", standard: true)
         hasFactorizedRule = try configuration.flag("factorized_phm_rule")

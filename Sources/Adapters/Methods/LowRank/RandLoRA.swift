@@ -43,6 +43,11 @@ enum RandLoRA {
                         saved: &compiler, shape: shape, rank: settings.rank)
                     return
                 }
+                let narrow = min(shape.inputCount, shape.outputCount)
+                let wide = max(shape.inputCount, shape.outputCount)
+                try compiler.checkDrawn(
+                    settings.rank * narrow + wide * (narrow + settings.rank),
+                    setting: "save_projection")
                 settings.bases = RandomBases(
                     seed: seed, settings.sparsity, shape: shape, rank: settings.rank)
             },

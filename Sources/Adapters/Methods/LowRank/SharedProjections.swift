@@ -100,6 +100,9 @@ extension SharedProjections {
             let shapes = try compiler.targetedLinearSlots().map { slots.shape(of: $0) }
             let (rank, rowCount) = (settings.rank, blockCount * settings.rank)
             if let seed = settings.seed {
+                try compiler.checkDrawn(
+                    rowCount * shape.inputCount + shape.outputCount * rank,
+                    setting: "save_projection")
                 var generator = TorchGenerator(seed: seed)
                 // Kaiming's bound for rectified units: √(6 / inputs).
                 let a = generator.uniform(

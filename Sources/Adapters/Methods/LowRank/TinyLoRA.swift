@@ -18,8 +18,6 @@ enum TinyLoRA {
     private static let b = TensorPart(".tinylora_B")
     private static let projection = TensorPart(".tinylora_P")
 
-    private static let drawnCountLimit = 1 << 28
-
     private static func shared(_ group: Int) -> String { "base_model.tinylora_v.\(group)" }
 
     private struct Settings {
@@ -145,13 +143,8 @@ enum TinyLoRA {
                 "'u' is \(values.count), and the module's rank is \(rank)", &compiler)
         } else {
             let count = values.count * rank * rank
-            guard count <= drawnCountLimit else {
-                throw .unsupportedSetting(
-                    "save_projection", value: "false",
-                    reason: "\(count) values would have to be drawn, and \(drawnCountLimit) is the "
-                        + "most; save the adapter with save_projection set",
-                    file: compiler.configurationFile)
-            }
+            try compiler.checkDrawn(
+                .product(count, settings.numbers.count), setting: "save_projection")
             var generator = TorchGenerator(
                 seed: settings.seed &+ UInt64(settings.numbers[slot] ?? 0))
             projections = generator.normal(

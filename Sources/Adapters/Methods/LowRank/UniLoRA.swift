@@ -59,6 +59,7 @@ enum UniLoRA: LinearTuner {
         let entryCount = shapes.reduce(0) {
             $0 + settings.rank * ($1.outputCount + $1.inputCount)
         }
+        try compiler.checkDrawn(entryCount, setting: "save_indices")
         let indices = assignment(of: entryCount, settings)
         var counts = [Int](repeating: 0, count: settings.length)
         for index in indices { counts[index] += 1 }
