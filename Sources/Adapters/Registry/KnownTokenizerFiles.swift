@@ -6,7 +6,7 @@ internal import Glibc
 struct KnownTokenizerFiles: Sendable {
     private struct File: Sendable {
         let name: String
-        let identity: FileIdentity
+        let identity: FileState
         let digest: String
     }
 
@@ -27,7 +27,7 @@ struct KnownTokenizerFiles: Sendable {
             let path = directory + name
             guard let kind = try? reader.kind(of: path) else { return nil }
             if kind == .missing { continue }
-            guard let identity = FileIdentity(of: path) else { return nil }
+            guard let identity = FileState(of: path) else { return nil }
             if let before = known?.files.first(where: { $0.name == name }),
                 before.identity == identity, before.identity.isSettled
             {
@@ -39,7 +39,7 @@ struct KnownTokenizerFiles: Sendable {
             else { return nil }
             // A file that was written a moment ago may be written again without looking otherwise.
             let settled = identity.settled()
-            guard FileIdentity(of: path) == identity else { return nil }
+            guard FileState(of: path) == identity else { return nil }
             files.append(
                 File(name: name, identity: settled, digest: TokenizerFileDigest.digest(bytes)))
         }
@@ -81,7 +81,7 @@ extension ContentHasher {
 }
 
 /// Which file stands at a path, and when it last changed in any way.
-struct FileIdentity: Sendable, Equatable {
+struct FileState: Sendable, Equatable {
     private let device: UInt64
     private let inode: UInt64
     private let byteCount: Int
@@ -106,7 +106,7 @@ struct FileIdentity: Sendable, Equatable {
     }
 
     /// The same, with a look at the clock.
-    func settled() -> FileIdentity {
+    func settled() -> FileState {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         var identity = self
@@ -115,7 +115,7 @@ struct FileIdentity: Sendable, Equatable {
         return identity
     }
 
-    static func == (left: FileIdentity, right: FileIdentity) -> Bool {
+    static func == (left: FileState, right: FileState) -> Bool {
         left.device == right.device && left.inode == right.inode
             && left.byteCount == right.byteCount && left.modified == right.modified
             && left.changed == right.changed
