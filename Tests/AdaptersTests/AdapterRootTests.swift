@@ -303,11 +303,11 @@ import Transformer
 
     /// An idle adapter comes back under the rule that it was loaded under.
     @Test func whatComesBackLiesInside() throws {
-        let registry = AdapterRegistry(
-            base: reading.base, settings: .init(memoryByteCountLimit: 1))
+        let registry = AdapterRegistry(base: reading.base)
         let inside = try adapter("root/law")
         try registry.load(name: "a", path: inside, root: path("root"))
         try registry.lease([SelectionEntry(name: "a")]).release()
+        registry.dropIdle()
         #expect(registry.memory.residentCount == 0)
         // The same bytes, elsewhere.
         try files.moveItem(atPath: inside, toPath: path("moved"))

@@ -253,7 +253,7 @@ import Transformer
     // MARK: The registry
 
     private func registry() -> AdapterRegistry {
-        AdapterRegistry(base: reading.base, settings: .init(memoryByteCountLimit: 1))
+        AdapterRegistry(base: reading.base)
     }
 
     @Test(arguments: MixtureFixture.Kind.allCases)

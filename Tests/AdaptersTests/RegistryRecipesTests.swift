@@ -33,7 +33,7 @@ import Transformer
 
     /// Whether a tensor is the base's own its values say, and with them the warnings.
     @Test func tensorsThatNoSettingNamesAreReadForEachAdapter() throws {
-        let registry = AdapterRegistry(base: base, settings: .init(memoryByteCountLimit: 1))
+        let registry = AdapterRegistry(base: base)
         var adapter = AdapterFixture.lora([AdapterFixture.query])
         adapter.tensors.append(FloatTensor("base_model.model.model.norm.weight", [16]))
         adapter.tensors[2].values = base.gain(at: .final)

@@ -32,6 +32,19 @@ import Testing
         #expect(nothingIsLeft(of: desk))
     }
 
+    /// Places and turns are shared evenly among clients, so the generator has to know them apart.
+    @Test func tellsTheGeneratorWhoseARequestIs() throws {
+        let desk = Desk()
+        let other = desk.service.makeSession(rights: .owner) { _ in }
+        desk.receive(#"{"id":1,"prompt":"x"}"#)
+        other.receive(.line(Array(#"{"id":1,"prompt":"x"}"#.utf8)))
+        desk.receive(#"{"id":2,"prompt":"x"}"#)
+        let clients = desk.generator.requests.map(\.client)
+        try #require(clients.count == 3)
+        #expect(clients[0] == clients[2])
+        #expect(clients[0] != clients[1])
+    }
+
     @Test func countsTimesFromAcceptance() throws {
         let desk = Desk()
         desk.adapters.hold()

@@ -119,7 +119,8 @@ struct RequestDesk {
             maximumNewTokenCount: request.maximumNewTokenCount,
             endTokens: request.ignoresEndTokens ? [] : own?.endTokens ?? context.endTokens,
             logprobCount: request.logprobCount, promptLogprobCount: request.promptLogprobCount,
-            timeout: request.timeout, priority: request.priority, sink: responder)
+            timeout: request.timeout, priority: request.priority, client: accepted.client,
+            sink: responder)
     }
 
     private func promptTokens(

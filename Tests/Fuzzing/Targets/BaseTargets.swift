@@ -178,8 +178,8 @@ struct TokenizerJSONTarget: FuzzTarget {
         let files = try FileManager.default.subpathsOfDirectory(
             atPath: checkout.root + "/" + folder
         )
-        .filter { $0.hasSuffix(".json") && !$0.hasSuffix("cases.json") }
-        .filter { $0 != "conversations.json" }.sorted().map { folder + "/" + $0 }
+        .filter { $0.hasSuffix(".cases.json") && !$0.hasPrefix("sp-") }.sorted()
+        .map { folder + "/" + $0.replacingOccurrences(of: ".cases.json", with: ".json") }
         var seeds: [JSONValue] = []
         for file in files + ["Tests/Goldens/tokenizers/added/tokenizer.json"] {
             let bytes = try checkout.bytes(file)
