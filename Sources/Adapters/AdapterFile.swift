@@ -1,8 +1,8 @@
 internal import Checkpoints
 internal import StrictJSON
 
-/// An adapter as it lies on disk, read whole into memory: a PEFT directory, a `.lora` file, or one of
-/// another library's forms, which `ForeignAdapter` says in PEFT's terms.
+/// An adapter as it lies on disk, read whole into memory: a PEFT directory, a `.lora` file, or one
+/// of another library's forms, which `ForeignAdapter` says in PEFT's terms.
 ///
 /// A `.lora` is one safetensors file whose metadata carry `adapter_config.json` in text. Which of
 /// them a path is, its content says, not its name.
@@ -36,8 +36,8 @@ struct AdapterFile: Sendable {
     /// The tokenizer's files among that one's tensors.
     private(set) var storedFiles: [AdapterTensor] = []
 
-    /// - Throws: `AdapterError`: what is no adapter, no regular file, outside `options.root`, damaged
-    ///   or changed while it was read.
+    /// - Throws: `AdapterError`: what is no adapter, no regular file, outside `options.root`,
+    ///   damaged or changed while it was read.
     static func open(
         _ path: String, options: AdapterOptions, extent: Extent = .whole
     ) throws(AdapterError) -> AdapterFile {
@@ -223,8 +223,8 @@ struct AdapterFile: Sendable {
             extent == .whole ? Self.hash(configuration, self.tensors, files) : ""
     }
 
-    /// The same for adapters that differ in nothing but values: configuration and what tensors there
-    /// are, the experts' too, in a hash.
+    /// The same for adapters that differ in nothing but values: configuration and what tensors
+    /// there are, the experts' too, in a hash.
     var recipe: String {
         let own = Self.hash(configuration, tensors, nil)
         guard !experts.isEmpty else { return own }

@@ -10,9 +10,9 @@ public enum AdapterPacking {
         public let byteCount: Int
     }
 
-    /// Packs a PEFT directory: its tensors in order of their names, then the files of a tokenizer of
-    /// its own as tensors of bytes, and its configuration, byte for byte, in the metadata. The file
-    /// appears when it is complete.
+    /// Packs a PEFT directory: its tensors in order of their names, then the files of a tokenizer
+    /// of its own as tensors of bytes, and its configuration, byte for byte, in the metadata. The
+    /// file appears when it is complete.
     ///
     /// - Throws: `AdapterError` for what can't be read, or `.unwritable`.
     public static func pack(

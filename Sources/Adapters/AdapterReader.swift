@@ -92,8 +92,8 @@ public enum AdapterReader {
         ]
     }
 
-    /// Checks an adapter by its header, where that tells all but its values: of plain factors, and where another
-    /// adapter of the same recipe was checked.
+    /// Checks an adapter by its header, where that tells all but its values: of plain factors, and
+    /// where another adapter of the same recipe was checked.
     ///
     /// - Parameters:
     ///   - file: its header suffices.

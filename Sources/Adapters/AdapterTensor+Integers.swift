@@ -6,7 +6,8 @@ extension AdapterTensor {
     /// - Parameters:
     ///   - range: where values may lie.
     ///   - meaning: what they count, for messages.
-    /// - Throws: `AdapterError.unsupportedType` for other types, `.invalidValues` for values outside.
+    /// - Throws: `AdapterError.unsupportedType` for other types, `.invalidValues` for values
+    ///   outside.
     func integers(
         in range: Range<Int>, meaning: String, file: String
     ) throws(AdapterError) -> [Int] {

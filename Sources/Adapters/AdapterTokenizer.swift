@@ -18,8 +18,8 @@ public final class AdapterTokenizer: Sendable {
     }
 }
 
-/// The tokenizers of the adapters of one base. Adapters whose files say the same share one; those that
-/// say what the base's files say have none of their own.
+/// The tokenizers of the adapters of one base. Adapters whose files say the same share one; those
+/// that say what the base's files say have none of their own.
 final class TokenizerShelf: Sendable {
     private struct Holder {
         weak var tokenizer: AdapterTokenizer?

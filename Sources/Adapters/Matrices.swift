@@ -1,6 +1,7 @@
 /// Small rearrangements of row-major matrices.
 enum Matrices {
-    /// - Parameter values: **Shape** [rowCount, columnCount]; the result's is [columnCount, rowCount].
+    /// - Parameter values: **Shape** [rowCount, columnCount]; the result's is [columnCount,
+    ///   rowCount].
     static func transposed<Value>(_ values: [Value], rowCount: Int) -> [Value] {
         guard rowCount > 0 else { return [] }
         let columnCount = values.count / rowCount

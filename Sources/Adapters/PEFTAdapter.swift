@@ -17,7 +17,8 @@ struct PEFTAdapter: Sendable {
             ? PromptModules.prefix : Self.prefix
     }
 
-    /// Writes a `.lora` where the path ends so, else a PEFT directory; either appears when complete.
+    /// Writes a `.lora` where the path ends so, else a PEFT directory; either appears when
+    /// complete.
     ///
     /// - Throws: `AdapterError.outputExists`, `.unwritable`.
     func write(to path: String) throws(AdapterError) {

@@ -1,8 +1,8 @@
 internal import Checkpoints
 internal import StrictJSON
 
-/// A LoRA of nothing but low-rank factors, taken apart: factors and scaling of each module, without a
-/// base to attach them to.
+/// A LoRA of nothing but low-rank factors, taken apart: factors and scaling of each module, without
+/// a base to attach them to.
 struct PlainLoRA {
     /// The update of one module: scaling · B A.
     struct Factors {
@@ -46,8 +46,8 @@ struct PlainLoRA {
     /// Settings that nobody knows; each is one sentence.
     let warnings: [String]
 
-    /// - Throws: `AdapterError`: values that aren't finite, factors that don't fit the configuration,
-    ///   and everything about an adapter but low-rank factors.
+    /// - Throws: `AdapterError`: values that aren't finite, factors that don't fit the
+    ///   configuration, and everything about an adapter but low-rank factors.
     init(_ file: AdapterFile, for purpose: Purpose) throws(AdapterError) {
         let (settings, account) = try Self.settings(of: file, for: purpose)
         configuration = file.configuration.object
@@ -69,7 +69,8 @@ struct PlainLoRA {
     /// The settings of a LoRA that is served, and is nothing but low-rank factors.
     ///
     /// - Returns: with them the configuration, which knows what was read.
-    /// - Throws: `AdapterError` as serving it would, and the purpose's refusal of what else it does.
+    /// - Throws: `AdapterError` as serving it would, and the purpose's refusal of what else it
+    ///   does.
     static func settings(
         of file: AdapterFile, for purpose: Purpose
     ) throws(AdapterError) -> (LoRASettings, AdapterConfiguration) {

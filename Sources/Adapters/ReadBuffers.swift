@@ -1,8 +1,8 @@
 internal import Kernels
 internal import Synchronization
 
-/// Memory that files are read into for a moment, used again and again: memory that is new to a process
-/// costs more than what is read into it.
+/// Memory that files are read into for a moment, used again and again: memory that is new to a
+/// process costs more than what is read into it.
 final class ReadBuffers: Sendable {
     private static let countLimit = 2
     private static let byteCountLimit = 16 << 20

@@ -2,8 +2,8 @@ internal import Checkpoints
 
 /// A safetensors file, copied into memory and checked.
 ///
-/// Mapping the file itself would not do: a file that is truncated while it is mapped kills the process
-/// that reads it, and one that is overwritten changes under an adapter in use.
+/// Mapping the file itself would not do: a file that is truncated while it is mapped kills the
+/// process that reads it, and one that is overwritten changes under an adapter in use.
 struct SafetensorsContent {
     static let byteCountLimit = 16 << 30
     private static let headerByteCountLimit = 100_000_000

@@ -13,8 +13,8 @@ enum UnknownSettings {
     ]
 
     /// - Parameter trainingOnly: settings of the method without a meaning in inference.
-    /// - Returns: a warning for each setting that isn't known, behind those of the reading; of many,
-    ///   the last counts them.
+    /// - Returns: a warning for each setting that isn't known, behind those of the reading; of
+    ///   many, the last counts them.
     /// - Throws: `AdapterError.unknownSetting` when `strict`.
     static func check(
         _ configuration: AdapterConfiguration, trainingOnly: Set<String>, strict: Bool

@@ -2,13 +2,13 @@ internal import Checkpoints
 internal import Kernels
 internal import Transformer
 
-/// In which type the matrices of updates are kept in memory: the factors of low-rank operators, and whole
-/// matrices where no smaller form is exact.
+/// In which type the matrices of updates are kept in memory: the factors of low-rank operators, and
+/// whole matrices where no smaller form is exact.
 public enum UpdateType: Sendable {
     /// As the file has them.
     case file
-    /// Rounded to bf16 where they are f32, and no value is too large for it: half of the memory, and
-    /// half of what a step reads.
+    /// Rounded to bf16 where they are f32, and no value is too large for it: half of the memory,
+    /// and half of what a step reads.
     case bf16
     /// As exactly as the base's weights are: `bf16` beside bf16 and quantised ones, else `file`.
     case asWeights
@@ -20,9 +20,9 @@ public enum UpdateType: Sendable {
 }
 
 extension AdapterOperators {
-    /// The same with factors A and B of low-rank operators, and whole matrices that are added, in another
-    /// type; what modules share stays shared. All else is kept as it is: rotations and scales, and what
-    /// stands in place of the base's weights.
+    /// The same with factors A and B of low-rank operators, and whole matrices that are added, in
+    /// another type; what modules share stays shared. All else is kept as it is: rotations and
+    /// scales, and what stands in place of the base's weights.
     func keepingUpdates(as type: UpdateType, pool: WorkerPool) -> AdapterOperators {
         guard type == .bf16 else { return self }
         var narrowed = self
@@ -87,7 +87,8 @@ private struct UpdateRounding {
         return result
     }
 
-    /// Calls `make` with the matrix that `fill` writes, rounded; nil where a value becomes infinite.
+    /// Calls `make` with the matrix that `fill` writes, rounded; nil where a value becomes
+    /// infinite.
     private static func withBF16<Result>(
         _ outputCount: Int, _ inputCount: Int, fill: (UnsafeMutablePointer<Float>) -> Void,
         make: (WeightMatrix) -> Result

@@ -1,10 +1,10 @@
-/* Products with 8-bit and 4-bit blocks for AVX-512 VNNI, whose one instruction adds four products of
- * unsigned by signed bytes to each of 16 sums. The arithmetic is that of body_int8.h.
+/* Products with 8-bit and 4-bit blocks for AVX-512 VNNI, whose one instruction adds four
+ * products of unsigned by signed bytes to each of 16 sums. The arithmetic is that of
+ * body_int8.h.
  *
- * Tiles of up to 6 rows × 2 panels keep 12 accumulators and 12 sums of a block in registers; a row's
- * word is loaded once for both panels. Nibbles are unpacked as they pass, on ports that the products
- * leave free.
- */
+ * Tiles of up to 6 rows × 2 panels keep 12 accumulators and 12 sums of a block in registers; a
+ * row's word is loaded once for both panels. Nibbles are unpacked as they pass, on ports that
+ * the products leave free. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -50,7 +50,8 @@ INLINE lanes_i finish_sums(level_kind kind, dot_sums sums, int32_t row_sum, int3
 
 #include "body_int8_row.h"
 
-/* Blocks that all rows run over at a time, at most: two panels of them stay in the nearest cache. */
+/* Blocks that all rows run over at a time, at most: two panels of them stay in the nearest
+   cache. */
 #define RUN_BLOCKS 24
 #define PAIR_ROWS 6
 
@@ -64,7 +65,8 @@ typedef struct {
     __mmask16 lanes, lanes2;
 } panel_pair;
 
-/* -128 or -8 times the sum of a row's levels in this block, or 0: what unsigned levels are too large by. */
+/* -128 or -8 times the sum of a row's levels in this block, or 0: what unsigned levels are too
+   large by. */
 INLINE __m512i start_of(gk_type type, const gk_row_block *head) {
     if (type == GK_Q4_1) return _mm512_setzero_si512();
     __m512i sum = _mm512_set1_epi32(head->sum);
@@ -168,7 +170,8 @@ DEFINE_PAIR_TILE(4)
 DEFINE_PAIR_TILE(5)
 DEFINE_PAIR_TILE(6)
 
-/* Read through pointers: a copy on the stack, written by parts and read whole, waits for all before it. */
+/* Read through pointers: a copy on the stack, written by parts and read whole, waits for all
+   before it. */
 typedef void (*pair_function)(const row_run *, const panel_pair *, float *, size_t, int);
 
 #define PAIR_TILES(type)                                                                          \

@@ -2,11 +2,11 @@
  *
  *   y[r][o] = scale * (sum over k of x[r][k] * W[o][k])
  *
- * Lane i of 16 adds k = i, i + 16, … by fused multiply-adds; the lanes are then added as a tree. So
- * no output has padding, whatever the rank, and no output's bits depend on which others are computed
- * beside it. A tile is 1 row × 4 outputs, or up to DOT_ROWS × DOT_OUTPUTS: 3 × 2 sums are 12 of 16
- * registers with AVX2, 4 × 4 are 16 of 32 with AVX-512, and 2 × 2 16 of 32 with NEON, where weights
- * and rows need 8 more.
+ * Lane i of 16 adds k = i, i + 16, … by fused multiply-adds; the lanes are then added as a tree.
+ * So no output has padding, whatever the rank, and no output's bits depend on which others are
+ * computed beside it. A tile is 1 row × 4 outputs, or up to DOT_ROWS × DOT_OUTPUTS: 3 × 2 sums are
+ * 12 of 16 registers with AVX2, 4 × 4 are 16 of 32 with AVX-512, and 2 × 2 16 of 32 with NEON,
+ * where weights and rows need 8 more.
  */
 INLINE lanes_f take_stored(gk_type type, const uint8_t *w, size_t k) {
     if (type == GK_F32) return LOAD((const float *)w + k);

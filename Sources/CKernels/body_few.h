@@ -66,8 +66,9 @@ static const row_function GK(rows)[GK_BF16 + 1] = {
     GK(row_f32), GK(row_f16), GK(row_bf16),
 };
 
-/* How far ahead of its use each panel of a group is fetched. Short panels, as low-rank factors have, end
- * before any hardware looks ahead: the next group is fetched meanwhile, or what comes after the last. */
+/* How far ahead of its use each panel of a group is fetched. Short panels, as low-rank factors
+ * have, end before any hardware looks ahead: the next group is fetched meanwhile, or what comes
+ * after the last. */
 INLINE ptrdiff_t bytes_ahead(const gk_product *q, size_t first, const uint8_t *panel) {
     size_t group = GK_GROUP * gk_panel_bytes(q->type, q->inputs);
     if (group >= AHEAD) return AHEAD;

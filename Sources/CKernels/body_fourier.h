@@ -5,8 +5,8 @@
  *
  *   before: [length][factor][rest]     after: [factor][length][rest]
  *
- * The innermost loops run over `rest` neighbours with the same turns, in the compiler's vectors; 2, 3
- * and 4 have their sums written out.
+ * The innermost loops run over `rest` neighbours with the same turns, in the compiler's vectors;
+ * 2, 3 and 4 have their sums written out.
  */
 #include "body_lanes.h"
 

@@ -30,7 +30,8 @@ typedef struct {
     size_t ahead_stride;
 } block_run;
 
-/* Blocks [first, first + count) of a panel; nibbles are unpacked into `scratch`, 512 bytes a block. */
+/* Blocks [first, first + count) of a panel; nibbles are unpacked into `scratch`, 512 bytes a
+   block. */
 INLINE block_run take_blocks(gk_type type, const uint8_t *panel, size_t first, size_t count,
                              uint8_t *scratch) {
     size_t stride = block_group_bytes(type), header = type == GK_Q4_1 ? 64 : 32;
@@ -115,7 +116,8 @@ DEFINE_INT_TILE(4)
 #define INT_TILES(type) {0, GK(type##_tile_2), GK(type##_tile_3), GK(type##_tile_4)}
 #endif
 
-/* Read through pointers: a copy on the stack, written by parts and read whole, waits for all before it. */
+/* Read through pointers: a copy on the stack, written by parts and read whole, waits for all
+   before it. */
 typedef void (*int_tile_function)(const row_run *, const block_run *, float *, size_t, int);
 
 static const int_tile_function GK(int_tiles)[3][INT_TILE] = {

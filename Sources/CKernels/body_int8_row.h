@@ -1,6 +1,5 @@
-/* What all products with 8-bit and 4-bit blocks share, and the product of one row. A level provides,
- * before this file is included, what body_int8.h says.
- */
+/* What all products with 8-bit and 4-bit blocks share, and the product of one row. A level
+ * provides, before this file is included, what body_int8.h says. */
 INLINE level_kind kind_of(gk_type type) { return type == GK_Q8_0 ? SIGNED_BYTES : NIBBLES; }
 
 /* What a tile reads of its rows; rows are `inputs` bytes and `inputs` / 32 heads apart. */
@@ -19,8 +18,8 @@ INLINE int32_t word_at(const int8_t *levels, int index) {
 }
 #endif
 
-/* One row by one panel, in one pass over the packed bytes: when weights come from memory, it must not
- * wait while levels are unpacked and multiplied. */
+/* One row by one panel, in one pass over the packed bytes: when weights come from memory, it
+ * must not wait while levels are unpacked and multiplied. */
 INLINE void int_row(gk_type type, row_run x, const uint8_t *panel, size_t blocks, float *y,
                     int accumulate) {
     level_kind kind = kind_of(type);

@@ -29,8 +29,8 @@ INLINE size_t step_bytes(gk_type type) { return GK_PANEL * (type == GK_F16 ? 2 :
 #define ADVANCE_AT(i) a##i = FMA(FACTOR(x[i * x_stride + k]), w, a##i);
 #define ADVANCE_NEXT(i) a##i = FMA(FACTOR(x[i * x_stride + k + 1]), w, a##i);
 
-/* Of types with one weight an input; TAKE widens 16 of them. Unrolled, the compiler loads several inputs'
- * weights first, into registers that it takes from the sums. */
+/* Of types with one weight an input; TAKE widens 16 of them. Unrolled, the compiler loads
+ * several inputs' weights first, into registers that it takes from the sums. */
 #define DEFINE_INPUT_TILE(type, R, TAKE)                                                          \
     static void GK(stream_##type##_##R)(const stream_tile *t) {                                   \
         STREAM_LOCALS                                                                             \
@@ -107,15 +107,15 @@ static const stream_function GK(streams)[GK_BF16 + 1][TILE] = {
     STREAM_TILES(stream_f32), STREAM_TILES(stream_f16), STREAM_TILES(stream_bf16),
 };
 
-/* Inputs that all rows run over at a time, an even number: as much of a panel as stays in the nearest
- * cache meanwhile, in parts of like size. */
+/* Inputs that all rows run over at a time, an even number: as much of a panel as stays in the
+ * nearest cache meanwhile, in parts of like size. */
 INLINE size_t part_inputs(size_t inputs, size_t input_bytes) {
     size_t parts = (inputs * input_bytes + GK_PART_BYTES - 1) / GK_PART_BYTES;
     return ((inputs + parts - 1) / parts + 1) & ~(size_t)1;
 }
 
-/* Rows [row, row + rows) times one panel, sums in y. They pass from one part of the inputs to the next
- * through y, which changes no bit of them. */
+/* Rows [row, row + rows) times one panel, sums in y. They pass from one part of the inputs to
+ * the next through y, which changes no bit of them. */
 INLINE void rows_by_panel(const gk_product *q, const uint8_t *panel, size_t row, size_t rows,
                           float *y, size_t y_stride, int accumulate) {
     size_t input_bytes = q->type == GK_F32 ? 4 * GK_PANEL : 2 * GK_PANEL;

@@ -3,8 +3,9 @@
  *   y[r][o] = (accumulate ? y[r][o] : 0) + sum over k of x[r][k] * panel[k][o]     k ascending
  *
  * TILE rows times one panel are as many accumulators as fit the registers (6 × 2 of 16 with AVX2,
- * 12 × 1 of 32 with AVX-512, 6 × 4 of 32 with NEON) and more than the 8 that hide an addition's latency (4 cycles, 2 a
- * cycle). The accumulators have names, because the compiler keeps an array of them in memory.
+ * 12 × 1 of 32 with AVX-512, 6 × 4 of 32 with NEON) and more than the 8 that hide an addition's
+ * latency (4 cycles, 2 a cycle). The accumulators have names, because the compiler keeps an array
+ * of them in memory.
  */
 #if !defined(FACTOR) /* how a level's multiply-adds take a scalar */
 #define FACTOR(x) SPLAT(x)
@@ -68,8 +69,8 @@ INLINE void panel_product(size_t rows, size_t k, const float *x, size_t x_stride
     }
 }
 
-/* Two panels that lie alike, and two that come next: these are fetched meanwhile, place by place, since
- * panels of pages lie far apart, where no hardware looks ahead. */
+/* Two panels that lie alike, and two that come next: these are fetched meanwhile, place by
+ * place, since panels of pages lie far apart, where no hardware looks ahead. */
 typedef struct {
     const float *first, *second;
     const float *next, *next2;
@@ -106,7 +107,8 @@ DEFINE_TWIN(1)
 DEFINE_TWIN(2)
 DEFINE_TWIN(3)
 #if TILE == 12
-/* Of 32 registers 6 rows by two panels take 12 sums and 6 factors, each loaded once for both panels. */
+/* Of 32 registers 6 rows by two panels take 12 sums and 6 factors, each loaded once for both
+   panels. */
 #define TWIN_ROWS 6
 DEFINE_TWIN(4)
 DEFINE_TWIN(5)
@@ -125,8 +127,8 @@ static const twin_function GK(twins)[TWIN_ROWS + 1] = {
 #endif
 };
 
-/* Any number of rows times two panels; y2 is where the second one's sums go. Where registers hold few
- * rows by two panels, a whole tile of rows has chains enough with one. */
+/* Any number of rows times two panels; y2 is where the second one's sums go. Where registers
+ * hold few rows by two panels, a whole tile of rows has chains enough with one. */
 INLINE void twin_product(size_t rows, size_t k, const float *x, size_t x_stride,
                          const panel_twins *t, size_t panel_stride, float *y, float *y2,
                          size_t y_stride, int accumulate) {

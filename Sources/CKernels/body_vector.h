@@ -1,9 +1,8 @@
-/* Elementwise kernels over f32 rows, written once over 16 lanes. Included by the file of each level, which
- * defines GK(name).
+/* Elementwise kernels over f32 rows, written once over 16 lanes. Included by the file of each
+ * level, which defines GK(name).
  *
- * Sums run in 16 lanes, lane i taking elements i, i + 16, …; the lanes are then added as a tree. A
- * tail shorter than 16 is filled with neutral elements, so no length has an order of its own.
- */
+ * Sums run in 16 lanes, lane i taking elements i, i + 16, …; the lanes are then added as a tree.
+ * A tail shorter than 16 is filled with neutral elements, so no length has an order of its own. */
 #include "body_lanes.h"
 
 INLINE float sum_of_lanes(lanes_f v) {

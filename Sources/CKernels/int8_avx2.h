@@ -1,9 +1,8 @@
 /* Integer dot products with AVX2: see body_int8.h.
  *
  * The instruction multiplies unsigned by signed bytes and adds pairs in 16 bits. Nibbles are
- * unsigned, and a block's eight pairs fit: 8 * 2 * 15 * 127 < 2^15. Signed weights give their sign to
- * the row's levels; a pair fits, 2 * 128 * 127 < 2^15, and is added up in 32 bits.
- */
+ * unsigned, and a block's eight pairs fit: 8 * 2 * 15 * 127 < 2^15. Signed weights give their
+ * sign to the row's levels; a pair fits, 2 * 128 * 127 < 2^15, and is added up in 32 bits. */
 typedef struct {
     __m256i low, high;
 } halves_i;

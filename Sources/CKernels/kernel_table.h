@@ -45,8 +45,8 @@ static inline size_t gk_page_key_words(gk_type type, size_t head_dimension) {
 void gk_store_bf16(const float *key, const float *value, size_t dimension, size_t slot, float *keys,
                    float *values);
 
-/* Scores of a row become e^(score - largest score), and 0 from `prefix` to `prefix_columns` and behind
- * the `own` columns that follow; returns what makes probabilities of them. */
+/* Scores of a row become e^(score - largest score), and 0 from `prefix` to `prefix_columns` and
+ * behind the `own` columns that follow; returns what makes probabilities of them. */
 float gk_soften(float *scores, size_t columns, size_t prefix_columns, size_t prefix, size_t own);
 
 void gk_init_portable(gk_table *table);

@@ -1,5 +1,5 @@
-/// Many short strings of bytes, such as the tokens of a vocabulary, in one block of memory: an array each
-/// would take several times their own bytes.
+/// Many short strings of bytes, such as the tokens of a vocabulary, in one block of memory: an
+/// array each would take several times their own bytes.
 public struct ByteStrings: Sendable, Equatable, RandomAccessCollection,
     ExpressibleByArrayLiteral
 {

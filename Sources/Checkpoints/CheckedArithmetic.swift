@@ -10,8 +10,8 @@ package enum CheckedArithmetic {
         return overflows ? nil : value
     }
 
-    /// The product of the dimensions of a shape, 1 for a scalar. Overflow counts even where a later dimension is 0,
-    /// so that the verdict doesn't depend on their order.
+    /// The product of the dimensions of a shape, 1 for a scalar. Overflow counts even where a later
+    /// dimension is 0, so that the verdict doesn't depend on their order.
     static func elementCount(_ shape: [Int]) -> Int? {
         var count = 1
         for dimension in shape where dimension != 0 {

@@ -1,4 +1,5 @@
-/// What the elements of a stored tensor are; the raw values are the spellings of safetensors and GGUF.
+/// What the elements of a stored tensor are; the raw values are the spellings of safetensors and
+/// GGUF.
 public enum ElementType: String, Sendable, CaseIterable {
     case f64 = "F64"
     case f32 = "F32"

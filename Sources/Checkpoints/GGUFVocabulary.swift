@@ -10,8 +10,8 @@ public struct GGUFVocabulary: Sendable, Equatable {
     public var pieces: ByteStrings
     /// Score of each token; empty where the file has none.
     public var scores: [Float]
-    /// Type of each token (1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte); empty where the
-    /// file has none.
+    /// Type of each token (1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte); empty
+    /// where the file has none.
     public var types: [Int32]
     /// Merges of byte-level BPE, two pieces with a space between; empty for SentencePiece.
     public var merges: [String]

@@ -11,9 +11,9 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
     /// Bytes taken from the system page by page; 0 for memory of the heap.
     private let mappedByteCount: Int
 
-    /// From here on memory is mapped, so that untouched pages cost nothing. Smaller buffers come from
-    /// the heap: a process may only have some ten thousand mappings, and adapters have hundreds of
-    /// small matrices each.
+    /// From here on memory is mapped, so that untouched pages cost nothing. Smaller buffers come
+    /// from the heap: a process may only have some ten thousand mappings, and adapters have
+    /// hundreds of small matrices each.
     private static var mappingThreshold: Int { 1 << 20 }
 
     /// - Parameter isSparse: true where little of it is touched as a rule; large pages, which large

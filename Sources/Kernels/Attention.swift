@@ -97,15 +97,15 @@ public final class AttentionScratch: WorkerJob {
 
 /// Softmax attention over paged keys and values.
 ///
-/// A row's result depends on its query and the tokens that it sees alone: not on the rows that share
-/// its slice, nor on how rows are cut into tiles.
+/// A row's result depends on its query and the tokens that it sees alone: not on the rows that
+/// share its slice, nor on how rows are cut into tiles.
 public enum Attention {
     /// Tokens of a page.
     public static let pageTokenCount = Int(GK_PAGE)
 
     /// Words of 4 bytes of one layer's part of a page: for each key-value head keys
-    /// [headDimension][16 tokens], then values [16 tokens][headDimension rounded up to 16]. In bf16 two
-    /// values share a word.
+    /// [headDimension][16 tokens], then values [16 tokens][headDimension rounded up to 16]. In bf16
+    /// two values share a word.
     public static func pageWordCount(_ shape: AttentionShape) -> Int {
         shape.keyValueHeadCount * shape.headWordCount
     }

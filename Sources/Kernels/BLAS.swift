@@ -2,14 +2,14 @@ internal import COpenBLAS
 
 /// The linear algebra of loading and merging, by OpenBLAS.
 ///
-/// The library is opened when it is first used, not linked: it chooses its kernels while it is loaded, by
-/// the processor's model number, and takes a core that is newer than itself for an old one. So it is
-/// told before, and to use the same kernels on every x86 processor with AVX2 and FMA: what becomes of a
-/// file doesn't depend on the machine. `OPENBLAS_CORETYPE` in the environment has the last word. Serving
-/// does not depend on it: steps use kernels of our own.
+/// The library is opened when it is first used, not linked: it chooses its kernels while it is
+/// loaded, by the processor's model number, and takes a core that is newer than itself for an old
+/// one. So it is told before, and to use the same kernels on every x86 processor with AVX2 and FMA:
+/// what becomes of a file doesn't depend on the machine. `OPENBLAS_CORETYPE` in the environment has
+/// the last word. Serving does not depend on it: steps use kernels of our own.
 public enum BLAS {
-    /// Why the library can't be used, in one sentence; nil where it can. Everything else here, and all
-    /// of LAPACK, ends the process where it can't, so programs ask at their start.
+    /// Why the library can't be used, in one sentence; nil where it can. Everything else here, and
+    /// all of LAPACK, ends the process where it can't, so programs ask at their start.
     ///
     /// Sets `OPENBLAS_CORETYPE` where it isn't set, so it is asked before other threads read the
     /// environment.
@@ -28,8 +28,8 @@ public enum BLAS {
 
     /// C += scaling · A B, all row-major.
     ///
-    /// Runs on the calling thread alone unless asked otherwise, so that it does not compete with the
-    /// worker pool.
+    /// Runs on the calling thread alone unless asked otherwise, so that it does not compete with
+    /// the worker pool.
     ///
     /// - Parameters:
     ///   - left: **Shape** [rowCount, innerCount].

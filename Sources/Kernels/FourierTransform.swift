@@ -3,9 +3,9 @@ internal import Glibc
 
 /// X[f] = Σ_t x[t] e^(−2πi f t / n) of complex values, for any n.
 ///
-/// n = rows · columns, as equal as its factors allow: x stands as a matrix [rows, columns] whose columns
-/// are transformed, turned, transposed, and transformed again. So the innermost loops always have
-/// neighbours, a whole row of them, which stages from end to end of n would not.
+/// n = rows · columns, as equal as its factors allow: x stands as a matrix [rows, columns] whose
+/// columns are transformed, turned, transposed, and transformed again. So the innermost loops
+/// always have neighbours, a whole row of them, which stages from end to end of n would not.
 ///
 /// **Complexity**: O(n Σ p) for the factors p of n: 4, then primes.
 /// **Source**: Bailey, FFTs in External or Hierarchical Memory, 1990; its four steps.

@@ -1,7 +1,7 @@
 internal import CKernels
 
-/// The instruction set that the kernels use: the strongest that the processor has, or the weaker one
-/// that the environment variable `GRAFT_CPU` names.
+/// The instruction set that the kernels use: the strongest that the processor has, or the weaker
+/// one that the environment variable `GRAFT_CPU` names.
 ///
 /// The cases are those of all architectures, each architecture's weakest first.
 public enum InstructionSet: String, CaseIterable, Sendable {

@@ -5,8 +5,8 @@ public enum MachineLimits {
     private static let bufferFloatCount = 64 << 20
     private static let roundCount = 2_000_000
 
-    /// Bytes a second that all workers together read from memory; the median of `repeatCount` passes
-    /// over 256 MiB.
+    /// Bytes a second that all workers together read from memory; the median of `repeatCount`
+    /// passes over 256 MiB.
     public static func readBandwidth(pool: WorkerPool, repeatCount: Int = 7) -> Double {
         let buffer = AlignedBuffer<Float>(count: bufferFloatCount)
         let taskCount = pool.threadCount * 8

@@ -1,8 +1,8 @@
 /// Memory that packed matrices share, in chunks large enough for the system's large pages.
 ///
-/// A step streams all weights of a base. With pages of 4 KiB a processor looks up a place in memory for
-/// each few rows of weights, which takes up to a tenth of the time of decoding; matrices of a MiB or
-/// two, each in memory of its own, never get larger ones.
+/// A step streams all weights of a base. With pages of 4 KiB a processor looks up a place in memory
+/// for each few rows of weights, which takes up to a tenth of the time of decoding; matrices of a
+/// MiB or two, each in memory of its own, never get larger ones.
 ///
 /// A chunk lives as long as one of its matrices. For one thread at a time.
 public final class PackedArena {

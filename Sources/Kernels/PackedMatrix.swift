@@ -23,8 +23,9 @@ public struct WeightMatrix {
 /// **Source**: block layouts of the GGUF specification.
 public enum BlockQuantizer {
     /// - Parameters:
-    ///   - type: Q8_0, with levels to the nearest of the largest magnitude's 127th part; or Q4_1,
-    ///     with the scale and minimum that lose least of the block in squares among a score of grids.
+    /// - type: Q8_0, with levels to the nearest of the largest magnitude's 127th part; or Q4_1,
+    ///     with the scale and minimum that lose least of the block in squares among a score of
+    ///     grids.
     ///   - weights: a multiple of 32.
     ///   - blocks: room for their blocks.
     public static func quantize(

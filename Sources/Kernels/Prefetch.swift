@@ -8,8 +8,8 @@ public enum Prefetch {
     }
 }
 
-/// What a worker will read first of the next products; it fetches that while it waits for other workers,
-/// when memory would be idle.
+/// What a worker will read first of the next products; it fetches that while it waits for other
+/// workers, when memory would be idle.
 struct UpcomingMemory: BitwiseCopyable {
     /// What stays in the second-level cache until it is read.
     private static let fetchedByteCount = 96 << 10

@@ -2,8 +2,8 @@ internal import CKernels
 
 /// Products that can run at the same time, shared out among the workers as one job.
 ///
-/// All projections of the same rows, and the first halves of all low-rank operators on them, need one
-/// job instead of one each. Used again for batch after batch, it allocates nothing.
+/// All projections of the same rows, and the first halves of all low-rank operators on them, need
+/// one job instead of one each. Used again for batch after batch, it allocates nothing.
 ///
 /// For one thread at a time. Matrices and rows must live until `run` returns; outputs of one batch
 /// must not overlap.
@@ -72,8 +72,8 @@ public final class ProductBatch: WorkerJob {
 
     /// output[r, o] = (accumulating ? output[r, o] : 0) + Σ_k input[r, k] · W[o, k]
     ///
-    /// Each output is one chain of additions in one order, whatever the number of rows, the way they
-    /// are split, or the number of threads; so a row's result has the same bits in any batch.
+    /// Each output is one chain of additions in one order, whatever the number of rows, the way
+    /// they are split, or the number of threads; so a row's result has the same bits in any batch.
     ///
     /// - Parameters:
     ///   - rows: of the shared input.
@@ -235,8 +235,8 @@ public final class ProductBatch: WorkerJob {
 extension ProductBatch {
     /// Rows of a task that rounds.
     fileprivate static var roundedRowCount: Int { 4 }
-    /// Values up to which the calling thread rounds them itself, in some two microseconds: handing rows to
-    /// another core takes one. Rounding to blocks takes twice as long as to bf16.
+    /// Values up to which the calling thread rounds them itself, in some two microseconds: handing
+    /// rows to another core takes one. Rounding to blocks takes twice as long as to bf16.
     private var roundedAloneCount: Int { needsBlocks ? 8192 : 16384 }
 
     /// Words of a row rounded to bf16.

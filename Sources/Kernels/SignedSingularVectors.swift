@@ -3,10 +3,10 @@ internal import COpenBLAS
 /// The first singular values of a matrix and their vectors, with the signs that torch gives them.
 ///
 /// A decomposition leaves the sign of each pair of vectors open, and libraries differ in it by the
-/// steps they take. oneMKL, which torch's packages for x86 hold, goes to two diagonals at once, but for
-/// matrices of 1.5 rows a column or more by way of QR, and on by divide and conquer. The same steps
-/// give the same signs, but for one that hangs on a rounding error: it changes with the least change
-/// of the matrix, and is refused.
+/// steps they take. oneMKL, which torch's packages for x86 hold, goes to two diagonals at once, but
+/// for matrices of 1.5 rows a column or more by way of QR, and on by divide and conquer. The same
+/// steps give the same signs, but for one that hangs on a rounding error: it changes with the least
+/// change of the matrix, and is refused.
 ///
 /// **Source**: LAPACK 3.12, `sgeqrf`, `sgebrd`, `sbdsdc`; their order as observed in torch 2.13's
 /// `torch.linalg.svd` on a processor.
@@ -72,7 +72,8 @@ public struct SignedSingularVectors: Sendable {
         (left, values, right) = (found.left, found.values, found.right)
     }
 
-    /// Every value a little larger or smaller, as Marsaglia's generator decides (Xorshift RNGs, 2003).
+    /// Every value a little larger or smaller, as Marsaglia's generator decides (Xorshift RNGs,
+    /// 2003).
     private static func changed(_ matrix: [Float], seed: UInt64) -> [Float] {
         var state = seed &* 0x9e37_79b9_7f4a_7c15
         return matrix.map {

@@ -37,8 +37,8 @@ public struct SingularValueDecomposition: Sendable {
         precondition(matrix.count == rowCount * columnCount && !matrix.isEmpty)
         self.rowCount = rowCount
         self.columnCount = columnCount
-        // LAPACK reads columns: it sees the transpose, so that its U is V here, and its Vᵀ is Uᵀ, both
-        // laid out just as rows are wanted.
+        // LAPACK reads columns: it sees the transpose, so that its U is V here, and its Vᵀ is Uᵀ,
+        // both laid out just as rows are wanted.
         let result = try BLAS.decompose(
             matrix, columnCount, rowCount, threadCount: threadCount)
         left = result.vt

@@ -80,7 +80,8 @@ public enum Vectors {
     /// - Parameters:
     ///   - matrix: f32.
     ///   - output: **Shape** [rowCount, outputCount rounded up to whole panels].
-    ///   - isPacked: puts the result in the order of a packed f32 matrix that has the rows as its inputs.
+    /// - isPacked: puts the result in the order of a packed f32 matrix that has the rows as its
+    ///     inputs.
     public static func multiply(
         _ matrix: PackedView, _ input: UnsafePointer<Float>, inputStride: Int, rowCount: Int,
         output: UnsafeMutablePointer<Float>, isPacked: Bool

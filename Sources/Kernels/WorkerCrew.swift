@@ -5,18 +5,18 @@ import Synchronization
 /// The threads of a pool and the job that they are at.
 ///
 /// Workers join a job while its gate is open, and the caller waits only for those that joined: a
-/// worker that the system keeps waiting holds nobody up. Threads hold the crew, not the pool, so that
-/// a pool can end while they sleep.
+/// worker that the system keeps waiting holds nobody up. Threads hold the crew, not the pool, so
+/// that a pool can end while they sleep.
 ///
-/// Each worker has a share of the tasks that follow each other, so that the memory that they read does
-/// too, and helps with the others' shares when its own is done.
+/// Each worker has a share of the tasks that follow each other, so that the memory that they read
+/// does too, and helps with the others' shares when its own is done.
 ///
-/// `@unchecked Sendable`: the job and what is upcoming are written by `run` and `announce` alone, while the
-/// gate is shut and nobody is inside, and read only by workers that are inside.
+/// `@unchecked Sendable`: the job and what is upcoming are written by `run` and `announce` alone,
+/// while the gate is shut and nobody is inside, and read only by workers that are inside.
 final class WorkerCrew: @unchecked Sendable {
     private let size: Int
-    /// What several threads write has cache lines of its own: those who wait for a job read its number
-    /// over and over, which must not slow down who writes the rest.
+    /// What several threads write has cache lines of its own: those who wait for a job read its
+    /// number over and over, which must not slow down who writes the rest.
     private let lines: CacheLines
     private let sleeperCount = Atomic<Int>(0)
     private let isStopping = Atomic<Bool>(false)
@@ -29,8 +29,8 @@ final class WorkerCrew: @unchecked Sendable {
         static let worker = 2
     }
 
-    /// No reference is counted: `run` keeps the object alive, and threads that count the references to
-    /// one object wait for each other.
+    /// No reference is counted: `run` keeps the object alive, and threads that count the references
+    /// to one object wait for each other.
     private struct Job: BitwiseCopyable {
         let taskCount: Int
         let object: Unmanaged<WorkerJob>
@@ -168,8 +168,8 @@ final class WorkerCrew: @unchecked Sendable {
         worker * taskCount / size
     }
 
-    /// Some of the tasks that are left of a share, fewer and fewer: who takes one waits until all that
-    /// it wrote has left the processor.
+    /// Some of the tasks that are left of a share, fewer and fewer: who takes one waits until all
+    /// that it wrote has left the processor.
     private func takeTasks(of share: Int, end: Int) -> Range<Int>? {
         let next = lines.nextTask(of: share)
         // Reading alone leaves the line with its worker.

@@ -54,15 +54,15 @@ public final class WorkerPool: Sendable {
 
     /// The same for a job that is an object: nothing is allocated.
     ///
-    /// - Parameter meanwhile: called once, while other workers are at the job where there are any; it
-    ///   must not use the pool.
+    /// - Parameter meanwhile: called once, while other workers are at the job where there are any;
+    ///   it must not use the pool.
     package func run(taskCount: Int, _ job: WorkerJob, meanwhile: () -> Void = {}) {
         guard taskCount > 0 else { return meanwhile() }
         crew.run(taskCount: taskCount, job, meanwhile: meanwhile)
     }
 
-    /// Says what the first products after the next job multiply with: workers who wait for others fetch
-    /// it. Holds until something else is said; the memory need not stay.
+    /// Says what the first products after the next job multiply with: workers who wait for others
+    /// fetch it. Holds until something else is said; the memory need not stay.
     package func announce(_ matrices: [PackedView]) { crew.announce(matrices) }
 
     /// A product's working memory, one a worker.

@@ -1,8 +1,8 @@
 public import Adapters
 public import Engine
 
-/// What serving needs of the adapter registry. Loading and merging may take seconds, on the caller's
-/// thread.
+/// What serving needs of the adapter registry. Loading and merging may take seconds, on the
+/// caller's thread.
 public protocol AdapterCatalog: Sendable {
     /// - Parameter root: the directory that all of the adapter's files must lie in; nil: anywhere.
     func load(
@@ -23,8 +23,8 @@ public protocol AdapterCatalog: Sendable {
 
     /// Holds the adapters that a request names, from before this returns; never waits.
     ///
-    /// - Parameter completion: called once, before this returns or, when adapters must be read first,
-    ///   later on another thread.
+    /// - Parameter completion: called once, before this returns or, when adapters must be read
+    ///   first, later on another thread.
     func select(
         _ selection: [SelectionEntry],
         completion: @escaping @Sendable (Result<AdapterSelection, AdapterError>) -> Void)

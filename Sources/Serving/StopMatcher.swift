@@ -1,7 +1,8 @@
-/// Finds stop strings in a text that arrives in pieces, and holds back what may be the beginning of one.
+/// Finds stop strings in a text that arrives in pieces, and holds back what may be the beginning of
+/// one.
 ///
-/// The stop string that is complete first counts; of several that end with the same byte, the longest.
-/// So the result doesn't depend on how the text is cut into pieces.
+/// The stop string that is complete first counts; of several that end with the same byte, the
+/// longest. So the result doesn't depend on how the text is cut into pieces.
 ///
 /// **Source** Knuth, Morris, Pratt: Fast pattern matching in strings (1977).
 package struct StopMatcher: Sendable {

@@ -1,7 +1,7 @@
 /// A text that equals another only where both are the same bytes.
 ///
-/// Swift's strings are equal too where Unicode has two ways to write the same characters, é in one scalar
-/// or in two: names of files, adapters, tensors, settings and requests are other names then.
+/// Swift's strings are equal too where Unicode has two ways to write the same characters, é in one
+/// scalar or in two: names of files, adapters, tensors, settings and requests are other names then.
 public struct ExactText: Hashable, Comparable, Sendable {
     public let text: String
 

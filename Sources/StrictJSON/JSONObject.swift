@@ -7,7 +7,8 @@ public struct JSONObject: Sendable {
     public typealias Element = (key: String, value: JSONValue)
 
     private var members: [Element]
-    /// Place of each key in `members`; empty while there are few, which are then searched one by one.
+    /// Place of each key in `members`; empty while there are few, which are then searched one by
+    /// one.
     private var places: [ExactText: Int]
 
     /// From this many members on, keys are looked up by hash.

@@ -59,7 +59,8 @@ extension JSONScanner {
         result.misreadPairs.append(EscapedPair(offset: offset, scalar: scalar))
     }
 
-    /// The UTF-16 code unit of the escape of `\u` and four digits at `place`; nil when there is none.
+    /// The UTF-16 code unit of the escape of `\u` and four digits at `place`; nil when there is
+    /// none.
     private func codeUnit(at place: Int) -> UInt16? {
         guard place + 6 <= bytes.count, bytes[place] == UInt8(ascii: "\\"),
             bytes[place + 1] == UInt8(ascii: "u")

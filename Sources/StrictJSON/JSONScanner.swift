@@ -1,7 +1,7 @@
 /// Checks the tokens of a JSON text in one pass without recursion; json-c then checks their order.
 ///
-/// json-c lets through what differs between its versions or is silently repaired (unpaired surrogates, control
-/// characters, `NaN`, integers out of range); all of that is settled here.
+/// json-c lets through what differs between its versions or is silently repaired (unpaired
+/// surrogates, control characters, `NaN`, integers out of range); all of that is settled here.
 struct JSONScanner {
     /// What the scan found out about the text.
     struct Result {

@@ -79,7 +79,8 @@ final class JSONTree {
 struct JSONTreeConversion {
     private(set) var memberCount = 0
 
-    /// - Complexity: O(size of the value); recursion is as deep as the value, which the parser has bounded.
+    /// - Complexity: O(size of the value); recursion is as deep as the value, which the parser has
+    ///   bounded.
     mutating func value(of tree: OpaquePointer?) -> JSONValue {
         switch json_object_get_type(tree) {
         case json_type_boolean: .bool(json_object_get_boolean(tree) != 0)

@@ -1,8 +1,8 @@
 extension JSONValue {
     /// Reads one JSON text (RFC 8259), which must fill `bytes` but for white space around it.
     ///
-    /// Stricter than the RFC asks: duplicate keys, unpaired surrogates, NUL characters in keys and numbers beyond
-    /// `Double` are refused. Stack use is bounded by `limits.maximumDepth`.
+    /// Stricter than the RFC asks: duplicate keys, unpaired surrogates, NUL characters in keys and
+    /// numbers beyond `Double` are refused. Stack use is bounded by `limits.maximumDepth`.
     ///
     /// - Throws: `JSONError`, with the offset of the offending byte.
     /// - Complexity: O(byte count).

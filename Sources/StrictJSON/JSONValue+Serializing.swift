@@ -1,8 +1,9 @@
 extension JSONValue {
     /// The value as JSON text: on one line, or indented by two spaces a level when `pretty`.
     ///
-    /// Doubles are written with the fewest digits that read back the same; infinities and NaN, which JSON doesn't
-    /// have, are written as `null`. Members keep their order, so equal input gives equal bytes.
+    /// Doubles are written with the fewest digits that read back the same; infinities and NaN,
+    /// which JSON doesn't have, are written as `null`. Members keep their order, so equal input
+    /// gives equal bytes.
     public func serialized(pretty: Bool = false) -> String {
         var writer = JSONWriter(isPretty: pretty)
         writer.write(self, level: 0)

@@ -69,7 +69,8 @@ extension JSONValue {
         if case .object(let value) = self { value } else { nil }
     }
 
-    /// What the value is, for messages: "null", "a boolean", "a number", "a string", "an array", "an object".
+    /// What the value is, for messages: "null", "a boolean", "a number", "a string", "an array",
+    /// "an object".
     public var typeName: String {
         switch self {
         case .null: "null"

@@ -1,7 +1,7 @@
 /// Rules of well-formed UTF-8 (The Unicode Standard, table 3-7).
 enum UTF8Validation {
-    /// The number of bytes of a character that begins with `lead`, and the values its second byte may have;
-    /// nil when no character begins so.
+    /// The number of bytes of a character that begins with `lead`, and the values its second byte
+    /// may have; nil when no character begins so.
     @inline(__always)
     static func shape(lead: UInt8) -> (byteCount: Int, second: ClosedRange<UInt8>)? {
         switch lead {
@@ -17,7 +17,8 @@ enum UTF8Validation {
         }
     }
 
-    /// The offset of the first byte that begins no well-formed character; nil when all of `bytes` is UTF-8.
+    /// The offset of the first byte that begins no well-formed character; nil when all of `bytes`
+    /// is UTF-8.
     static func firstInvalidByte(in bytes: UnsafeBufferPointer<UInt8>) -> Int? {
         var index = 0
         while index < bytes.count {
@@ -34,7 +35,8 @@ enum UTF8Validation {
         return nil
     }
 
-    /// How many bytes at the end of `bytes` begin a character that more bytes could complete: 0 to 3.
+    /// How many bytes at the end of `bytes` begin a character that more bytes could complete: 0 to
+    /// 3.
     static func incompleteSuffixCount(of bytes: [UInt8]) -> Int {
         for count in 1...3 where count <= bytes.count {
             let start = bytes.count - count

@@ -3,8 +3,9 @@ internal import Kernels
 internal import StrictJSON
 
 extension BaseModel {
-    /// Writes the base as a `model.bin`: one safetensors file with the weights in the kernels' order
-    /// and configuration and tokenizer in the metadata, so that it is mapped and served at once.
+    /// Writes the base as a `model.bin`: one safetensors file with the weights in the kernels'
+    /// order and configuration and tokenizer in the metadata, so that it is mapped and served at
+    /// once.
     ///
     /// - Parameter progress: called with the share done, 0…1.
     /// - Throws: `TransformerError.checkpoint`; nothing is left behind then.

@@ -50,8 +50,8 @@ public final class BaseModel: Sendable {
             return byteCounts.max { $0.value < $1.value }?.key ?? .f32
         }
 
-        /// True where they have no more digits than bf16, so that what goes with them may be rounded
-        /// to bf16 as well.
+        /// True where they have no more digits than bf16, so that what goes with them may be
+        /// rounded to bf16 as well.
         fileprivate var areCoarse: Bool { type != .f32 && type != .f16 }
     }
 
@@ -97,7 +97,8 @@ public final class BaseModel: Sendable {
     /// The type that most of the weights' bytes have.
     public var weightType: WeightType { weights.type }
 
-    /// True where most weights are bf16 or rounded to blocks: what goes with them may be rounded to bf16.
+    /// True where most weights are bf16 or rounded to blocks: what goes with them may be rounded to
+    /// bf16.
     public let hasCoarseWeights: Bool
 
     /// True where most weights are rounded to blocks of 8 or 4 bits.

@@ -2,14 +2,15 @@ import Kernels
 
 /// What a sublayer adds to the residual stream, changed by a small network of two layers.
 ///
-/// With o what the sublayer made and r the residual stream before it (each `Mix` is a sum of these):
+/// With o what the sublayer made and r the residual stream before it (each `Mix` is a sum of
+/// these):
 ///
 ///     x  = input(o, r)
 ///     u  = scaling ⊙ (B f(A normBefore(x) + a) + b)
 ///     o' = normAfter(u + inner(o, r)) + outer(o, r)
 ///
-/// o' stands in o's place: the stream goes on as r + o'. A bottleneck that stands behind its sublayer
-/// has x = o, one beside it x = r.
+/// o' stands in o's place: the stream goes on as r + o'. A bottleneck that stands behind its
+/// sublayer has x = o, one beside it x = r.
 ///
 /// **Source**: arXiv 1902.00751, section 2.1; beside the sublayer, arXiv 2110.04366, table 1.
 public final class Bottleneck: Sendable {

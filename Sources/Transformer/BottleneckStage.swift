@@ -1,7 +1,7 @@
 import Kernels
 
-/// The bottlenecks of a sublayer for all rows whose plan has one: two jobs of products, whatever the
-/// number of plans. Other rows have no part in it.
+/// The bottlenecks of a sublayer for all rows whose plan has one: two jobs of products, whatever
+/// the number of plans. Other rows have no part in it.
 final class BottleneckStage {
     private let batch: ProductBatch
     private let buffers: StepBuffers

@@ -1,7 +1,7 @@
 internal import Kernels
 
-/// What a module has of its own where several share the factors A and B: factors of the features between
-/// the two, and of the outputs.
+/// What a module has of its own where several share the factors A and B: factors of the features
+/// between the two, and of the outputs.
 ///
 /// **Source**: VeRA, arXiv 2310.11454.
 public final class FeatureFactors: Sendable {

@@ -23,8 +23,8 @@ public final class ForwardPass {
     private let companions = CompanionPasses()
     /// What the rows at hand go through: the base, or the base with layers repeated.
     private(set) var model: BaseModel
-    /// True from the last layer's attention on where only the rows that get logits went on: these then
-    /// stand first in the buffers.
+    /// True from the last layer's attention on where only the rows that get logits went on: these
+    /// then stand first in the buffers.
     private var isNarrowed = false
 
     /// - Parameters:
@@ -65,8 +65,8 @@ public final class ForwardPass {
     ///
     /// Rows whose plan repeats layers go through them on their own.
     ///
-    /// - Parameter slices: slices with the same plan instance stand side by side; a sequence has one
-    ///   slice, or one for each plan, which follow each other in its tokens.
+    /// - Parameter slices: slices with the same plan instance stand side by side; a sequence has
+    ///   one slice, or one for each plan, which follow each other in its tokens.
     public func step(_ slices: [StepSlice]) -> StepLogits {
         for slice in slices where slice.logitsRowCount > 0 {
             buffers.reserveLogits(width: slice.plan.vocabularyCount)
@@ -90,12 +90,12 @@ public final class ForwardPass {
             stride: buffers.logits.width, counts: buffers.logitCounts.pointer)
     }
 
-    /// Runs all layers over slices that go through the same ones, and leaves their last hidden rows in
-    /// the buffers.
+    /// Runs all layers over slices that go through the same ones, and leaves their last hidden rows
+    /// in the buffers.
     ///
     /// - Parameters:
     ///   - states: of rows whose plans have companions; nil where none has.
-    ///   - narrowing: true where nobody needs the last hidden rows but those that get logits. Of all
+    /// - narrowing: true where nobody needs the last hidden rows but those that get logits. Of all
     ///     others the last layer then computes keys and values only.
     func runLayers(
         _ slices: [StepSlice], _ states: CompanionPasses.States?, narrowing: Bool = false
@@ -126,7 +126,8 @@ public final class ForwardPass {
     private var activePlans: [PlanRange] { isNarrowed ? rows.logitsPlans : rows.plans }
     private var activeRowCount: Int { isNarrowed ? rows.logitsRows.count : rows.count }
 
-    /// Moves the rows that get logits to the front; all later ones only needed their keys and values.
+    /// Moves the rows that get logits to the front; all later ones only needed their keys and
+    /// values.
     private func narrow() {
         for (index, row) in rows.logitsRows.enumerated() where index != row {
             move(row, to: index, of: buffers.hidden)

@@ -14,7 +14,7 @@ public final class GatedPrefix: Sendable {
     private let values: AlignedBuffer<Float>
 
     /// - Parameters:
-    ///   - keys: **Shape** [tokenCount, keyValueHeadCount, headDimension], without rotary embedding.
+    /// - keys: **Shape** [tokenCount, keyValueHeadCount, headDimension], without rotary embedding.
     ///   - values: the same shape.
     public init(
         keys: [Float], values: [Float], gate: Float, tokenCount: Int, shape: AttentionShape

@@ -19,7 +19,8 @@ public final class KeyValuePagePool {
 
     /// - Parameters:
     ///   - pageCount: pages of `Attention.pageTokenCount` tokens each.
-    ///   - populatesAhead: true to have the system back some pages beyond those that were used so far.
+    /// - populatesAhead: true to have the system back some pages beyond those that were used so
+    ///     far.
     public init(
         pageCount: Int, layerCount: Int, shape: AttentionShape, populatesAhead: Bool = false
     ) {
@@ -46,8 +47,8 @@ public final class KeyValuePagePool {
         (tokenCount + Attention.pageTokenCount - 1) / Attention.pageTokenCount
     }
 
-    /// Takes the memory of all pages from the system, which else happens as each is first written to.
-    /// Contents are lost.
+    /// Takes the memory of all pages from the system, which else happens as each is first written
+    /// to. Contents are lost.
     public func touch() {
         storage.pointer.update(repeating: 0, count: storage.count)
     }
@@ -78,8 +79,8 @@ public final class KeyValuePagePool {
         if referenceCounts[Int(page)] == 0 { freePages.append(page) }
     }
 
-    /// A value that is not finite would reach through a probability of 0, so what an earlier sequence
-    /// left behind must go.
+    /// A value that is not finite would reach through a probability of 0, so what an earlier
+    /// sequence left behind must go.
     private func clear(_ page: Int32) {
         self.page(page, layer: 0).update(repeating: 0, count: layerCount * pageWordCount)
     }

@@ -1,10 +1,10 @@
 import Kernels
 
-/// Projections of the same rows: the frozen weights once for all of them, then what each plan adds at
-/// its own rank.
+/// Projections of the same rows: the frozen weights once for all of them, then what each plan adds
+/// at its own rank.
 ///
-/// Two jobs of the worker pool, whatever the number of projections and plans: all frozen products and
-/// every A·x; then every B·(A·x). A mix adds its second operator in a third, and so on, so that
+/// Two jobs of the worker pool, whatever the number of projections and plans: all frozen products
+/// and every A·x; then every B·(A·x). A mix adds its second operator in a third, and so on, so that
 /// each output has one order of additions. Maps of rows run in jobs of their own, only where there
 /// are any. Rows whose plan leaves a slot alone have no part in it.
 ///
@@ -141,8 +141,8 @@ final class LinearStage {
         return extent
     }
 
-    /// Has the first operators at the next slots brought near while workers compute: by the time that they
-    /// are needed, weights have pushed them out of the caches.
+    /// Has the first operators at the next slots brought near while workers compute: by the time
+    /// that they are needed, weights have pushed them out of the caches.
     private func fetchNextOperators(_ ranges: [PlanRange]) {
         guard let last = projections.last?.slot else { return }
         for range in ranges {
@@ -153,7 +153,8 @@ final class LinearStage {
         }
     }
 
-    /// Lets workers who wait fetch the matrices of the next stage; the first layer's follow the head's.
+    /// Lets workers who wait fetch the matrices of the next stage; the first layer's follow the
+    /// head's.
     private func announceNextMatrices() {
         guard let last = projections.last?.slot else { return }
         let head = base.linear.count - 1
@@ -182,8 +183,8 @@ final class LinearStage {
         }
     }
 
-    /// The rows that the products take: the input itself; or, where some plan changes the input of a
-    /// slot, a copy of it, followed by one for each such projection.
+    /// The rows that the products take: the input itself; or, where some plan changes the input of
+    /// a slot, a copy of it, followed by one for each such projection.
     private func changedInput(
         _ ranges: [PlanRange], rowCount: Int
     ) -> (UnsafeMutablePointer<Float>, copyCount: Int) {
@@ -309,8 +310,8 @@ final class LinearStage {
 
     /// Adds y += B (A x) of the operators whose turn it is to their batch.
     ///
-    /// - Parameter own: room for B (A x) of operators with factors of outputs, which those meet before
-    ///   it is added; nil where no operator has any.
+    /// - Parameter own: room for B (A x) of operators with factors of outputs, which those meet
+    ///   before it is added; nil where no operator has any.
     private func addExpansions(
         _ turn: Int, _ products: UnsafeMutablePointer<Float>, own: UnsafeMutablePointer<Float>?
     ) {

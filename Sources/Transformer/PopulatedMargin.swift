@@ -5,9 +5,10 @@ import Synchronization
 
 /// Has the system back memory a little ahead of its use, on a thread of its own.
 ///
-/// Memory that was only reserved is backed when it is first written to, page by page, while a step waits: in
-/// a virtual machine whose host gives memory as it is asked for that takes milliseconds for each large
-/// page. So the next bytes behind those in use are asked for meanwhile, a bounded number of them.
+/// Memory that was only reserved is backed when it is first written to, page by page, while a step
+/// waits: in a virtual machine whose host gives memory as it is asked for that takes milliseconds
+/// for each large page. So the next bytes behind those in use are asked for meanwhile, a bounded
+/// number of them.
 ///
 /// `@unchecked Sendable`: the thread asks for memory, and writes none.
 package final class PopulatedMargin: @unchecked Sendable {
@@ -74,7 +75,8 @@ package final class PopulatedMargin: @unchecked Sendable {
             } while !isStopping.load(ordering: .relaxed)
         }
 
-        /// False where the system doesn't know the request, as before Linux 5.14, or has no memory left.
+        /// False where the system doesn't know the request, as before Linux 5.14, or has no memory
+        /// left.
         private func populate() -> Bool {
             var done = populatedByteCount.load(ordering: .relaxed)
             while !isStopping.load(ordering: .relaxed) {

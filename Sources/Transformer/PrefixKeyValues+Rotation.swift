@@ -1,8 +1,8 @@
 import Kernels
 
 extension BaseModel {
-    /// Turns a prefix's keys as the base turns those of a token at a position: for prefixes that were
-    /// trained with the sequence's first token so many positions further in front.
+    /// Turns a prefix's keys as the base turns those of a token at a position: for prefixes that
+    /// were trained with the sequence's first token so many positions further in front.
     ///
     /// - Parameters:
     ///   - values: **Shape** [tokenCount, layerCount, 2 (key, value), keyValueHeadCount,

@@ -2,9 +2,9 @@ import Kernels
 
 /// What `--quantize` makes of a base's weights while they are loaded.
 ///
-/// Measured on SmolLM2-135M, whose small matrices suffer more than those of larger models: tables of
-/// 4 bits would cost more perplexity than all other matrices together, so that `q4` keeps embedding
-/// and head at 8.
+/// Measured on SmolLM2-135M, whose small matrices suffer more than those of larger models: tables
+/// of 4 bits would cost more perplexity than all other matrices together, so that `q4` keeps
+/// embedding and head at 8.
 public enum Quantization: String, Sendable, CaseIterable {
     /// Blocks of 32 levels of 8 bits with one scale: Q8_0.
     case q8
@@ -16,8 +16,8 @@ public enum Quantization: String, Sendable, CaseIterable {
         return .q4_1
     }
 
-    /// The matrix in blocks; itself where it has blocks already, or where its inputs don't make whole
-    /// blocks.
+    /// The matrix in blocks; itself where it has blocks already, or where its inputs don't make
+    /// whole blocks.
     ///
     /// - Parameter slot: nil for the embedding.
     func quantized(

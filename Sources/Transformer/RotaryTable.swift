@@ -2,8 +2,8 @@ import Foundation
 
 /// Cosines and sines of the rotary embedding for positions 0 ..< positionCount.
 ///
-/// **Shape**: both [positionCount, headDimension / 2]; pair i of a head is (i, i + headDimension/2),
-/// as in Hugging Face's checkpoints.
+/// **Shape**: both [positionCount, headDimension / 2]; pair i of a head is (i, i +
+/// headDimension/2), as in Hugging Face's checkpoints.
 struct RotaryTable {
     private let frequencies: [Float]
     private(set) var cosines: [Float] = []

@@ -2,8 +2,8 @@ package import Kernels
 
 /// Maps of rows that can run at the same time, shared out among the workers as one job.
 ///
-/// A task is a row or a few under all their maps, in order, so that a row's additions have one order.
-/// Used again for job after job, it allocates only when it is larger than all before.
+/// A task is a row or a few under all their maps, in order, so that a row's additions have one
+/// order. Used again for job after job, it allocates only when it is larger than all before.
 package final class RowMapJob: WorkerJob {
     private struct Entry: BitwiseCopyable {
         let view: LinearView

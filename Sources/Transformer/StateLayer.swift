@@ -1,8 +1,8 @@
 internal import Glibc
 import Kernels
 
-/// What a decoder block and a row's state do to each other: before the block its input becomes
-/// h + U D (h − s); behind it the state becomes s + σ(G h) ⊙ (C h − s), h by then the block's output.
+/// What a decoder block and a row's state do to each other: before the block its input becomes h +
+/// U D (h − s); behind it the state becomes s + σ(G h) ⊙ (C h − s), h by then the block's output.
 ///
 /// **Source**: ShadowPEFT, PEFT 0.21's `ShadowLayer`.
 public final class StateLayer: Sendable {

@@ -28,7 +28,8 @@ final class InterruptibleInput: Sendable {
 
     /// Waits for bytes.
     ///
-    /// - Returns: how many were read; 0 at the end of input and on failure, nil after `interrupt()`.
+    /// - Returns: how many were read; 0 at the end of input and on failure, nil after
+    ///   `interrupt()`.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         while !isInterrupted.load(ordering: .acquiring) {
             var interests = [

@@ -6,7 +6,8 @@ import StrictJSON
 import Testing
 import Transformer
 
-/// What becomes of AdapterHub's directories; what their numbers mean, Tests/Goldens/adapterhub says.
+/// What becomes of AdapterHub's directories; what their numbers mean, Tests/Goldens/adapterhub
+/// says.
 struct AdapterHubTests {
     private let reading: AdapterReading
 

@@ -4,8 +4,8 @@ import StrictJSON
 import Testing
 import Transformer
 
-/// Adapters of every kind as names of a directory: one of each recipe is read for the check, and none
-/// stays in memory before it is asked for.
+/// Adapters of every kind as names of a directory: one of each recipe is read for the check, and
+/// none stays in memory before it is asked for.
 @Suite struct RegistryRecipesTests {
     let directory: ScratchDirectory
     let base: BaseModel

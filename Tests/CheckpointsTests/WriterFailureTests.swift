@@ -2,8 +2,8 @@ import Checkpoints
 import Foundation
 import Testing
 
-/// Places that refuse to be written, before and while the writers are at work. A device that is full
-/// takes the same way as the failures here: a system call fails, and its reason is told.
+/// Places that refuse to be written, before and while the writers are at work. A device that is
+/// full takes the same way as the failures here: a system call fails, and its reason is told.
 @Suite struct WriterFailureTests {
     private let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }

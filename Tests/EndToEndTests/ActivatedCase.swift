@@ -3,8 +3,8 @@ import Foundation
 import StrictJSON
 import Testing
 
-/// One case of Tests/Goldens/activated/manifest.json: an adapter that acts from its invocation tokens
-/// on, a prompt, and what PEFT computes.
+/// One case of Tests/Goldens/activated/manifest.json: an adapter that acts from its invocation
+/// tokens on, a prompt, and what PEFT computes.
 struct ActivatedCase: Sendable, CustomTestStringConvertible {
     let id: String
     let base: String

@@ -142,7 +142,8 @@ struct CommandEndToEndTests {
         for (first, second) in zip(rounded, exact) { #expect(abs(first - second) < 0.05) }
     }
 
-    /// Beside weights in bf16 keys, values and factors are bf16, beside f32 they are f32; options choose.
+    /// Beside weights in bf16 keys, values and factors are bf16, beside f32 they are f32; options
+    /// choose.
     @Test(arguments: ["tiny-llama-bf16", "tiny-llama"])
     func keysValuesAndFactorsAreAsExactAsTheWeights(base: String) throws {
         func bench(_ options: String...) throws -> (type: String?, byteCount: Int?) {

@@ -3,8 +3,8 @@ import Foundation
 import StrictJSON
 import Testing
 
-/// One case of Tests/Goldens/manifest.json: a base, a selection of adapters, and what transformers and
-/// PEFT compute with them.
+/// One case of Tests/Goldens/manifest.json: a base, a selection of adapters, and what transformers
+/// and PEFT compute with them.
 struct GoldenCase: Sendable, CustomTestStringConvertible {
     let id: String
     let base: String
@@ -17,8 +17,8 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { id }
 
-    /// True for a base of 8-bit or 4-bit blocks, whose products take rows rounded to blocks of bytes;
-    /// the reference rounds them likewise.
+    /// True for a base of 8-bit or 4-bit blocks, whose products take rows rounded to blocks of
+    /// bytes; the reference rounds them likewise.
     var hasBlocks: Bool { base.hasSuffix("_0.gguf") || base.hasSuffix("_1.gguf") }
 
     /// Largest allowed difference of a log-probability.

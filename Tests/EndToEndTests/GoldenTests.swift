@@ -11,8 +11,8 @@ struct GoldenTests {
     static let pool = WorkerPool(threadCount: 2)
     private static let bases = Mutex<[String: BaseModel]>([:])
 
-    /// - Parameter keyValueType: f32, so that results are as close to references in f32 as the weights
-    ///   allow; nil: what the base is served with.
+    /// - Parameter keyValueType: f32, so that results are as close to references in f32 as the
+    ///   weights allow; nil: what the base is served with.
     static func base(_ name: String, keyValueType: KeyValueType? = .f32) throws -> BaseModel {
         let key = "\(name), \(keyValueType?.rawValue ?? "as served")"
         if let base = bases.withLock({ $0[key] }) { return base }
@@ -64,8 +64,8 @@ struct GoldenTests {
         }
     }
 
-    /// Keys and values in bf16 move results by no more than the reference's own run in bf16 moves them,
-    /// which keeps its keys and values so.
+    /// Keys and values in bf16 move results by no more than the reference's own run in bf16 moves
+    /// them, which keeps its keys and values so.
     @Test(arguments: GoldenCase.all.filter { $0.referenceDistance != nil })
     func keysAndValuesInBF16StayAsNearAsTheReferenceInBF16(golden: GoldenCase) throws {
         let runner = try runner(golden, keyValueType: .bf16)
@@ -209,7 +209,8 @@ struct GoldenTests {
         #expect(Self.largestDifference(found, expected) <= 2e-3, "\(golden.id)")
     }
 
-    /// 48 greedy tokens for each of five prompts; runs where `tools/fetch_model.sh` has fetched the model.
+    /// 48 greedy tokens for each of five prompts; runs where `tools/fetch_model.sh` has fetched the
+    /// model.
     @Test(.enabled(if: Checkout.smolLM2 != nil, "SmolLM2 is not in the cache"))
     func smolLM2AgreesWithTransformers() throws {
         let text = try [UInt8](

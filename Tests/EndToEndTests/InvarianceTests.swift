@@ -18,7 +18,8 @@ struct InvarianceTests {
         "gguf/tiny-qwen2-Q8_0.gguf",
     ]
 
-    /// Selections that fit the base: itself, adapters alone, at other weights, mixed, with a prefix.
+    /// Selections that fit the base: itself, adapters alone, at other weights, mixed, with a
+    /// prefix.
     private func plans(_ base: BaseModel, _ name: String) throws -> [AdapterPlan] {
         let selections: [[(String, Float)]] =
             switch name {
@@ -112,7 +113,8 @@ struct InvarianceTests {
         }
     }
 
-    /// Requests of one step that want logits of different rows, or of none, while one has all of them.
+    /// Requests of one step that want logits of different rows, or of none, while one has all of
+    /// them.
     @Test(arguments: bases)
     func logitsOfSomeRowsAreThoseOfAll(name: String) throws {
         let base = try GoldenTests.base(name, keyValueType: nil)

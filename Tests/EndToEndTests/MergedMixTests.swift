@@ -6,8 +6,8 @@ import StrictJSON
 import Testing
 import Transformer
 
-/// Several methods, each at its weight, merged into one checkpoint; against the changes that PEFT's own
-/// merges make, weighted and added up.
+/// Several methods, each at its weight, merged into one checkpoint; against the changes that PEFT's
+/// own merges make, weighted and added up.
 struct MergedMixTests {
     struct Mix: Sendable, CustomTestStringConvertible {
         let name: String

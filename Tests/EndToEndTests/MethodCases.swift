@@ -6,9 +6,9 @@ import StrictJSON
 import Testing
 import Transformer
 
-/// One case of the manifests in Tests/Goldens/methods, Tests/Goldens/adapterhub and Tests/Goldens/formats:
-/// an adapter of one of PEFT's or AdapterHub's methods, or in another library's format, on a small base,
-/// and what the library or its formula computes with it.
+/// One case of the manifests in Tests/Goldens/methods, Tests/Goldens/adapterhub and
+/// Tests/Goldens/formats: an adapter of one of PEFT's or AdapterHub's methods, or in another
+/// library's format, on a small base, and what the library or its formula computes with it.
 struct MethodCase: Sendable, CustomTestStringConvertible {
     let id: String
     let base: String
@@ -26,11 +26,12 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
     /// Largest allowed difference of a log-probability.
     var tolerance: Float { Self.tolerance(referenceDistance: referenceDistance) }
 
-    /// References are computed in f32 arithmetic from the weights as stored; a processor that multiplies
-    /// bf16 rounds rows as well, as the reference's own run in that type does. Neither's errors bound the
-    /// other's, but they are of one size.
+    /// References are computed in f32 arithmetic from the weights as stored; a processor that
+    /// multiplies bf16 rounds rows as well, as the reference's own run in that type does. Neither's
+    /// errors bound the other's, but they are of one size.
     ///
-    /// - Parameter referenceDistance: how far that run is from f32 arithmetic; nil where bases are f32.
+    /// - Parameter referenceDistance: how far that run is from f32 arithmetic; nil where bases are
+    ///   f32.
     static func tolerance(referenceDistance: Double?) -> Float {
         guard InstructionSet.current == .avx512bf16, let referenceDistance else { return 2e-3 }
         return max(2e-3, 1.5 * Float(referenceDistance))

@@ -3,7 +3,8 @@ import Kernels
 import Testing
 import Transformer
 
-/// Every method against PEFT or AdapterHub: attached, merged, and refused by name where there is no reader.
+/// Every method against PEFT or AdapterHub: attached, merged, and refused by name where there is no
+/// reader.
 struct MethodGoldenTests {
     private static let pool = GoldenTests.pool
 
@@ -62,7 +63,8 @@ struct MethodGoldenTests {
         }
     }
 
-    /// Rows without logits leave the last layer early; those that have some are the same bit for bit.
+    /// Rows without logits leave the last layer early; those that have some are the same bit for
+    /// bit.
     @Test(arguments: MethodCase.all)
     func rowsThatGetLogitsAreTheSameWithoutTheOthers(golden: MethodCase) throws {
         guard try isServed(golden) else { return }

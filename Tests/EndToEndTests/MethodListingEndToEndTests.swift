@@ -2,7 +2,8 @@ import Foundation
 import StrictJSON
 import Testing
 
-/// What the program says of methods and of adapters on a base, and the page that is written from it.
+/// What the program says of methods and of adapters on a base, and the page that is written from
+/// it.
 struct MethodListingEndToEndTests {
     private let base = Checkout.model("tiny-llama")
 

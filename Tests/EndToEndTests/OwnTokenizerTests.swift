@@ -7,8 +7,8 @@ import Testing
 import Tokenization
 import Transformer
 
-/// Adapters that were saved with a tokenizer or a chat template of their own, against transformers and
-/// PEFT: Tests/Goldens/tokenizers.
+/// Adapters that were saved with a tokenizer or a chat template of their own, against transformers
+/// and PEFT: Tests/Goldens/tokenizers.
 struct OwnTokenizerTests {
     private static let folder = Checkout.path("Tests/Goldens/tokenizers")
     private static let pool = GoldenTests.pool

@@ -4,8 +4,8 @@ import Kernels
 import StrictJSON
 import Testing
 
-/// What a file becomes does not depend on the processor: the tools write the same values whatever kernels
-/// OpenBLAS and the program itself use, up to rounding.
+/// What a file becomes does not depend on the processor: the tools write the same values whatever
+/// kernels OpenBLAS and the program itself use, up to rounding.
 ///
 /// Kernels that this processor lacks can't run, so on an old one there is less to compare.
 struct ProcessorIndependenceTests {

@@ -16,8 +16,8 @@ final class RunningGraft {
         client = try UnixClient(socket)
     }
 
-    /// Sends an object with these members and waits for the answer: a `done` or `error` event, or the
-    /// only event of an operation.
+    /// Sends an object with these members and waits for the answer: a `done` or `error` event, or
+    /// the only event of an operation.
     func ask(_ members: String) throws -> JSONObject {
         nextID += 1
         client.send("{\"id\":\(nextID),\(members)}")

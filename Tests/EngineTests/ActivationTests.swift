@@ -108,8 +108,8 @@ import Transformer
                 .tokens == base.tokens)
     }
 
-    /// The first token of an invocation at an odd place shares words with the one before, which is in
-    /// another slice of the step, and so another thread's.
+    /// The first token of an invocation at an odd place shares words with the one before, which is
+    /// in another slice of the step, and so another thread's.
     @Test func promptsOfOneStepKeepTheirBitsInBF16() async throws {
         let prompts = (0..<6).map { index in
             (0..<Int32(5 + 2 * index)).map { $0 * 3 + Int32(index) } + Self.invocation + [5, 6, 7]

@@ -37,8 +37,8 @@ import Transformer
         var sink = RecordingSink()
     }
 
-    /// Prompts that repeat themselves, as greedy answers soon do, and sampled ones now and then; under all
-    /// plans, some of which act from the middle of the prompt on, or not at all.
+    /// Prompts that repeat themselves, as greedy answers soon do, and sampled ones now and then;
+    /// under all plans, some of which act from the middle of the prompt on, or not at all.
     private func requests() throws -> [Request] {
         try (0..<28).map { index in
             var random = RandomSource(seed: UInt64(index))

@@ -3,8 +3,8 @@ import Engine
 import Testing
 import Transformer
 
-/// Adapters with companions, and adapters that read whole calls: their answers depend on nothing but
-/// their own request.
+/// Adapters with companions, and adapters that read whole calls: their answers depend on nothing
+/// but their own request.
 @Suite struct MixtureTests {
     private static let pageByteCount = KeyValuePagePool.pageByteCount(
         layerCount: 2, shape: TinyBase.model.attentionShape)

@@ -4,8 +4,8 @@ import Transformer
 
 /// Adapters on `TinyBase` whose gates depend on what they see of a sequence.
 enum TinyMixtures {
-    /// Experts by states of a pass through the base under operators of its own; then states of a small
-    /// model that go through the layers.
+    /// Experts by states of a pass through the base under operators of its own; then states of a
+    /// small model that go through the layers.
     static let companions: [AdapterPlan] = [plan(throughBase), plan(throughModel)]
 
     /// Experts by the mean over a call.

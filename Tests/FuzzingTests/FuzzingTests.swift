@@ -2,7 +2,8 @@ import Foundation
 import FuzzTargets
 import Testing
 
-/// Mutants of real files, some of each kind: every one is read or refused. `tools/fuzz` goes on from here.
+/// Mutants of real files, some of each kind: every one is read or refused. `tools/fuzz` goes on
+/// from here.
 struct FuzzingTests {
     private static let checkout = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path

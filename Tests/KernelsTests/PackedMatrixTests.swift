@@ -78,7 +78,8 @@ extension InstructionSetSuites {
         @Test(arguments: WeightType.allCases)
         func aRowHasTheSameBitsAloneAndInAnyBatchAndOnAnyThreads(type: WeightType) {
             var random = SeededGenerator(seed: Self.seed + 2)
-            // Odd counts, a partly filled panel, more inputs than a chunk; whole blocks where needed.
+            // Odd counts, a partly filled panel, more inputs than a chunk; whole blocks where
+            // needed.
             let inputCount = type.blockElementCount == 1 ? 1031 : 1056
             let stored = StoredMatrix(type, outputCount: 83, inputCount: inputCount, using: &random)
             let matrix = stored.packed()
@@ -146,8 +147,8 @@ extension InstructionSetSuites {
         }
 
         @Test func theBitComparisonCanFail() {
-            // The same sum in another order differs: what the tests above would see of a kernel that
-            // reduced differently for one row.
+            // The same sum in another order differs: what the tests above would see of a kernel
+            // that reduced differently for one row.
             var random = SeededGenerator(seed: Self.seed + 4)
             let stored = StoredMatrix(.f32, outputCount: 16, inputCount: 500, using: &random)
             let input = random.floats(500)

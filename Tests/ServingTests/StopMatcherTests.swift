@@ -64,8 +64,8 @@ import Testing
         #expect(run(["e\u{301}"], ["é"]) == ("e\u{301}", false))
     }
 
-    /// Every text over two letters up to nine long, every cut into two pieces and single letters, with
-    /// several sets of stop strings, against a search.
+    /// Every text over two letters up to nine long, every cut into two pieces and single letters,
+    /// with several sets of stop strings, against a search.
     @Test func agreesWithASearchHoweverTheTextIsCut() {
         let sets = [
             ["a"], ["ab"], ["aba"], ["abab"], ["aab", "b"], ["abb", "bab", "aa"], ["bbbb"],

@@ -54,8 +54,8 @@ struct BaseModelTests {
     }
 
     @Test func fourBitsFindTheGridThatWeightsLieOn() throws {
-        // Sixteen levels or fewer with one distance, as a block of Q4_1 holds them, come back as they
-        // are (within f16's rounding of scale and minimum).
+        // Sixteen levels or fewer with one distance, as a block of Q4_1 holds them, come back as
+        // they are (within f16's rounding of scale and minimum).
         for levelCount in 9...16 {
             let tiny = try TinyBase { tensors in
                 for index in tensors.indices where tensors[index].name.contains("gate_proj") {

@@ -73,7 +73,8 @@ public struct AdapterCombination {
     /// - Parameters:
     ///   - path: a new directory, or a file whose name ends in `.lora`.
     ///   - progress: called with the share done, 0…1.
-    /// - Throws: `AdapterError.uncombinable` where a result isn't finite, `.outputExists`, `.unwritable`.
+    /// - Throws: `AdapterError.uncombinable` where a result isn't finite, `.outputExists`,
+    ///   `.unwritable`.
     public func write(
         to path: String, progress: (Double) -> Void = { _ in }
     ) throws(AdapterError) -> Report {
@@ -121,8 +122,8 @@ public struct AdapterCombination {
         ]
     }
 
-    /// PEFT makes the new adapter's layers before it combines, and their initial values, which it then
-    /// replaces, take draws from the same generator.
+    /// PEFT makes the new adapter's layers before it combines, and their initial values, which it
+    /// then replaces, take draws from the same generator.
     private func preparedGenerator() throws(AdapterError) -> TorchGenerator {
         var generator = TorchGenerator(seed: options.seed)
         guard options.method.isRandom, options.density < 1 else { return generator }

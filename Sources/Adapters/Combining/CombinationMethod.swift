@@ -55,7 +55,8 @@ public struct CombinationOptions: Sendable {
     /// The share of values that stay, 0…1; read by methods that prune.
     public var density: Double
     public var majoritySign: MajoritySign
-    /// Rank of the result of methods that combine products; nil is the largest rank among the adapters.
+    /// Rank of the result of methods that combine products; nil is the largest rank among the
+    /// adapters.
     public var rank: Int?
     /// Of torch's generator, set just before PEFT's call; read by methods that draw.
     public var seed: UInt64

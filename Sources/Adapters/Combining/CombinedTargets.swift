@@ -2,9 +2,9 @@ internal import StrictJSON
 
 /// Which modules a combination targets, as its configuration says it.
 ///
-/// PEFT unites the lists, or joins the regular expressions. Its result takes all other settings from
-/// the first adapter, so that one that limits the first to some layers would drop the others' modules:
-/// then every module is listed by its whole name instead.
+/// PEFT unites the lists, or joins the regular expressions. Its result takes all other settings
+/// from the first adapter, so that one that limits the first to some layers would drop the others'
+/// modules: then every module is listed by its whole name instead.
 struct CombinedTargets {
     /// The value of `target_modules`.
     let value: JSONValue

@@ -78,8 +78,8 @@ struct FactorCombiner {
         return padded(a, b, rank: factors.rank, like: factors)
     }
 
-    /// The combined change of the weight. **Shape** [outputCount, inputCount]; combined in the layout
-    /// of the weight itself, which for an embedding is the transpose.
+    /// The combined change of the weight. **Shape** [outputCount, inputCount]; combined in the
+    /// layout of the weight itself, which for an embedding is the transpose.
     private mutating func product(_ parts: [Part]) -> [Float] {
         let factors = parts[0].factors
         let products = parts.map { part in

@@ -1,5 +1,5 @@
-/// Names of modules in the order in which a decoder's own definition lists them, which is the order in
-/// which PEFT combines them: it matters where values are drawn at random.
+/// Names of modules in the order in which a decoder's own definition lists them, which is the order
+/// in which PEFT combines them: it matters where values are drawn at random.
 enum ModuleOrder {
     /// Projections of a block of the Llama family.
     private static let projections = [

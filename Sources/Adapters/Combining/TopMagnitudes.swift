@@ -1,7 +1,8 @@
 /// Which values of a tensor are its largest by magnitude: the choice of `torch.topk` on a CPU.
 ///
-/// Where magnitudes are equal, as they often are in 16-bit adapters, the choice among them is that of
-/// the selection algorithm: these are the same steps as in the C++ library that torch is built with.
+/// Where magnitudes are equal, as they often are in 16-bit adapters, the choice among them is that
+/// of the selection algorithm: these are the same steps as in the C++ library that torch is built
+/// with.
 ///
 /// **Source**: ATen's `topk_impl_loop`, torch 2.13; libstdc++'s `std::nth_element` and
 /// `std::partial_sort`.

@@ -49,7 +49,8 @@ struct ResizedTables {
 }
 
 extension TunerCompiler {
-    /// The shape of a linear layer; the head's has a row for each token of the adapter's vocabulary.
+    /// The shape of a linear layer; the head's has a row for each token of the adapter's
+    /// vocabulary.
     func shape(of linear: LinearSlot) -> LinearShape {
         let shape = slots.shape(of: linear)
         guard linear == .head else { return shape }

@@ -125,8 +125,8 @@ extension TunerCompiler {
         operators.linear[linear, default: []].append(.bias(zip(trained, own).map { $0 - $1 }))
     }
 
-    /// The bias of a targeted layer that the adapter saw: the trained one, where biases were trained,
-    /// otherwise the base's; nil where it has none.
+    /// The bias of a targeted layer that the adapter saw: the trained one, where biases were
+    /// trained, otherwise the base's; nil where it has none.
     func biasInTraining(at linear: LinearSlot) throws(AdapterError) -> [Float]? {
         guard let own = base.bias(at: linear) else { return nil }
         guard settings.bias != .none, let trained = tensors.peek(.baseBias, at: .linear(linear))

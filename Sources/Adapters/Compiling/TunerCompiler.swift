@@ -9,8 +9,8 @@ struct TunerCompiler {
     let base: BaseModel
     let pool: WorkerPool
     let configurationFile: String
-    /// False: only names, types and shapes are checked, and `operators` are no more than which slots
-    /// are changed.
+    /// False: only names, types and shapes are checked, and `operators` are no more than which
+    /// slots are changed.
     let readsValues: Bool
     /// The largest rank that was checked without reading values.
     var checkedRank: Int?

@@ -1,7 +1,7 @@
 internal import Transformer
 
-/// A method that changes chosen modules, each by tensors of its own: what its reader has to say; all
-/// else such methods have in common.
+/// A method that changes chosen modules, each by tensors of its own: what its reader has to say;
+/// all else such methods have in common.
 struct TunerMethod<Settings> {
     /// As people write it, for messages.
     let name: String

@@ -34,8 +34,8 @@ public struct AdapterConversion {
     /// Reads the adapter, of whatever format it is.
     ///
     /// - Parameters:
-    ///   - path: a PEFT directory, a `.lora`, a GGUF LoRA, a loralib state dict or a prefix encoder (in
-    ///     safetensors, or as torch saves them), an AdapterHub directory.
+    /// - path: a PEFT directory, a `.lora`, a GGUF LoRA, a loralib state dict or a prefix encoder
+    ///     (in safetensors, or as torch saves them), an AdapterHub directory.
     ///   - basePath: the base that it belongs to; only its configuration is read.
     ///   - settings: as JSON; they go before those that stand beside a state dict.
     /// - Throws: `AdapterError` for what can't be read, or needs a base to be understood.
@@ -115,8 +115,8 @@ public struct AdapterConversion {
         return configuration
     }
 
-    /// A head that stands for a tied embedding as well. PEFT wants it under both names, and keeps the two
-    /// one matrix for LoRA alone.
+    /// A head that stands for a tied embedding as well. PEFT wants it under both names, and keeps
+    /// the two one matrix for LoRA alone.
     private func completeTying(_ adapter: inout PEFTAdapter) throws(AdapterError) {
         let setting = TunerSettings.tyingSetting
         let name = adapter.modulePrefix + AdapterHub.headWeight

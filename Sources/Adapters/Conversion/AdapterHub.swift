@@ -1,7 +1,8 @@
 internal import StrictJSON
 
-/// Adapters of the AdapterHub library, as `save_adapter` writes them: LoRA, (IA)³ and prefixes said in
-/// PEFT's terms; bottlenecks and unions of several methods, which PEFT doesn't have, in terms of their own.
+/// Adapters of the AdapterHub library, as `save_adapter` writes them: LoRA, (IA)³ and prefixes said
+/// in PEFT's terms; bottlenecks and unions of several methods, which PEFT doesn't have, in terms of
+/// their own.
 ///
 /// **Source**: adapters 1.3.0, `loading.py`.
 enum AdapterHub {

@@ -1,7 +1,7 @@
 internal import StrictJSON
 
-/// A bottleneck of the AdapterHub library: its tensors without the adapter's name, its settings as they
-/// are.
+/// A bottleneck of the AdapterHub library: its tensors without the adapter's name, its settings as
+/// they are.
 ///
 ///     model.layers.<n>.attention_adapters.adapters.<name>.adapter_down.0.weight    and so on
 ///     model.shared_parameters.<name>.phm_rule                                      what Compacter's share

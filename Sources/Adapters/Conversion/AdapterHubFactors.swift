@@ -1,6 +1,7 @@
 internal import StrictJSON
 
-/// (IA)³ of the AdapterHub library, said as PEFT's: factors of outputs, in feed-forward layers as well.
+/// (IA)³ of the AdapterHub library, said as PEFT's: factors of outputs, in feed-forward layers as
+/// well.
 ///
 ///     <module>.loras.<name>.lora_B   [outputs, 1]
 ///

@@ -1,8 +1,8 @@
 internal import StrictJSON
 internal import Transformer
 
-/// A prefix of the AdapterHub library, said as PEFT's prefix tuning with one setting more: tokens are
-/// counted from 0 there, as if the prefix were not.
+/// A prefix of the AdapterHub library, said as PEFT's prefix tuning with one setting more: tokens
+/// are counted from 0 there, as if the prefix were not.
 ///
 ///     ….prefix_tunings.<name>.self_prefix.control_trans    [tokens · layers · 2 · kvHeads · headDimension]
 ///
@@ -26,8 +26,8 @@ enum AdapterHubPrefix {
         ("leave_out", "a prefix in some of the layers only can't be served yet"),
     ]
 
-    /// - Throws: `AdapterError` for settings that can't be served, tensors without a place, shapes that
-    ///   don't fit each other.
+    /// - Throws: `AdapterError` for settings that can't be served, tensors without a place, shapes
+    ///   that don't fit each other.
     static func adapter(
         _ file: ForeignTensors, _ settings: AdapterHubSettings
     ) throws(AdapterError) -> PEFTAdapter {

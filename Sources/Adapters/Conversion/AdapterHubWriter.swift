@@ -4,8 +4,8 @@ internal import Transformer
 /// Writes a LoRA or (IA)³ as the AdapterHub library does; the layouts are in `AdapterHubLoRA` and
 /// `AdapterHubFactors`.
 ///
-/// The library's settings name places, not modules, and mean the same ones in all layers but those that
-/// they leave out.
+/// The library's settings name places, not modules, and mean the same ones in all layers but those
+/// that they leave out.
 ///
 /// **Source**: adapters 1.3.0, `methods/lora.py`, `models/llama/mixin_llama.py`.
 struct AdapterHubWriter {
@@ -23,8 +23,8 @@ struct AdapterHubWriter {
         self.conversion = conversion
     }
 
-    /// - Throws: `AdapterError.unconvertible` for what is neither a LoRA nor (IA)³, and for modules that
-    ///   the library's settings can't name.
+    /// - Throws: `AdapterError.unconvertible` for what is neither a LoRA nor (IA)³, and for modules
+    ///   that the library's settings can't name.
     func write(to output: String) throws(AdapterError) -> AdapterConversion.Report {
         let name = Self.name(for: output)
         let part = try conversion.file.peftType == IA3.peftType ? factors(name) : lowRank(name)

@@ -1,7 +1,8 @@
 internal import Checkpoints
 internal import StrictJSON
 
-/// Opens what is to be converted: all that a server reads, with settings that may come from elsewhere.
+/// Opens what is to be converted: all that a server reads, with settings that may come from
+/// elsewhere.
 struct ConversionSource {
     let path: String
     /// Settings that go before those beside the weights.

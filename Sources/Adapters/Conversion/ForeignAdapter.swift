@@ -1,9 +1,9 @@
 internal import Checkpoints
 internal import StrictJSON
 
-/// Adapters in the forms of other libraries, wherever the files determine everything: llama.cpp's GGUF
-/// LoRA, loralib's state dicts, THUDM's prefix encoders and AdapterHub's directories, read and said in
-/// PEFT's terms.
+/// Adapters in the forms of other libraries, wherever the files determine everything: llama.cpp's
+/// GGUF LoRA, loralib's state dicts, THUDM's prefix encoders and AdapterHub's directories, read and
+/// said in PEFT's terms.
 ///
 /// State dicts carry no settings: those stand in a small JSON file beside the weights, or under the
 /// same keys, as text, in the metadata of the safetensors file.
@@ -110,8 +110,8 @@ struct ForeignTensors {
         self.metadata = metadata
     }
 
-    /// The tensors of a safetensors file, or of one that `torch.save` wrote: nothing in that is run; bare
-    /// pickles of torch before 1.6 aren't read.
+    /// The tensors of a safetensors file, or of one that `torch.save` wrote: nothing in that is
+    /// run; bare pickles of torch before 1.6 aren't read.
     ///
     /// - Throws: `AdapterError.pickle`, `.damagedFile`, and as `SafetensorsContent`.
     init(reading file: String, _ reader: FileReader) throws(AdapterError) {

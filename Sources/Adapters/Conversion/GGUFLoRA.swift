@@ -26,12 +26,13 @@ struct GGUFLoRA {
 
     /// Rows of B of Q and K are as the file has them.
     let adapter: PEFTAdapter
-    /// True where those rows are in llama.cpp's order, which depends on the base's numbers of heads.
+    /// True where those rows are in llama.cpp's order, which depends on the base's numbers of
+    /// heads.
     let queryKeyRowsArePermuted: Bool
 
     /// - Parameter extent: of a header, values read as zeros and are not made.
-    /// - Throws: `AdapterError`: a GGUF that is no LoRA or for no base that Graft has, tensors that have
-    ///   no place.
+    /// - Throws: `AdapterError`: a GGUF that is no LoRA or for no base that Graft has, tensors that
+    ///   have no place.
     init(_ file: GGUFFile, _ extent: AdapterFile.Extent) throws(AdapterError) {
         let path = file.path
         try Self.checkKind(file)
@@ -90,7 +91,8 @@ struct GGUFLoRA {
         return alpha
     }
 
-    /// - Throws: `AdapterError.notAnAdapter` for a GGUF file of a model, or of another kind of adapter.
+    /// - Throws: `AdapterError.notAnAdapter` for a GGUF file of a model, or of another kind of
+    ///   adapter.
     static func checkKind(_ file: GGUFFile) throws(AdapterError) {
         let kind: String?
         let type: String?

@@ -75,8 +75,8 @@ struct LoRABuilder {
         return baseModules.map { Self.compacted(names, baseModules: $0) } ?? names.sorted()
     }
 
-    /// Names of modules in short: by their last component where the base has no other module that ends
-    /// so.
+    /// Names of modules in short: by their last component where the base has no other module that
+    /// ends so.
     static func compacted(_ names: [String], baseModules: [String]) -> [String] {
         let all = Dictionary(grouping: baseModules, by: leaf)
         let added = Set(names)

@@ -6,14 +6,14 @@ internal import StrictJSON
 ///     <module>.lora_B   [outputs, rank]         of an embedding [hidden, rank]
 ///     <module>.bias     [outputs]               where `bias` is "all" or "lora_only"
 ///
-/// A `MergedLinear`, whose outputs are several projections one after another, has the factors of those
-/// that are enabled, grouped:
+/// A `MergedLinear`, whose outputs are several projections one after another, has the factors of
+/// those that are enabled, grouped:
 ///
 ///     lora_A   [groups · rank, inputs]
 ///     lora_B   [groups · outputs / projections, rank]
 ///
-/// Biases alone are a state dict of this kind as well: BitFit (arXiv 2106.10199), which trains nothing
-/// else.
+/// Biases alone are a state dict of this kind as well: BitFit (arXiv 2106.10199), which trains
+/// nothing else.
 ///
 /// **Source**: loralib 0.1.2, `layers.py`.
 enum Loralib {
@@ -133,7 +133,8 @@ extension Loralib {
         /// The projections of a merged module by its last name, for bases that have them apart.
         let projections: [String: [String]]
 
-        /// - Parameter hasFactors: false where biases are all that was trained, which need no settings.
+        /// - Parameter hasFactors: false where biases are all that was trained, which need no
+        ///   settings.
         init(
             _ configuration: inout AdapterConfiguration, hasFactors: Bool
         ) throws(AdapterError) {

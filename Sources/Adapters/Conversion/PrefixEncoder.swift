@@ -24,8 +24,8 @@ enum PrefixEncoder {
         file.tensors.contains { $0.name.hasSuffix(embedding) }
     }
 
-    /// - Throws: `AdapterError` for settings that PEFT's prefixes don't have, tensors without a place,
-    ///   shapes that don't fit each other.
+    /// - Throws: `AdapterError` for settings that PEFT's prefixes don't have, tensors without a
+    ///   place, shapes that don't fit each other.
     static func adapter(
         _ file: ForeignTensors, _ configuration: AdapterConfiguration
     ) throws(AdapterError) -> PEFTAdapter {

@@ -82,7 +82,8 @@ struct LoralibWriter {
     }
 }
 
-/// Writes a prefix as THUDM's prefix encoder, without a projection; the layout is in `PrefixEncoder`.
+/// Writes a prefix as THUDM's prefix encoder, without a projection; the layout is in
+/// `PrefixEncoder`.
 struct PrefixEncoderWriter {
     private let conversion: AdapterConversion
 

@@ -7,7 +7,8 @@ public struct ExtractionOptions: Sendable {
         case energy(Double)
     }
 
-    /// What becomes of changes that no LoRA holds: norms, biases, the embedding, an untargeted head.
+    /// What becomes of changes that no LoRA holds: norms, biases, the embedding, an untargeted
+    /// head.
     public enum Rest: Sendable, Equatable {
         /// Nothing is written if there are any.
         case refuse

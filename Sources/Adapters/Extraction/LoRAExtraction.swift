@@ -1,11 +1,11 @@
 public import Kernels
 public import Transformer
 
-/// Makes a LoRA from two checkpoints of one architecture: the truncated singular value decomposition of
-/// each linear layer's difference.
+/// Makes a LoRA from two checkpoints of one architecture: the truncated singular value
+/// decomposition of each linear layer's difference.
 ///
-/// With W' − W = U diag(s) Vᵀ, B is U √s and A is √s Vᵀ, each cut to the rank, and scaling is 1: the
-/// best approximation of that rank (Eckart and Young 1936).
+/// With W' − W = U diag(s) Vᵀ, B is U √s and A is √s Vᵀ, each cut to the rank, and scaling is 1:
+/// the best approximation of that rank (Eckart and Young 1936).
 public struct LoRAExtraction {
     let base: BaseModel
     let tuned: BaseModel
@@ -13,8 +13,8 @@ public struct LoRAExtraction {
     let pool: WorkerPool
     private let targets: Set<LinearSlot>
 
-    /// - Throws: `AdapterError.unextractable` where the two have not the same layers, or a target is no
-    ///   linear layer.
+    /// - Throws: `AdapterError.unextractable` where the two have not the same layers, or a target
+    ///   is no linear layer.
     public init(
         base: BaseModel, tuned: BaseModel, options: ExtractionOptions, pool: WorkerPool
     ) throws(AdapterError) {
@@ -31,8 +31,8 @@ public struct LoRAExtraction {
     /// - Parameters:
     ///   - path: a new directory, or a file whose name ends in `.lora`.
     ///   - progress: called with the share done, 0…1.
-    /// - Throws: `AdapterError.unextractable` where nothing differs, or something that isn't to be saved;
-    ///   `.outputExists`, `.unwritable`.
+    /// - Throws: `AdapterError.unextractable` where nothing differs, or something that isn't to be
+    ///   saved; `.outputExists`, `.unwritable`.
     public func write(
         to path: String, progress: (Double) -> Void = { _ in }
     ) throws(AdapterError) -> ExtractionReport {

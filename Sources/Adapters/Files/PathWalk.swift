@@ -3,9 +3,9 @@ internal import Glibc
 /// Goes along a path from `/`, directory by directory, and follows symbolic links by hand.
 ///
 /// Each step starts at a directory that is open and follows no link by itself, so that the
-/// directories gone through are those that the file truly lies in, whoever exchanges names meanwhile:
-/// what is checked is what is opened. Unlike `openat2` with `RESOLVE_BENEATH` this serves absolute
-/// links that stay inside, and needs no newer kernel and no leave of a sandbox.
+/// directories gone through are those that the file truly lies in, whoever exchanges names
+/// meanwhile: what is checked is what is opened. Unlike `openat2` with `RESOLVE_BENEATH` this
+/// serves absolute links that stay inside, and needs no newer kernel and no leave of a sandbox.
 struct PathWalk: ~Copyable {
     enum Failure: Error {
         /// Nothing is there.

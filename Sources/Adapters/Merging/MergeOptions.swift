@@ -2,11 +2,12 @@ public import Kernels
 
 /// How a merged checkpoint is written.
 public struct MergeOptions: Sendable {
-    /// Of a directory: F32, F16 or BF16 for every weight; nil keeps each weight's type, while weights
-    /// of a quantised base become F16, whose 11 bits of precision hold what the blocks held.
+    /// Of a directory: F32, F16 or BF16 for every weight; nil keeps each weight's type, while
+    /// weights of a quantised base become F16, whose 11 bits of precision hold what the blocks
+    /// held.
     ///
-    /// Of a GGUF file or a `model.bin`: any type, for the matrices that change; nil keeps theirs. All
-    /// others stay as they are.
+    /// Of a GGUF file or a `model.bin`: any type, for the matrices that change; nil keeps theirs.
+    /// All others stay as they are.
     public var weightType: WeightType?
     /// A shard ends before it would pass this many bytes.
     public var maximumShardByteCount: Int

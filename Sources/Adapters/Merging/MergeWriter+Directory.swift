@@ -88,8 +88,8 @@ extension MergeWriter {
         return JSONValue.object(configuration).serialized(pretty: true) + "\n"
     }
 
-    /// The base's configuration, with the result's vocabulary, and with the head untied where it has a
-    /// table of its own now.
+    /// The base's configuration, with the result's vocabulary, and with the head untied where it
+    /// has a table of its own now.
     var configuration: JSONObject {
         var configuration = checkpoint.configuration
         configuration["vocab_size"] = .integer(Int64(values.vocabularyCount))

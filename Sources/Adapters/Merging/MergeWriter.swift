@@ -4,12 +4,12 @@ internal import StrictJSON
 internal import Tokenization
 public import Transformer
 
-/// Writes a base with adapters merged into it: as a new Hugging Face directory, as a GGUF file where
-/// the base is one, or as a `model.bin`.
+/// Writes a base with adapters merged into it: as a new Hugging Face directory, as a GGUF file
+/// where the base is one, or as a `model.bin`.
 ///
 /// Arithmetic is f32. Tensors are computed and written one by one, so that memory is bounded by the
-/// largest matrix (a `model.bin` is put together in memory); the result appears under its name when it
-/// is complete and on the disk.
+/// largest matrix (a `model.bin` is put together in memory); the result appears under its name when
+/// it is complete and on the disk.
 public struct MergeWriter {
     /// What is written, which the name's ending tells.
     enum Form {
@@ -34,8 +34,8 @@ public struct MergeWriter {
     /// - Parameters:
     ///   - base: the checkpoint's model, not quantised further on loading.
     ///   - adapters: what to merge, with weights.
-    /// - Throws: `AdapterError`: a combination that has no meaning, a prefix, an adapter that needs a
-    ///   bias where the architecture has none.
+    /// - Throws: `AdapterError`: a combination that has no meaning, a prefix, an adapter that needs
+    ///   a bias where the architecture has none.
     public init(
         base: BaseModel, checkpoint: BaseCheckpoint,
         adapters: [(adapter: LoadedAdapter, weight: Float)], options: MergeOptions = MergeOptions(),
@@ -81,7 +81,7 @@ public struct MergeWriter {
     /// Computes everything once to see that it is finite and fits its type, then writes.
     ///
     /// - Parameters:
-    ///   - path: a GGUF file where it ends in `.gguf`, a `model.bin` where it ends in `.bin`, else a
+    /// - path: a GGUF file where it ends in `.gguf`, a `model.bin` where it ends in `.bin`, else a
     ///     directory.
     ///   - progress: called with the share done, 0…1, from this thread.
     /// - Throws: `AdapterError.outputExists` unless `path` is free or an empty directory, `.merge`,
@@ -137,8 +137,8 @@ public struct MergeWriter {
         return sums(parts, hashes: adapters.map(\.adapter.hash))
     }
 
-    /// One adapter under several names is one whose weights add up; where they add up to nothing, nothing of
-    /// the base changes, not even its last digits.
+    /// One adapter under several names is one whose weights add up; where they add up to nothing,
+    /// nothing of the base changes, not even its last digits.
     private static func sums(
         _ parts: [SelectedOperators], hashes: [String]
     ) -> [SelectedOperators] {

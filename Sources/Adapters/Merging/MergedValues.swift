@@ -47,8 +47,8 @@ struct MergedValues {
         return changed
     }
 
-    /// True where embedding and head, one table in the base, are one table still: both change, and by
-    /// the same up to rounding.
+    /// True where embedding and head, one table in the base, are one table still: both change, and
+    /// by the same up to rounding.
     func changeTableAsOne(_ changed: Set<MergeSource>) -> Bool {
         guard changed.isSuperset(of: [.embedding, .matrix(.head)]),
             let table = try? base.mergedEmbedding(with: parts, pool: pool),

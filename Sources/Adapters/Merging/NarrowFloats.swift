@@ -3,8 +3,8 @@ import Kernels
 
 /// f32 values in a smaller type, rounded to nearest, ties to even; or in blocks of 8 or 4 bits.
 enum NarrowFloats {
-    /// The first value that the type can't hold: infinite after rounding. Nil where all fit. Scales of
-    /// blocks are f16, so that what f16 holds is what they hold for certain.
+    /// The first value that the type can't hold: infinite after rounding. Nil where all fit. Scales
+    /// of blocks are f16, so that what f16 holds is what they hold for certain.
     static func firstOverflow(
         _ values: UnsafeBufferPointer<Float>, in type: ElementType
     ) -> Int? {

@@ -62,8 +62,8 @@ enum Cayley {
         }
     }
 
-    /// The first terms of R's series in −Q: 1 + 2 Q + 2 Q² + … + Qⁿ, as PEFT sums it: its last power
-    /// counts once, and is the third at least.
+    /// The first terms of R's series in −Q: 1 + 2 Q + 2 Q² + … + Qⁿ, as PEFT sums it: its last
+    /// power counts once, and is the third at least.
     ///
     /// - Parameter skew: Q, **shape** [size, size], row-major.
     static func series(_ skew: [Float], size: Int, termCount: Int) -> [Float] {

@@ -1,6 +1,7 @@
 /// `numpy.random.default_rng(seed)`: PCG64, and the draws of it that methods make again.
 ///
-/// **Source**: O'Neill, PCG, 2014; Lemire, arXiv 1805.10941; NumPy's `SeedSequence` and `Generator`.
+/// **Source**: O'Neill, PCG, 2014; Lemire, arXiv 1805.10941; NumPy's `SeedSequence` and
+/// `Generator`.
 package struct NumPyGenerator {
     private static let multiplier: UInt128 =
         UInt128(2_549_297_995_355_413_924) << 64 | 4_865_540_595_714_422_341
@@ -72,8 +73,8 @@ package struct NumPyGenerator {
         }
     }
 
-    /// `choice(population, count, replace=False)`: the end of a shuffle where much is taken of a large
-    /// population, Floyd's method otherwise.
+    /// `choice(population, count, replace=False)`: the end of a shuffle where much is taken of a
+    /// large population, Floyd's method otherwise.
     package mutating func choice(of population: Int, count: Int) -> [Int] {
         precondition(count <= population)
         if population > 10_000, count > population / 50 {

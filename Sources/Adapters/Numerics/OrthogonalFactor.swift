@@ -1,5 +1,5 @@
-/// Q of A = Q U, with the signs that Householder's reflections give, as LAPACK's do: U's diagonal has
-/// the opposite signs of what it was reflected from.
+/// Q of A = Q U, with the signs that Householder's reflections give, as LAPACK's do: U's diagonal
+/// has the opposite signs of what it was reflected from.
 ///
 /// **Source**: Householder, Unitary Triangularization of a Nonsymmetric Matrix, 1958.
 enum OrthogonalFactor {

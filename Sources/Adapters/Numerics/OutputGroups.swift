@@ -4,8 +4,9 @@ internal import Transformer
 /// Groups of a matrix's outputs whose rows are alike: k-means of its left singular vectors, as PEFT
 /// begins AdaMSS.
 ///
-/// The vectors come from a random subspace, and the first centres by lot; both draws are made again.
-/// Distances depend neither on the vectors' signs nor on how equal singular values turn them.
+/// The vectors come from a random subspace, and the first centres by lot; both draws are made
+/// again. Distances depend neither on the vectors' signs nor on how equal singular values turn
+/// them.
 ///
 /// **Source**: Halko, Martinsson and Tropp, arXiv 0909.4061, algorithm 5.1; torch's `svd_lowrank`;
 /// scikit-learn's `KMeans` with random centres.
@@ -108,7 +109,8 @@ struct OutputGroups {
         return (Matrices.transposed(left, rowCount: width), right)
     }
 
-    /// An orthogonal basis of what the columns of `matrix` · `basis` span, **shape** [rowCount, width].
+    /// An orthogonal basis of what the columns of `matrix` · `basis` span, **shape** [rowCount,
+    /// width].
     private func orthogonal(
         _ matrix: [Double], _ basis: [Double], rowCount: Int, innerCount: Int
     ) -> [Double] {

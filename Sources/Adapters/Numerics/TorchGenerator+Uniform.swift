@@ -4,8 +4,8 @@ internal import Checkpoints
 extension TorchGenerator {
     /// `uniform_(−bound, bound)` of so many f32 values.
     ///
-    /// **Source**: ATen's `uniform_kernel` and `at::uniform_real_distribution<float>`, torch 2.13; its
-    /// product and sum are rounded once, as vector instructions of the machines in use do.
+    /// **Source**: ATen's `uniform_kernel` and `at::uniform_real_distribution<float>`, torch 2.13;
+    /// its product and sum are rounded once, as vector instructions of the machines in use do.
     mutating func uniform(count: Int, bound: Float) -> [Float] {
         (0..<count).map { _ in uniform(bound: bound) }
     }

@@ -1,8 +1,9 @@
 /// torch's generator on a CPU, for the draws that combinations need: 32 bits a value.
 ///
 /// `torch.bernoulli` of an f32 tensor of probabilities takes one output of the generator for each
-/// element, in row-major order, and compares its lower 24 bits, as a fraction, with the probability.
-/// torch has no vectorised form of it on any processor, unlike that for one probability.
+/// element, in row-major order, and compares its lower 24 bits, as a fraction, with the
+/// probability. torch has no vectorised form of it on any processor, unlike that for one
+/// probability.
 ///
 /// **Source**: MT19937, Matsumoto and Nishimura 1998; ATen's `CPUGeneratorImpl` and
 /// `at::bernoulli_distribution`, torch 2.13.
@@ -61,8 +62,9 @@ extension TorchGenerator {
     /// What `uniform_` of so many f32 values takes.
     static func uniformDrawCount(_ count: Int) -> Int { count }
 
-    /// What `normal_` and `randn` of so many f32 values take: from 16 on they are filled in blocks of
-    /// 16, the last of which is drawn again where it is not whole; fewer come in pairs of doubles.
+    /// What `normal_` and `randn` of so many f32 values take: from 16 on they are filled in blocks
+    /// of 16, the last of which is drawn again where it is not whole; fewer come in pairs of
+    /// doubles.
     static func normalDrawCount(_ count: Int) -> Int {
         guard count >= 16 else { return (count + 1) / 2 * 4 }
         return count % 16 == 0 ? count : count + 16

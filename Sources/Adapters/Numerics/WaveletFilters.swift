@@ -4,8 +4,8 @@
 ///
 /// **Source**: Daubechies, Ten Lectures on Wavelets, 1992, tables 6.1, 6.3 and 8.1.
 enum WaveletFilters {
-    /// nil for names that aren't here. With 2 and 3 vanishing moments there is but one filter, which
-    /// is least asymmetric, too.
+    /// nil for names that aren't here. With 2 and 3 vanishing moments there is but one filter,
+    /// which is least asymmetric, too.
     static func synthesis(_ name: String) -> [Double]? {
         filters[["sym2": "db2", "sym3": "db3"][name] ?? name]
     }

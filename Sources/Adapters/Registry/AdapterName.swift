@@ -2,8 +2,8 @@
 enum AdapterName {
     static let maximumCharacterCount = 128
 
-    /// Names stand in URLs, metrics, `name=path` options and logs: letters of any script, digits and
-    /// punctuation without `/`, `=`, `\` and white space or control characters.
+    /// Names stand in URLs, metrics, `name=path` options and logs: letters of any script, digits
+    /// and punctuation without `/`, `=`, `\` and white space or control characters.
     ///
     /// - Throws: `AdapterError.invalidName`.
     static func check(_ name: String) throws(AdapterError) {

@@ -1,8 +1,8 @@
 internal import Synchronization
 
-/// What checking found of adapters, by recipe: their configuration and what tensors they have, all but
-/// the values. What holds for one adapter of a recipe holds for all, so that of a thousand made alike
-/// one is compiled.
+/// What checking found of adapters, by recipe: their configuration and what tensors they have, all
+/// but the values. What holds for one adapter of a recipe holds for all, so that of a thousand made
+/// alike one is compiled.
 final class CheckedRecipes: Sendable {
     private struct Found {
         let facts: AdapterFacts

@@ -11,7 +11,8 @@ package struct HotMergePolicy: Sendable {
     package struct Settings: Sendable, Equatable {
         /// The part of recent requests from which on a selection is merged.
         package var share: Double
-        /// The part below which it is unmerged again; smaller, so that it doesn't go back and forth.
+        /// The part below which it is unmerged again; smaller, so that it doesn't go back and
+        /// forth.
         package var releaseShare: Double
         /// Requests that count as recent.
         package var windowCount: Int
@@ -72,8 +73,8 @@ package struct HotMergePolicy: Sendable {
     ///
     /// - Parameters:
     ///   - hasCompany: whether requests with another selection are in flight.
-    ///   - balance: what merging costs and saves, asked once for a selection that took over the share;
-    ///     nil where that is unknown, so that it isn't merged.
+    /// - balance: what merging costs and saves, asked once for a selection that took over the
+    ///     share; nil where that is unknown, so that it isn't merged.
     package mutating func record(
         _ selection: [SelectionEntry], hasCompany: Bool = false,
         balance: (SelectionEntry) -> MergeBalance? = { _ in nil }

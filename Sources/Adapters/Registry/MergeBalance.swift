@@ -3,9 +3,9 @@ internal import Transformer
 
 /// What merged matrices of an adapter cost and save, in bytes that a step reads.
 ///
-/// Steps of few rows wait for memory. Attached, an adapter's operators are read beside the layers that
-/// they change; merged, its matrices are read in place of those layers where all rows of the step are
-/// the adapter's, and beside them where others share it.
+/// Steps of few rows wait for memory. Attached, an adapter's operators are read beside the layers
+/// that they change; merged, its matrices are read in place of those layers where all rows of the
+/// step are the adapter's, and beside them where others share it.
 package struct MergeBalance: Sendable, Equatable {
     /// The operators, with what they multiply.
     package let attachedByteCount: Int

@@ -4,7 +4,8 @@ public import Transformer
 public struct PlanActivation: Sendable {
     /// The selection acts from their last occurrence in the prompt on.
     public let tokens: ActivationTokens
-    /// What acts on all tokens before, and on the whole sequence where the prompt doesn't hold them.
+    /// What acts on all tokens before, and on the whole sequence where the prompt doesn't hold
+    /// them.
     public let earlierPlan: AdapterPlan
     /// Identity of what `earlierPlan` computes, as `SelectionLease.key`.
     public let earlierKey: String

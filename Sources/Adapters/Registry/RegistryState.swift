@@ -250,7 +250,8 @@ extension RegistryState {
 
     /// Names are compared by their bytes, but two that look the same would be taken for each other.
     ///
-    /// - Throws: `AdapterError.invalidName` where Unicode alone tells the name from one that is there.
+    /// - Throws: `AdapterError.invalidName` where Unicode alone tells the name from one that is
+    ///   there.
     func checkSpelling(of name: String) throws(AdapterError) {
         guard let index = entries.index(forKey: name),
             ExactText(entries[index].key) != ExactText(name)

@@ -1,13 +1,12 @@
 /* The parts of OpenBLAS that loading, merging and the tools for adapters use.
  *
- * The library is opened when it is first needed and not linked, because it chooses its kernels while
- * it is loaded, from the processor's model number: version 0.3.21 takes an Intel core that is newer
- * than itself for Prescott (SSE3), a tenth of the speed and other roundings. What it shall choose can
- * only be said in the environment before.
+ * The library is opened when it is first needed and not linked, because it chooses its kernels
+ * while it is loaded, from the processor's model number: version 0.3.21 takes an Intel core that
+ * is newer than itself for Prescott (SSE3), a tenth of the speed and other roundings. What it
+ * shall choose can only be said in the environment before.
  *
- * Every routine is LAPACK's or CBLAS's of the same name behind the prefix; LAPACK's are Fortran's, so
- * the length of each text argument follows the others, as gfortran passes it.
- */
+ * Every routine is LAPACK's or CBLAS's of the same name behind the prefix; LAPACK's are
+ * Fortran's, so the length of each text argument follows the others, as gfortran passes it. */
 #ifndef GRAFT_OPENBLAS_H
 #define GRAFT_OPENBLAS_H
 
@@ -17,13 +16,13 @@
 /* Debian's OpenBLAS counts in 32 bits. */
 typedef int32_t blasint;
 
-/* Opens the library, once. Returns NULL, or why that failed: a sentence's second half that lives as long as
-   the process. No other function here may be called before this returned NULL. */
+/* Opens the library, once. Returns NULL, or why that failed: a sentence's second half that lives
+   as long as the process. No other function here may be called before this returned NULL. */
 const char *openblas_open(void);
 
-/* The core type that OPENBLAS_CORETYPE is set to where the environment leaves it open: the same on every
-   x86 processor with AVX2 and FMA, so that files that the library has a part in are the same bytes there.
-   NULL where the choice is the library's own. */
+/* The core type that OPENBLAS_CORETYPE is set to where the environment leaves it open: the same
+   on every x86 processor with AVX2 and FMA, so that files that the library has a part in are the
+   same bytes there. NULL where the choice is the library's own. */
 const char *openblas_preferred_core(void);
 
 /* The core type whose kernels are in use, such as "Haswell". */

@@ -27,7 +27,8 @@ void gsp_unload(gsp_model *_Nullable model);
 
 /// Encodes `count` bytes of UTF-8 as token ids, without any special token.
 ///
-/// On success `*ids` holds `*id_count` ids and belongs to the caller, who releases it with gsp_free.
+/// On success `*ids` holds `*id_count` ids and belongs to the caller, who releases it with
+/// gsp_free.
 char *_Nullable gsp_encode(const gsp_model *_Nonnull model, const char *_Nonnull text, size_t count,
                            int32_t *_Nullable *_Nonnull ids, size_t *_Nonnull id_count);
 

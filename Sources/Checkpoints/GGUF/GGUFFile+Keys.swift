@@ -34,8 +34,8 @@ extension GGUFFile {
         try values.unsignedIntegers(key)?.map(Int.init)
     }
 
-    /// Whether llama.cpp reorders the rows of Q and K of the file's architecture; nil where that can't
-    /// be a base.
+    /// Whether llama.cpp reorders the rows of Q and K of the file's architecture; nil where that
+    /// can't be a base.
     package var permutesQueryKeyRows: Bool? {
         architecture.flatMap(GGUFConfiguration.Architecture.init)?.permutesQueryKeyRows
     }

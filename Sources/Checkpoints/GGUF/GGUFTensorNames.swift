@@ -1,4 +1,5 @@
-/// How GGUF and Hugging Face spell the tensors of the Llama family. The only place with GGUF's spellings.
+/// How GGUF and Hugging Face spell the tensors of the Llama family. The only place with GGUF's
+/// spellings.
 enum GGUFTensorNames {
     /// Factors of rotary frequencies, which belong to the configuration.
     static let rotaryFactors = "rope_freqs.weight"
@@ -23,8 +24,8 @@ enum GGUFTensorNames {
         "ffn_down": "mlp.down_proj",
     ]
 
-    /// `blk.3.attn_q.weight` → `model.layers.3.self_attn.q_proj.weight`. Names that the family doesn't have stay,
-    /// so that the model's loader refuses them by name.
+    /// `blk.3.attn_q.weight` → `model.layers.3.self_attn.q_proj.weight`. Names that the family
+    /// doesn't have stay, so that the model's loader refuses them by name.
     static func huggingFaceName(of name: String) -> String {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         if parts.count == 2, let module = outer[parts[0]] { return "\(module).\(parts[1])" }

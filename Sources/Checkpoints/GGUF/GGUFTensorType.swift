@@ -1,5 +1,5 @@
-/// How GGUF stores a tensor. All types of today are known by name and size, so that the layout of any file can be
-/// checked; those with an `elementType` can be read.
+/// How GGUF stores a tensor. All types of today are known by name and size, so that the layout of
+/// any file can be checked; those with an `elementType` can be read.
 ///
 /// Source: ggml's `ggml_type` numbering.
 struct GGUFTensorType: Equatable {

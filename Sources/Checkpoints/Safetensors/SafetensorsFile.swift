@@ -2,8 +2,9 @@ internal import StrictJSON
 
 /// One safetensors file, mapped; every rule of the format is checked on opening.
 ///
-/// Source: the safetensors format (github.com/huggingface/safetensors, README), with stricter verdicts on what it
-/// leaves open: duplicate keys, unknown fields, huge dimensions and ranks, and empty or odd names are refused.
+/// Source: the safetensors format (github.com/huggingface/safetensors, README), with stricter
+/// verdicts on what it leaves open: duplicate keys, unknown fields, huge dimensions and ranks, and
+/// empty or odd names are refused.
 public struct SafetensorsFile: TensorSource {
     public let tensorNames: [String]
     public let metadata: [String: String]

@@ -1,7 +1,7 @@
 /// A machine that runs pickles of protocol 2 to 5 as far as state dicts need it.
 ///
-/// Pickle is a language that can import and call anything. This machine has no call: a few names stand
-/// for the making of a tensor, and every other name and every other instruction ends it.
+/// Pickle is a language that can import and call anything. This machine has no call: a few names
+/// stand for the making of a tensor, and every other name and every other instruction ends it.
 ///
 /// What it makes is bounded: values and marks that it was told to keep are counted, containers nest
 /// only so deep, and no container can hold itself.
@@ -23,7 +23,8 @@ struct TensorPickle {
     /// Values and marks so far.
     private var valueCount = 0
 
-    /// - Throws: `CheckpointError.malformed` for anything that isn't plain tensors, names and numbers.
+    /// - Throws: `CheckpointError.malformed` for anything that isn't plain tensors, names and
+    ///   numbers.
     static func value(
         of bytes: UnsafeRawBufferPointer, path: String
     ) throws(CheckpointError) -> PickleValue {

@@ -1,5 +1,5 @@
-/// The tensors of a state dict that `torch.save` wrote: a zip archive with a pickle and the tensors'
-/// bytes.
+/// The tensors of a state dict that `torch.save` wrote: a zip archive with a pickle and the
+/// tensors' bytes.
 ///
 /// Nothing in the file is run: see `TensorPickle`. What torch before 1.6 wrote is no archive and
 /// isn't read. Tensors that share data, as tied weights do, may together have four times the bytes

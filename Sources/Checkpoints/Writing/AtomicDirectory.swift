@@ -10,8 +10,8 @@ public struct AtomicDirectory: ~Copyable {
 
     /// Creates the temporary directory beside `path`.
     ///
-    /// - Throws: `CheckpointError.outputExists` when something stands at `path` already, unless it is an empty
-    ///   directory; `.unwritable` when the directory can't be made.
+    /// - Throws: `CheckpointError.outputExists` when something stands at `path` already, unless it
+    ///   is an empty directory; `.unwritable` when the directory can't be made.
     public init(path: String) throws(CheckpointError) {
         let path = TemporaryName.trimmed(path)
         let temporaryPath = TemporaryName.sibling(of: path)
@@ -33,7 +33,8 @@ public struct AtomicDirectory: ~Copyable {
 
     /// Moves the directory to its place.
     ///
-    /// - Throws: `CheckpointError.outputExists` when something has appeared there meanwhile, or `.unwritable`.
+    /// - Throws: `CheckpointError.outputExists` when something has appeared there meanwhile, or
+    ///   `.unwritable`.
     public consuming func commit() throws(CheckpointError) {
         try DirectorySync.flush(temporaryPath)
         // Replaces an empty directory and fails on any other.

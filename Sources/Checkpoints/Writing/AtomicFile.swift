@@ -1,6 +1,7 @@
 /// Writes small files so that readers see the old content or the new, never a part.
 public enum AtomicFile {
-    /// Writes `bytes` to `path`, replacing what was there: temporary sibling, fsync, rename, fsync of the directory.
+    /// Writes `bytes` to `path`, replacing what was there: temporary sibling, fsync, rename, fsync
+    /// of the directory.
     ///
     /// - Throws: `CheckpointError.unwritable`; the temporary file is removed.
     public static func write(_ bytes: [UInt8], to path: String) throws(CheckpointError) {

@@ -2,8 +2,8 @@ internal import Glibc
 
 /// A file that is written from start to end under a temporary name, then takes its own.
 ///
-/// A reader sees the old file or the whole new one, also after a crash or `SIGKILL`: the data are on the disk before
-/// the name changes, and the name before `commit` returns.
+/// A reader sees the old file or the whole new one, also after a crash or `SIGKILL`: the data are
+/// on the disk before the name changes, and the name before `commit` returns.
 struct OutputFile: ~Copyable {
     private let path: String
     private let temporaryPath: String

@@ -2,8 +2,8 @@ internal import StrictJSON
 
 /// Writes one safetensors file: tensors in the order given, straight from where their bytes lie.
 ///
-/// Deterministic: the same tensors and metadata give the same file. The file appears under its name only when it is
-/// complete and on the disk; on failure nothing is left behind.
+/// Deterministic: the same tensors and metadata give the same file. The file appears under its name
+/// only when it is complete and on the disk; on failure nothing is left behind.
 public struct SafetensorsWriter {
     /// A tensor to write.
     public struct Tensor: Sendable, Equatable {
@@ -31,8 +31,9 @@ public struct SafetensorsWriter {
 
     /// Plans a file.
     ///
-    /// Data begin at a multiple of 64 bytes, and tensors follow each other without padding, as the format demands:
-    /// where each one must be aligned, each size must be a multiple of the alignment.
+    /// Data begin at a multiple of 64 bytes, and tensors follow each other without padding, as the
+    /// format demands: where each one must be aligned, each size must be a multiple of the
+    /// alignment.
     public init(tensors: [Tensor], metadata: [String: String] = [:]) {
         self.tensors = tensors
         self.metadata = metadata
@@ -41,10 +42,11 @@ public struct SafetensorsWriter {
     /// Writes the file.
     ///
     /// - Parameters:
-    ///   - body: called with each tensor in order; it hands the tensor's bytes, in one piece or several, to the sink.
+    /// - body: called with each tensor in order; it hands the tensor's bytes, in one piece or
+    ///     several, to the sink.
     ///   - progress: called after each tensor with the share of bytes written, 0…1.
-    /// - Throws: `CheckpointError.invalidTensor` when a name, a type or a size is not as planned, or `.unwritable`;
-    ///   and what `body` throws.
+    /// - Throws: `CheckpointError.invalidTensor` when a name, a type or a size is not as planned,
+    ///   or `.unwritable`; and what `body` throws.
     public func write(
         to path: String, progress: (Double) -> Void = { _ in },
         _ body: (Tensor, inout TensorSink) throws(CheckpointError) -> Void

@@ -1,13 +1,13 @@
 internal import StrictJSON
 
-/// Writes a checkpoint of one safetensors file or, where it would be too large, of several with an index, under the
-/// names that Hugging Face's libraries look for.
+/// Writes a checkpoint of one safetensors file or, where it would be too large, of several with an
+/// index, under the names that Hugging Face's libraries look for.
 public struct ShardedSafetensorsWriter {
     private let shards: [[SafetensorsWriter.Tensor]]
     private let metadata: [String: String]
 
-    /// Plans the shards: tensors keep their order, and a shard ends before it would pass `maximumShardByteCount`
-    /// (a larger tensor is a shard of its own).
+    /// Plans the shards: tensors keep their order, and a shard ends before it would pass
+    /// `maximumShardByteCount` (a larger tensor is a shard of its own).
     public init(
         tensors: [SafetensorsWriter.Tensor], metadata: [String: String] = ["format": "pt"],
         maximumShardByteCount: Int = 5_000_000_000
@@ -36,8 +36,8 @@ public struct ShardedSafetensorsWriter {
 
     /// Writes all files into a directory; see `SafetensorsWriter.write` for the parameters.
     ///
-    /// - Throws: `CheckpointError`, and what `body` throws. Shards that were complete before remain: write into an
-    ///   `AtomicDirectory`.
+    /// - Throws: `CheckpointError`, and what `body` throws. Shards that were complete before
+    ///   remain: write into an `AtomicDirectory`.
     public func write(
         toDirectory directory: String, progress: (Double) -> Void = { _ in },
         _ body: (SafetensorsWriter.Tensor, inout TensorSink) throws(CheckpointError) -> Void

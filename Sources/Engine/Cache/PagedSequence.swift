@@ -6,7 +6,8 @@ package import Transformer
 package final class PagedSequence {
     /// Prompt, then output.
     package private(set) var tokens: [Int32]
-    /// Held now, in token order; with a companion, a page of it stands behind each of the sequence's.
+    /// Held now, in token order; with a companion, a page of it stands behind each of the
+    /// sequence's.
     package internal(set) var pages: [Int32] = []
     /// Pages from the first on that are in the cache; never written to again.
     package internal(set) var sharedPageCount = 0
@@ -47,7 +48,8 @@ package final class PagedSequence {
 
 /// What pages a sequence has.
 package struct PageLayout: Equatable, Sendable {
-    /// Pages of as many tokens: the sequence's own, and one of the plan's companion where it has one.
+    /// Pages of as many tokens: the sequence's own, and one of the plan's companion where it has
+    /// one.
     package var laneCount = 1
     /// Whether they are found again.
     package var isReusable = true

@@ -2,7 +2,8 @@
 /// before, and the page's own.
 ///
 /// A page's name is (name of the page before it, a number that stands for the selection's key, its
-/// tokens). Names are compared, not only hashed, so that a page is never taken for another. Numbers only: memory and reference counts are the pool's.
+/// tokens). Names are compared, not only hashed, so that a page is never taken for another. Numbers
+/// only: memory and reference counts are the pool's.
 ///
 /// Pages that nobody holds are idle, and leave in the order in which they became so. Whoever holds
 /// a page holds those before it and gives the last page back first; so a page always leaves before

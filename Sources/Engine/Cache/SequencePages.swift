@@ -105,8 +105,8 @@ package final class SequencePages: PageLedger {
         sequence.sharedPageCount = 0
     }
 
-    /// Makes a sequence's full pages available to others. Where the cache has an equal page already, the
-    /// sequence goes on with that one, and its own is free.
+    /// Makes a sequence's full pages available to others. Where the cache has an equal page
+    /// already, the sequence goes on with that one, and its own is free.
     ///
     /// - Parameter tokenCount: tokens whose keys and values are computed.
     package func publish(_ number: Int, tokenCount: Int) {

@@ -1,13 +1,13 @@
 /// Guesses what sequences go on with, so that a step verifies several tokens of one at once.
 ///
 /// A step reads all weights for one row as for some more. Where a text repeats what it had before
-/// (the prompt's words, its own), the next tokens are guessed and computed together with the newest one; each
-/// row's token is chosen as if the step had been its own, and the first that differs from its guess
-/// ends what counts. No bit of an answer changes, only the number of steps.
+/// (the prompt's words, its own), the next tokens are guessed and computed together with the newest
+/// one; each row's token is chosen as if the step had been its own, and the first that differs from
+/// its guess ends what counts. No bit of an answer changes, only the number of steps.
 ///
-/// A guess gets a row when it is likely enough to be right to make tokens faster than steps make them
-/// without it, see `StepCost`; and where several sequences share a step, guesses lengthen it by a third at
-/// most, so that nobody waits much for what others repeat.
+/// A guess gets a row when it is likely enough to be right to make tokens faster than steps make
+/// them without it, see `StepCost`; and where several sequences share a step, guesses lengthen it
+/// by a third at most, so that nobody waits much for what others repeat.
 ///
 /// **Source**: speculative decoding (arXiv 2211.17192) with a lookup in place of a draft model; as
 /// its guesses are certain, the acceptance rule there comes down to comparing tokens.

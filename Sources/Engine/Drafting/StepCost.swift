@@ -1,8 +1,8 @@
 /// What one more row costs a step, learned from the last steps.
 ///
-/// A straight line through (rows, seconds) of about the last 50 steps, older ones counting less. While
-/// rows hardly vary its slope is drawn to that of a processor which reads weights in the time of
-/// computing 16 rows.
+/// A straight line through (rows, seconds) of about the last 50 steps, older ones counting less.
+/// While rows hardly vary its slope is drawn to that of a processor which reads weights in the time
+/// of computing 16 rows.
 package struct StepCost {
     private static let memory = 0.98
     /// Rows' variance that weighs as much as what slope was assumed.

@@ -1,8 +1,8 @@
 internal import Adapters
 package import Transformer
 
-/// Which plan acts on which tokens of a sequence: one on all of them, or another one from some token
-/// of the prompt on.
+/// Which plan acts on which tokens of a sequence: one on all of them, or another one from some
+/// token of the prompt on.
 package struct PlanSchedule: Sendable {
     /// Acts from `start` on.
     package let plan: AdapterPlan

@@ -1,8 +1,8 @@
 /// Random numbers that follow from a seed alone, so that a request draws the same ones in any
 /// batch.
 ///
-/// **Source**: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): a counter in steps of the golden ratio,
-/// each value mixed by itself.
+/// **Source**: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): a counter in steps of the golden
+/// ratio, each value mixed by itself.
 package struct RandomSource: Sendable {
     private var counter: UInt64
 

@@ -1,4 +1,5 @@
-/// Keeps the nucleus: the likeliest tokens up to and including the one that reaches a share of the mass.
+/// Keeps the nucleus: the likeliest tokens up to and including the one that reaches a share of the
+/// mass.
 ///
 /// **Source**: arXiv 1904.09751, section 3.1.
 struct TopP {
@@ -13,8 +14,8 @@ struct TopP {
 
     /// The nucleus of a row of masses, 1 the largest, in an order that follows from them.
     ///
-    /// Nothing is sorted but the tokens of one bucket, in which the share is reached. Tokens of less
-    /// than an even part of what the nucleus may leave out can't belong to it.
+    /// Nothing is sorted but the tokens of one bucket, in which the share is reached. Tokens of
+    /// less than an even part of what the nucleus may leave out can't belong to it.
     func select(
         from masses: UnsafeMutableBufferPointer<Float>, totalMass: Double
     ) -> [Candidate] {
@@ -45,7 +46,8 @@ struct TopP {
         return candidates.count
     }
 
-    /// Masses of one bucket differ by an eighth at most: it is exponent and three bits of the fraction.
+    /// Masses of one bucket differ by an eighth at most: it is exponent and three bits of the
+    /// fraction.
     private static func bucket(_ candidate: Candidate) -> Int {
         min(Int(candidate.value.bitPattern >> 20), bucketCount - 1)
     }

@@ -1,6 +1,7 @@
 /// GPT-2's spelling of bytes as printable characters.
 ///
-/// Printable ASCII and Latin-1 bytes stand for themselves; the other 68 bytes are U+0100, U+0101 … in order.
+/// Printable ASCII and Latin-1 bytes stand for themselves; the other 68 bytes are U+0100, U+0101 …
+/// in order.
 /// **Source:** the GPT-2 release, `encoder.py`.
 enum ByteAlphabet {
     /// The character of each byte; its value is below U+0144.

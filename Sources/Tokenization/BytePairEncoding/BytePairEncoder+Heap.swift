@@ -1,4 +1,5 @@
-/// Symbols in a doubly linked list over an array; a symbol that merged into its left neighbour is -1.
+/// Symbols in a doubly linked list over an array; a symbol that merged into its left neighbour is
+/// -1.
 struct SymbolList {
     private(set) var symbols: [Int32]
     private var nexts: [Int32]

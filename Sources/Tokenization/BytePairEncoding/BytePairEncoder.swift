@@ -1,15 +1,17 @@
 /// Byte-pair encoding of one piece of text.
 ///
-/// A piece starts as one token per byte or character. The pair of neighbours with the lowest rank, the leftmost of
-/// equals, merges until no pair is in the merge table.
-/// **Source:** Sennrich et al. 2016, arXiv 1508.07909; bytes as in the GPT-2 release, bytes in the place of
-/// characters as in SentencePiece.
+/// A piece starts as one token per byte or character. The pair of neighbours with the lowest rank,
+/// the leftmost of equals, merges until no pair is in the merge table.
+/// **Source:** Sennrich et al. 2016, arXiv 1508.07909; bytes as in the GPT-2 release, bytes in the
+/// place of characters as in SentencePiece.
 struct BytePairEncoder: Sendable {
     /// What a piece consists of before anything merges.
     enum Symbols: Sendable {
-        /// Bytes, spelled in ``ByteAlphabet``; with the token of each, -1 where the vocabulary has none.
+        /// Bytes, spelled in ``ByteAlphabet``; with the token of each, -1 where the vocabulary has
+        /// none.
         case bytes([Int32])
-        /// Characters; with the tokens of the bytes of those that the vocabulary lacks, if it has such tokens.
+        /// Characters; with the tokens of the bytes of those that the vocabulary lacks, if it has
+        /// such tokens.
         case characters(fallback: [Int32]?)
     }
 
@@ -19,7 +21,8 @@ struct BytePairEncoder: Sendable {
     let symbols: Symbols
     /// Whether a piece that is in the vocabulary is that token, whatever the merges say.
     let ignoresMerges: Bool
-    /// What stands for a symbol without a token; such a symbol is dropped when this is nil, as `tokenizers` does.
+    /// What stands for a symbol without a token; such a symbol is dropped when this is nil, as
+    /// `tokenizers` does.
     let unknownToken: Int32?
     /// Whether neighbouring unknown symbols are one unknown token.
     let fusesUnknown: Bool
@@ -84,8 +87,8 @@ struct BytePairEncoder: Sendable {
         }
     }
 
-    /// As `tokenizers` does it, where an unknown token waits for the next known character and lets bytes
-    /// pass.
+    /// As `tokenizers` does it, where an unknown token waits for the next known character and lets
+    /// bytes pass.
     private func loadCharacters(
         _ piece: UnsafeBufferPointer<UInt8>, _ fallback: [Int32]?, _ loaded: inout [Int32]
     ) {

@@ -11,7 +11,8 @@ struct MergeTable: Sendable {
     /// Left token in the high half, right token in the low half; in the order in which they came.
     private var keys: [UInt64] = []
     private var merges: [Merge] = []
-    /// Open addressing with linear probing: places in `keys`, -1 where free. The size is a power of two.
+    /// Open addressing with linear probing: places in `keys`, -1 where free. The size is a power of
+    /// two.
     private var slots: [Int32]
 
     /// A table for `capacity` merges.

@@ -2,7 +2,8 @@
 ///
 /// Written by tools/goldens/chat_templates, which compares each with jinja2; not edited by hand.
 enum KnownChatTemplates {
-    /// Hashes, a line each, and behind them the format that templates of these hashes have, as JSON.
+    /// Hashes, a line each, and behind them the format that templates of these hashes have, as
+    /// JSON.
     static let table = #"""
         # chujiezheng/alpaca
         c809acafb5915672fe8db9b3970cd691a63c24f971e39b6ce03e8fec42ea6ff4

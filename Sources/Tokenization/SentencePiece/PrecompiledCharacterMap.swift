@@ -1,9 +1,11 @@
-/// Checks the character map of a SentencePiece normaliser, so that no text leads the library out of its bounds.
+/// Checks the character map of a SentencePiece normaliser, so that no text leads the library out of
+/// its bounds.
 ///
-/// The map is a double-array trie followed by the zero-terminated texts that its leaves point to. The library follows
-/// the trie's offsets without checking them.
-/// **Layout:** `[trie byte count: u32][trie units: u32 …][texts]`, little endian. A unit holds a label in bits 0…7 (bit 31
-/// set in a leaf), a leaf flag in bit 8, and an offset in bits 10…30, shifted by 8 more when bit 9 is set.
+/// The map is a double-array trie followed by the zero-terminated texts that its leaves point to.
+/// The library follows the trie's offsets without checking them.
+/// **Layout:** `[trie byte count: u32][trie units: u32 …][texts]`, little endian. A unit holds a
+/// label in bits 0…7 (bit 31 set in a leaf), a leaf flag in bit 8, and an offset in bits 10…30,
+/// shifted by 8 more when bit 9 is set.
 /// **Source:** darts-clone; `normalizer.cc` of SentencePiece 0.1.97.
 enum PrecompiledCharacterMap {
     /// - Throws: `malformedSentencePieceModel`.
@@ -28,7 +30,8 @@ enum PrecompiledCharacterMap {
         }
     }
 
-    /// Whether every walk from the root stays inside `units` and every leaf's text inside the texts.
+    /// Whether every walk from the root stays inside `units` and every leaf's text inside the
+    /// texts.
     private static func isClosed(_ units: [UInt32], textByteCount: Int) -> Bool {
         var visited = [Bool](repeating: false, count: units.count)
         var open = [0]

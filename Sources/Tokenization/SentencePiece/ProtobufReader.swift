@@ -1,6 +1,7 @@
 /// Reads one protobuf message field by field, inside its bounds.
 ///
-/// **Source:** protobuf.dev, “Encoding”. Groups (wire types 3 and 4) are refused; no model uses them.
+/// **Source:** protobuf.dev, “Encoding”. Groups (wire types 3 and 4) are refused; no model uses
+/// them.
 struct ProtobufReader {
     /// What a field holds.
     enum Value {

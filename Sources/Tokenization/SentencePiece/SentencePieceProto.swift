@@ -1,4 +1,5 @@
-/// What of a SentencePiece ModelProto matters outside the library, checked before the library sees it.
+/// What of a SentencePiece ModelProto matters outside the library, checked before the library sees
+/// it.
 ///
 /// **Source:** `sentencepiece_model.proto` of SentencePiece 0.1.97.
 struct SentencePieceProto {

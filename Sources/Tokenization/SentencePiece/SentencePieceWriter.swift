@@ -1,12 +1,14 @@
 import Checkpoints
 
-/// Writes the ModelProto of a GGUF vocabulary of the kind “llama”, and that of a unigram vocabulary.
+/// Writes the ModelProto of a GGUF vocabulary of the kind “llama”, and that of a unigram
+/// vocabulary.
 ///
-/// GGUF keeps pieces, scores and types of the model that it was made from; such models merge by score, copy text as it
-/// is, and keep every space.
+/// GGUF keeps pieces, scores and types of the model that it was made from; such models merge by
+/// score, copy text as it is, and keep every space.
 enum SentencePieceWriter {
     /// The serialised model.
-    /// - Throws: `invalidField` when the vocabulary's arrays differ in length, `invalidPiece` for a negative type.
+    /// - Throws: `invalidField` when the vocabulary's arrays differ in length, `invalidPiece` for a
+    ///   negative type.
     static func model(_ source: GGUFVocabulary) throws(TokenizationError) -> [UInt8] {
         for (name, count) in [("scores", source.scores.count), ("token_type", source.types.count)]
         where count != source.pieces.count {
@@ -32,7 +34,8 @@ enum SentencePieceWriter {
         return model
     }
 
-    /// The model of a unigram vocabulary that encodes text as it is: spaces are no other characters to it.
+    /// The model of a unigram vocabulary that encodes text as it is: spaces are no other characters
+    /// to it.
     ///
     /// - Parameters:
     ///   - pieces: spellings with their log-probabilities, by id.
@@ -61,7 +64,8 @@ enum SentencePieceWriter {
         return model
     }
 
-    /// The types of the pieces; some files, such as Gemma's, list the unknown piece as a control piece.
+    /// The types of the pieces; some files, such as Gemma's, list the unknown piece as a control
+    /// piece.
     private static func types(_ source: GGUFVocabulary) -> [Int32] {
         let unknownType = Int32(SentencePieceProto.PieceType.unknown.rawValue)
         var types = source.types

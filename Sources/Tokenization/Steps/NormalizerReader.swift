@@ -3,7 +3,8 @@ internal import StrictJSON
 /// Reads the `normalizer` of a `tokenizer.json`.
 enum NormalizerReader {
     private static let supported = ["NFC", "Prepend", "Replace", "Sequence"]
-    /// How many times as long a text may become; marks for spaces make it three times as long at most.
+    /// How many times as long a text may become; marks for spaces make it three times as long at
+    /// most.
     private static let growthLimit = 16
 
     /// - Throws: `unsupported`, `invalidField`.

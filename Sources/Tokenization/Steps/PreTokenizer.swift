@@ -107,7 +107,8 @@ extension PreTokenizer {
         pieces.ranges = ranges
     }
 
-    /// `range` in alternating parts: between matches and matched (the other way round when inverted).
+    /// `range` in alternating parts: between matches and matched (the other way round when
+    /// inverted).
     private static func parts(
         of range: Range<Int>, at matches: [Range<Int>], inverted: Bool
     ) -> [TextPart] {

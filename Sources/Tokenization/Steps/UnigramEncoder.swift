@@ -1,5 +1,5 @@
-/// The most probable pieces of a text, of a unigram vocabulary as a `tokenizer.json` lists it; libsentencepiece finds
-/// them.
+/// The most probable pieces of a text, of a unigram vocabulary as a `tokenizer.json` lists it;
+/// libsentencepiece finds them.
 ///
 /// **Source:** Kudo 2018, arXiv 1804.10959.
 struct UnigramEncoder: Sendable {

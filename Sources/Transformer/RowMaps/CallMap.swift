@@ -1,7 +1,7 @@
 import Kernels
 
-/// M x = Σ_e g_e B_e A x, where g is the mean of softmax(R A x) over all rows of a call: what a model
-/// is given at once, be it a prompt or the next token.
+/// M x = Σ_e g_e B_e A x, where g is the mean of softmax(R A x) over all rows of a call: what a
+/// model is given at once, be it a prompt or the next token.
 ///
 /// **Source**: Lily, arXiv 2407.09946; PEFT 0.21.
 public final class CallMap: RowMap, @unchecked Sendable {

@@ -2,7 +2,8 @@ import Kernels
 
 /// M = F_n … F_1: maps one after the other, each cheaper than their product.
 ///
-/// **Source**: GraLoRA, arXiv 2505.20355; the inverse wavelet transform of WaveFT, arXiv 2505.12532.
+/// **Source**: GraLoRA, arXiv 2505.20355; the inverse wavelet transform of WaveFT, arXiv
+/// 2505.12532.
 public final class ChainMap: RowMap, @unchecked Sendable {
     private let maps: [RowMap]
     /// Floats of the largest map's own scratch.

@@ -3,8 +3,9 @@ import Kernels
 /// Square blocks, each of which is one kernel, moved on by a place from row to row: products of
 /// spectra in place of a matrix.
 ///
-/// Block (m, n) has k[m, n, (j − i) mod b] at (i, j): a correlation of the kernel with piece n of the
-/// input, so that the output's spectrum is the sum of the input's times the kernels' conjugates.
+/// Block (m, n) has k[m, n, (j − i) mod b] at (i, j): a correlation of the kernel with piece n of
+/// the input, so that the output's spectrum is the sum of the input's times the kernels'
+/// conjugates.
 ///
 /// **Source**: C3A, arXiv 2407.19342.
 public final class CirculantMap: RowMap, @unchecked Sendable {

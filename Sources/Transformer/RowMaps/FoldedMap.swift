@@ -1,6 +1,7 @@
 import Kernels
 
-/// M x = tile(Cᵀ f), f the sum of the pieces of x of equal length: every piece meets the same small matrix.
+/// M x = tile(Cᵀ f), f the sum of the pieces of x of equal length: every piece meets the same small
+/// matrix.
 ///
 /// A last piece that is shorter counts as filled with zeros. The product is repeated until it has
 /// as many values as the output.

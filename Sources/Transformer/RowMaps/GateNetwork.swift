@@ -1,7 +1,7 @@
 import Kernels
 
-/// From a hidden state to gates of experts: a few linear layers with ReLU between them, then what is
-/// made of each group of scores.
+/// From a hidden state to gates of experts: a few linear layers with ReLU between them, then what
+/// is made of each group of scores.
 ///
 /// **Source**: X-LoRA, arXiv 2402.07148; PEFT 0.21's `XLoraClassifier` and `XLoraLayer`.
 public final class GateNetwork: RowMap, @unchecked Sendable {

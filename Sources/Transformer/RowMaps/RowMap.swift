@@ -1,11 +1,12 @@
 internal import Kernels
 
-/// A map M of single rows, linear but for mixtures of experts, in the cheapest exact form that an adapter's method allows.
+/// A map M of single rows, linear but for mixtures of experts, in the cheapest exact form that an
+/// adapter's method allows.
 ///
 /// Where it attaches, `LinearOperator` says. Maps that stand for a change of a row hold the
-/// difference to the identity, so that maps of several adapters add up. Its subclasses are all here:
-/// a row runs through `add` alone, or among others with the same bits, so that they can't depend on
-/// what shares the step.
+/// difference to the identity, so that maps of several adapters add up. Its subclasses are all
+/// here: a row runs through `add` alone, or among others with the same bits, so that they can't
+/// depend on what shares the step.
 public class RowMap: @unchecked Sendable {
     public let inputCount: Int
     public let outputCount: Int

@@ -1,7 +1,7 @@
 import Kernels
 
-/// M = Re Σ c e^(2πi (f o / m + g k / n)) at output o of m and input k of n: a few coefficients c of
-/// its spectrum, each with a frequency f of outputs and g of inputs.
+/// M = Re Σ c e^(2πi (f o / m + g k / n)) at output o of m and input k of n: a few coefficients c
+/// of its spectrum, each with a frequency f of outputs and g of inputs.
 ///
 /// A row's transform gives what all coefficients take; another turns their sums back.
 ///

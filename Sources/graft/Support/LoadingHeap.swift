@@ -1,17 +1,17 @@
 import Glibc
 
-/// The C library's allocator while a server loads. What loading needs for a moment lies between what it
-/// leaves, and would stay with the process.
+/// The C library's allocator while a server loads. What loading needs for a moment lies between
+/// what it leaves, and would stay with the process.
 ///
-/// **Source**: mallopt(3) and malloc_trim(3), which the C library's module doesn't list; nothing happens
-/// where it has none.
+/// **Source**: mallopt(3) and malloc_trim(3), which the C library's module doesn't list; nothing
+/// happens where it has none.
 enum LoadingHeap {
     private static let mappingThreshold: Int32 = -3
     private static let largestArenaCount: Int32 = -8
 
-    /// From here on larger blocks are mapped by themselves, and go back to the system when freed. All
-    /// threads share one arena: what an adapter leaves that was dropped serves the next one then, whichever
-    /// thread reads it.
+    /// From here on larger blocks are mapped by themselves, and go back to the system when freed.
+    /// All threads share one arena: what an adapter leaves that was dropped serves the next one
+    /// then, whichever thread reads it.
     static func begin() {
         set(largestArenaCount, to: 1)
         set(mappingThreshold, to: 128 << 10)

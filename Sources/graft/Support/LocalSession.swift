@@ -20,7 +20,8 @@ struct LocalSession {
     /// Opens the base and loads the adapters, with progress on a terminal; of lazy ones only the
     /// configuration and the tensors' names, types and shapes are read.
     ///
-    /// - Parameter onBadAdapter: called for an adapter that can't be served; nil: that ends the start.
+    /// - Parameter onBadAdapter: called for an adapter that can't be served; nil: that ends the
+    ///   start.
     init(
         options: BaseOptions, adapters: [AdapterOption], adapterOptions: AdapterOptions = .init(),
         registrySettings: AdapterRegistry.Settings = .init(),
@@ -53,8 +54,8 @@ struct LocalSession {
         engine = GenerationEngine(base: base, pool: pool, configuration: configuration)
     }
 
-    /// Every token of the vocabulary must have a row of the embedding; those that only the files beside it name may lack
-    /// one.
+    /// Every token of the vocabulary must have a row of the embedding; those that only the files
+    /// beside it name may lack one.
     private static func check(
         _ tokenizer: (any Tokenizer)?, against base: BaseModel
     ) throws -> [String] {

@@ -108,8 +108,9 @@ struct ReferenceCheck {
         }
     }
 
-    /// Between the tokens that are reported and the same of `expected`; of the others that are likely
-    /// in `expected`, how far they must at least be off, being less likely than all that are reported.
+    /// Between the tokens that are reported and the same of `expected`; of the others that are
+    /// likely in `expected`, how far they must at least be off, being less likely than all that are
+    /// reported.
     static func difference(
         _ served: TokenLogprobs, _ expected: [Float]
     ) -> (value: Float, token: Int32) {

@@ -3,8 +3,8 @@ import Kernels
 
 /// Logits of some prompts as a reference computed them.
 ///
-/// **Source**: the file that `tools/export_reference.py` writes: for each prompt N from 0 on, `tokens.N`
-/// (I64, [tokens]) and `logits.N` (F32, [tokens, vocabulary]).
+/// **Source**: the file that `tools/export_reference.py` writes: for each prompt N from 0 on,
+/// `tokens.N` (I64, [tokens]) and `logits.N` (F32, [tokens, vocabulary]).
 struct ReferenceLogits {
     /// A prompt and what is to follow each of its tokens.
     struct Prompt {
@@ -21,8 +21,8 @@ struct ReferenceLogits {
     let distance: Float?
 
     /// - Parameter vocabularyCount: the adapter's.
-    /// - Throws: `CheckpointError` for a file that is no safetensors file, `ReferenceError` for other
-    ///   tensors than those above.
+    /// - Throws: `CheckpointError` for a file that is no safetensors file, `ReferenceError` for
+    ///   other tensors than those above.
     init(path: String, vocabularyCount: Int) throws {
         let file = try SafetensorsFile(path: path)
         self.path = path

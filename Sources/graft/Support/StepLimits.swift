@@ -16,8 +16,8 @@ struct StepLimits {
         peakArithmetic = MachineLimits.peakArithmetic(base.weightType, pool: pool)
     }
 
-    /// Tokens a second of steps with this many rows: every matrix is read once a step, and each weight
-    /// is a multiplication and an addition a row. The slower of the two counts.
+    /// Tokens a second of steps with this many rows: every matrix is read once a step, and each
+    /// weight is a multiplication and an addition a row. The slower of the two counts.
     ///
     /// - Parameter withHead: whether every row reaches the head, as in decoding.
     func tokensPerSecond(rowCount: Int, withHead: Bool) -> Double {

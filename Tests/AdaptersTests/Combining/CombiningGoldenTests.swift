@@ -2,8 +2,8 @@ import Adapters
 import StrictJSON
 import Testing
 
-/// Combinations against what PEFT's `add_weighted_adapter` made of the same adapters; the generator is
-/// tools/goldens/combining.py.
+/// Combinations against what PEFT's `add_weighted_adapter` made of the same adapters; the generator
+/// is tools/goldens/combining.py.
 @Suite struct CombiningGoldenTests {
     static let cases: [String] = {
         guard let manifest = try? ReferenceFiles.object("combining/manifest.json") else {

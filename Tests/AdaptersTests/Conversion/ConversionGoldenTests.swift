@@ -46,7 +46,8 @@ import Transformer
         }
     }
 
-    /// As safetensors with settings beside them, and as torch saves them, with strides of their own.
+    /// As safetensors with settings beside them, and as torch saves them, with strides of their
+    /// own.
     @Test(arguments: ["loralib", "loralib/lora.safetensors", "lora.pt"])
     func loralibStateDictsMeanWhatLoralibMerges(source: String) throws {
         let out = try convert(

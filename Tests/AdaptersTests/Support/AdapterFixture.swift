@@ -9,7 +9,8 @@ struct AdapterFixture {
     var configuration: JSONObject
     var tensors: [FloatTensor]
 
-    /// LoRA of rank 2 and alpha 4 on the named modules, for example `model.layers.0.self_attn.q_proj`.
+    /// LoRA of rank 2 and alpha 4 on the named modules, for example
+    /// `model.layers.0.self_attn.q_proj`.
     static func lora(
         _ modules: [String], targets: JSONValue? = nil, rank: Int = 2, seed: UInt64 = 3,
         _ extra: JSONObject = [:]

@@ -1,8 +1,8 @@
 import Checkpoints
 import StrictJSON
 
-/// Small valid adapters of methods that change weights, all on `AdapterFixture.query` of `TinyBase`,
-/// which is [16, 16].
+/// Small valid adapters of methods that change weights, all on `AdapterFixture.query` of
+/// `TinyBase`, which is [16, 16].
 enum ProductFixture: String, CaseIterable, Sendable {
     case miss, missMini, missBat, bone, delora, gralora, c3a, waveft, waveftDirect, glora,
         gloraVectors

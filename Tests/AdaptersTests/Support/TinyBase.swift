@@ -4,7 +4,8 @@ import Kernels
 import StrictJSON
 import Transformer
 
-/// A base of the Llama family made in code: 2 layers, hidden size 16, 2 key-value heads of dimension 4.
+/// A base of the Llama family made in code: 2 layers, hidden size 16, 2 key-value heads of
+/// dimension 4.
 struct TinyBase {
     var isTied = false
     var hasAttentionBias = false

@@ -5,9 +5,9 @@ import Glibc
 
 /// Feeds mutants of real files to the readers and keeps those that a reader can't take.
 ///
-/// A parent starts a worker process, which reads one mutant after the other; where it ends, hangs or wants
-/// too much memory, the parent saves the mutant and starts another worker behind it. Mutants depend on target,
-/// seed and number alone, so every find can be made again.
+/// A parent starts a worker process, which reads one mutant after the other; where it ends, hangs
+/// or wants too much memory, the parent saves the mutant and starts another worker behind it.
+/// Mutants depend on target, seed and number alone, so every find can be made again.
 @main
 struct Fuzz: ParsableCommand {
     static let configuration = CommandConfiguration(

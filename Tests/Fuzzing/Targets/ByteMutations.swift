@@ -7,8 +7,8 @@ enum ByteMutations {
         0x7fff_ffff_ffff_ffff, 0x8000_0000_0000_0000, 0xffff_ffff_ffff_ffff,
     ]
 
-    /// - Parameter head: changes fall within so many first bytes most times, where formats have their
-    ///   counts; nil: anywhere.
+    /// - Parameter head: changes fall within so many first bytes most times, where formats have
+    ///   their counts; nil: anywhere.
     static func mutate(_ bytes: inout [UInt8], _ random: inout SplitMix, head: Int? = nil) {
         for _ in 0...random.below(3) {
             guard !bytes.isEmpty else {

@@ -30,8 +30,8 @@ public struct FuzzInput: Sendable {
     }
 }
 
-/// A reader that must take every input: it reads, or it throws one of the program's errors. It may not end the
-/// process, hang, or take memory without measure.
+/// A reader that must take every input: it reads, or it throws one of the program's errors. It may
+/// not end the process, hang, or take memory without measure.
 public protocol FuzzTarget {
     static var name: String { get }
     /// Real inputs, which are read.

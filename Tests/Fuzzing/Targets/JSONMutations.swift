@@ -1,7 +1,7 @@
 import StrictJSON
 
-/// Changes of a JSON text that keep most of it: values of other types and sizes, members that are gone, doubled,
-/// renamed or nested.
+/// Changes of a JSON text that keep most of it: values of other types and sizes, members that are
+/// gone, doubled, renamed or nested.
 struct JSONMutations {
     /// Keys that the reader may know, put where others are.
     var keys: [String] = []

@@ -20,7 +20,8 @@ struct SafetensorsParts {
         return (0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * UInt64($0))) } + text + data
     }
 
-    /// A mutant: of the header most times, of tensors' shapes in a way that fits their bytes, of raw bytes.
+    /// A mutant: of the header most times, of tensors' shapes in a way that fits their bytes, of
+    /// raw bytes.
     func mutant(_ mutations: JSONMutations, _ random: inout SplitMix) -> [UInt8] {
         if random.oneIn(6) {
             var file = joined(header: Array(header.serialized().utf8))
@@ -34,7 +35,8 @@ struct SafetensorsParts {
         return joined(header: mutations.mutatedText(header, &random))
     }
 
-    /// Gives some tensors other shapes of as many elements, or other names, as a trainer's mistake would.
+    /// Gives some tensors other shapes of as many elements, or other names, as a trainer's mistake
+    /// would.
     private func reshape(_ object: inout JSONObject, _ random: inout SplitMix) {
         for _ in 0...random.below(2) {
             let keys = object.keys.filter { $0 != "__metadata__" }

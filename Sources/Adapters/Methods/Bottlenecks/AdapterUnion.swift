@@ -1,8 +1,8 @@
 internal import StrictJSON
 internal import Transformer
 
-/// Several adapters that were trained together and lie in one file, each of a method of its own: AdapterHub's
-/// unions, such as MAM, a prefix with bottlenecks beside the feed-forward layers.
+/// Several adapters that were trained together and lie in one file, each of a method of its own:
+/// AdapterHub's unions, such as MAM, a prefix with bottlenecks beside the feed-forward layers.
 ///
 ///     "parts": [{…}, {…}]                 their configurations
 ///     parts.<n>.<name of the tensor>      their tensors

@@ -9,8 +9,9 @@ internal import Transformer
 ///     model.layers.<n>.<place>.scaling                         [1] or [hidden]    "learned", "channel"
 ///     model.layers.<n>.<place>.adapter_norm_before, _after     [hidden] each      ln_before, ln_after
 ///
-/// ``HypercomplexLayers`` may stand in for the two matrices. The place is `attention_adapters` or `output_adapters`. With a norm before, the library numbers that
-/// `adapter_down.0` and the matrix `adapter_down.1`, and saves the norm a second time.
+/// ``HypercomplexLayers`` may stand in for the two matrices. The place is `attention_adapters` or
+/// `output_adapters`. With a norm before, the library numbers that `adapter_down.0` and the matrix
+/// `adapter_down.1`, and saves the norm a second time.
 ///
 /// **Source**: arXiv 1902.00751, 2005.00247, 2110.04366; adapters 1.3.0, `methods/modeling.py`.
 enum BottleneckAdapter {

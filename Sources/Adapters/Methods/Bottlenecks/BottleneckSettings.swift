@@ -121,7 +121,8 @@ extension BottleneckSettings {
         let residual =
             try configuration.flag("residual_before_ln", standard: true)
             ? Bottleneck.Mix(output: 1, stream: 0) : input
-        // The stream is added to whatever comes out, so that it is taken away where it shall not be.
+        // The stream is added to whatever comes out, so that it is taken away where it shall not
+        // be.
         if try configuration.flag("adapter_residual_before_ln") {
             return Bottleneck.Placement(
                 input: input, inner: residual,

@@ -1,6 +1,7 @@
 internal import Transformer
 
-/// Bottlenecks whose two matrices are sums of d Kronecker products (Compacter): Σᵢ ruleᵢ ⊗ Wᵢ, made once, at load.
+/// Bottlenecks whose two matrices are sums of d Kronecker products (Compacter): Σᵢ ruleᵢ ⊗ Wᵢ, made
+/// once, at load.
 ///
 ///     ….adapter_down.0.W_left, .W_right    [d, in/d, r], [d, r, out/d]    factorized_phm_W, else
 ///     ….adapter_down.0.W                   [d, in/d, out/d]
@@ -56,8 +57,8 @@ struct HypercomplexLayers {
     }
 
     /// The matrix, [outputCount, inputCount].
-    /// - Throws: `invalidSetting` where `phm_dim` doesn't divide it; what tensors that are missing or of
-    ///   another shape throw.
+    /// - Throws: `invalidSetting` where `phm_dim` doesn't divide it; what tensors that are missing
+    ///   or of another shape throw.
     mutating func weight(
         of layer: Layer, _ compiler: inout TunerCompiler
     ) throws(AdapterError) -> [Float] {

@@ -55,7 +55,8 @@ enum Shadow {
 
     private static func name(of block: Int) -> String { "model.layers.\(block)" }
 
-    /// The targeted decoder blocks, which must follow each other: the state goes from one to the next.
+    /// The targeted decoder blocks, which must follow each other: the state goes from one to the
+    /// next.
     private static func blocks(
         _ configuration: inout AdapterConfiguration, _ slots: SlotTable
     ) throws(AdapterError) -> [Int] {

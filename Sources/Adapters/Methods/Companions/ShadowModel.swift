@@ -1,8 +1,8 @@
 internal import Kernels
 internal import Transformer
 
-/// The small decoder of ShadowPEFT: of the base's kind, with as many layers, heads and features as the
-/// configuration says, and the base's own where it doesn't.
+/// The small decoder of ShadowPEFT: of the base's kind, with as many layers, heads and features as
+/// the configuration says, and the base's own where it doesn't.
 struct ShadowModel {
     private static let prefix = "base_model.shadow_backbone.default."
     private static let projection = "base_model.shadow_projection.default.weight"

@@ -8,8 +8,8 @@ internal import Transformer
 ///     base_model.model.<module>.adamss_A.<i>   [rank of group i, r]
 ///     base_model.model.<module>.adamss_B.<i>   [outputs of group i, rank of group i]
 ///
-/// Outputs of group i: y += B_i A_i newB (x, 1). Which outputs form a group isn't in the file: it is
-/// found again from the base (`OutputGroups`), and must have given the file's shapes.
+/// Outputs of group i: y += B_i A_i newB (x, 1). Which outputs form a group isn't in the file: it
+/// is found again from the base (`OutputGroups`), and must have given the file's shapes.
 ///
 /// **Source**: PEFT 0.21.
 enum AdaMSS {

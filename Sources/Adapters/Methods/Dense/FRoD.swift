@@ -1,8 +1,8 @@
 internal import Kernels
 internal import Transformer
 
-/// FRoD: matrices of one kind share their right vectors; of each, the strengths of these are trained,
-/// and a few strengths between them.
+/// FRoD: matrices of one kind share their right vectors; of each, the strengths of these are
+/// trained, and a few strengths between them.
 ///
 ///     base_model.frod_V.<kind>                          [inputs, inputs]
 ///     base_model.frod_s_indices.<kind>                  [2, count]
@@ -10,8 +10,8 @@ internal import Transformer
 ///     base_model.model.<module>.frod_lambda_l           [inputs]
 ///     base_model.model.<module>.frod_lambda_s_values    [count]
 ///
-/// W' = U (S + diag(l)) Vᵀ, U the columns of W V⁻ᵀ at length 1. S has the values at its indices. A kind
-/// is a module's name within its block, for example `self_attn_q_proj`.
+/// W' = U (S + diag(l)) Vᵀ, U the columns of W V⁻ᵀ at length 1. S has the values at its indices. A
+/// kind is a module's name within its block, for example `self_attn_q_proj`.
 ///
 /// **Source**: PEFT 0.21.
 enum FRoD {

@@ -10,8 +10,8 @@ internal import Transformer
 ///                               glora_D.X  [outputs] or [1]                      (E alike)
 ///                               glora_….zeros, in the full shape, for nothing
 ///
-/// Without a bias of the base, C, D and E are nothing; where the base's biases were trained along, b is
-/// the trained one.
+/// Without a bias of the base, C, D and E are nothing; where the base's biases were trained along,
+/// b is the trained one.
 ///
 /// **Source**: arXiv 2306.07967; PEFT 0.21.
 enum GLoRA {

@@ -10,8 +10,8 @@ internal import Transformer
 ///                                             .V_low    [n, inputs]
 ///
 /// W' = W − L + U S V, with L what W's own smallest n singular values give, and n the smaller side
-/// less `effective_rank`. L depends on W alone, not on signs: it is W, projected on the eigenvectors of
-/// W Wᵀ (or Wᵀ W, whichever is smaller) with the smallest eigenvalues.
+/// less `effective_rank`. L depends on W alone, not on signs: it is W, projected on the
+/// eigenvectors of W Wᵀ (or Wᵀ W, whichever is smaller) with the smallest eigenvalues.
 ///
 /// **Source**: arXiv 2504.07097; PEFT 0.21.
 enum OSF {
@@ -162,8 +162,8 @@ enum OSF {
         return result
     }
 
-    /// Factors of what the smallest `count` singular values of a matrix give; nil where they can't be
-    /// computed.
+    /// Factors of what the smallest `count` singular values of a matrix give; nil where they can't
+    /// be computed.
     private static func smallestPart(
         _ matrix: PackedMatrix, count: Int
     ) -> (left: [Float], right: [Float])? {

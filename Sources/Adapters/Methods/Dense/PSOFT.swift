@@ -7,12 +7,13 @@ internal import Transformer
 ///     base_model.model.<module>.psoft_R.vector_a    [rank]    (`psoft_mag_a`)
 ///     base_model.model.<module>.psoft_R.vector_b    [rank]    (`psoft_mag_b`)
 ///
-/// y += U S (diag(b) R diag(a) − 1) Vᵀ x, with W = U S Vᵀ cut off at the rank, or √S on both sides of
-/// the middle. R is the Cayley transform of a skew-symmetric Q, whose values above the diagonal the
-/// file has, or the first terms of its series; without `psoft_orth`, any matrix.
+/// y += U S (diag(b) R diag(a) − 1) Vᵀ x, with W = U S Vᵀ cut off at the rank, or √S on both sides
+/// of the middle. R is the Cayley transform of a skew-symmetric Q, whose values above the diagonal
+/// the file has, or the first terms of its series; without `psoft_orth`, any matrix.
 ///
-/// The vectors are not in the file. PEFT takes them from the base again, with the signs that its library
-/// of linear algebra gives them, and these matter: here they are those of torch on an x86 processor.
+/// The vectors are not in the file. PEFT takes them from the base again, with the signs that its
+/// library of linear algebra gives them, and these matter: here they are those of torch on an x86
+/// processor.
 ///
 /// **Source**: PSOFT, arXiv 2505.11235; PEFT 0.21.
 enum PSOFT: LinearTuner {

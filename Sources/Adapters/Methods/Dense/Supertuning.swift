@@ -120,10 +120,10 @@ private struct MagnitudeOrder {
 
     /// The first `count` places.
     ///
-    /// - Parameter values: what the places in order get: weights of equal magnitude may have equal ones
-    ///   only, as their order is nobody's to know.
-    /// - Throws: `AdapterError.unsupportedSetting` where equal magnitudes leave it open which weights
-    ///   are meant.
+    /// - Parameter values: what the places in order get: weights of equal magnitude may have equal
+    ///   ones only, as their order is nobody's to know.
+    /// - Throws: `AdapterError.unsupportedSetting` where equal magnitudes leave it open which
+    ///   weights are meant.
     func places(_ count: Int, values: [Float]) throws(AdapterError) -> [Int] {
         guard count > 0 else { return [] }
         // Sorting values is quick, and leaves few places to sort.

@@ -126,8 +126,8 @@ enum WaveFT: LinearTuner {
         }
         let rows = Grid(width: shape.outputCount, filter: filter)
         let columns = Grid(width: shape.inputCount, filter: filter)
-        // PEFT hands the upper right quarter to the filter that is high-pass along rows' side, so that
-        // each side's filter follows from the half of the other.
+        // PEFT hands the upper right quarter to the filter that is high-pass along rows' side, so
+        // that each side's filter follows from the half of the other.
         let places = coefficients.map {
             (
                 row: rows.place($0.row, isHigh: columns.isUpper($0.column)),

@@ -5,9 +5,9 @@ internal import Transformer
 ///
 ///     base_model.model.<module>.lora_magnitude_vector   [outputs]
 ///
-/// y = g ⊙ (W x + s B A x) + b with g = m / |W + s B A|, the norm over each output's weights. All of
-/// it is known at load: an output map with g − 1, and a B whose rows are multiplied by g. Where training
-/// began by taking a part out of W, what is left stands for W.
+/// y = g ⊙ (W x + s B A x) + b with g = m / |W + s B A|, the norm over each output's weights. All
+/// of it is known at load: an output map with g − 1, and a B whose rows are multiplied by g. Where
+/// training began by taking a part out of W, what is left stands for W.
 ///
 /// **Source**: DoRA, arXiv 2402.09353; PEFT 0.21.
 struct DoRA {

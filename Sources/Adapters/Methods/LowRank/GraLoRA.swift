@@ -8,8 +8,9 @@ internal import Transformer
 ///     base_model.model.<module>.gralora_A_general.weight    [hybrid_r, inputs]
 ///     base_model.model.<module>.gralora_B_general.weight    [outputs, hybrid_r]
 ///
-/// Piece n of the input gives rank values, whose j-th part goes to piece j of the output. The general
-/// factors are plain LoRA, where `hybrid_r` isn't 0. All is scaled by alpha / (rank + hybrid_r).
+/// Piece n of the input gives rank values, whose j-th part goes to piece j of the output. The
+/// general factors are plain LoRA, where `hybrid_r` isn't 0. All is scaled by alpha / (rank +
+/// hybrid_r).
 ///
 /// **Source**: arXiv 2505.20355; PEFT 0.21.
 enum GraLoRA {

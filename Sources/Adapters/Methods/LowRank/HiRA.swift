@@ -41,8 +41,8 @@ enum HiRA {
         ).read(file, in: context)
     }
 
-    /// PEFT 0.21 takes 'r' for every module, also where 'rank_pattern' gives another: either will do,
-    /// since nothing is divided by it.
+    /// PEFT 0.21 takes 'r' for every module, also where 'rank_pattern' gives another: either will
+    /// do, since nothing is divided by it.
     private static func rank(
         at slot: Slot, _ part: TensorPart, _ settings: RankSettings, _ compiler: TunerCompiler
     ) throws(AdapterError) -> Int {

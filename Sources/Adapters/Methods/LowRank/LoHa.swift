@@ -5,8 +5,8 @@ internal import Transformer
 ///     base_model.model.<module>.hada_w1_a, hada_w2_a    [outputs, rank]
 ///     base_model.model.<module>.hada_w1_b, hada_w2_b    [rank, inputs]
 ///
-/// y += alpha / rank · ((A1 B1) ⊙ (A2 B2)) x. The product of rank-1 parts is again of rank 1, so the
-/// whole is of rank · rank: a low-rank operator, unless the matrix itself is smaller.
+/// y += alpha / rank · ((A1 B1) ⊙ (A2 B2)) x. The product of rank-1 parts is again of rank 1, so
+/// the whole is of rank · rank: a low-rank operator, unless the matrix itself is smaller.
 ///
 /// **Source**: FedPara, arXiv 2108.06098; LyCORIS, arXiv 2309.14859; PEFT 0.21.
 enum LoHa: LinearTuner {

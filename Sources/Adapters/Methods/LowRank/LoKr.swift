@@ -7,8 +7,8 @@ internal import Transformer
 ///     base_model.model.<module>.lokr_w2                 [b, d], or the product of
 ///     base_model.model.<module>.lokr_w2_a, lokr_w2_b    [b, rank], [rank, d]
 ///
-/// y += alpha / rank · (W1 ⊗ W2) x with a · b outputs and c · d inputs. Which factors are whole, the
-/// file says.
+/// y += alpha / rank · (W1 ⊗ W2) x with a · b outputs and c · d inputs. Which factors are whole,
+/// the file says.
 ///
 /// **Source**: LyCORIS, arXiv 2309.14859; PEFT 0.21.
 enum LoKr: LinearTuner {

@@ -167,8 +167,9 @@ struct LoRALayers {
 
     /// Rows [vocabulary, rank] and b [hidden, rank].
     ///
-    /// An embedding's own A has the tokens and its B the outputs. `target_parameters` gives its weight,
-    /// a matrix [vocabulary, hidden], factors like any other's: B has the tokens, A the outputs.
+    /// An embedding's own A has the tokens and its B the outputs. `target_parameters` gives its
+    /// weight, a matrix [vocabulary, hidden], factors like any other's: B has the tokens, A the
+    /// outputs.
     private func embeddingFactors(
         _ rank: Int, _ compiler: inout TunerCompiler
     ) throws(AdapterError) -> (rows: [Float], b: [Float]) {

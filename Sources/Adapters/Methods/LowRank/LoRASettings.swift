@@ -32,8 +32,8 @@ struct LoRASettings {
     private let ranks: ModuleValues<Int>
     private let alphas: ModuleValues<Double>
 
-    /// - Parameter standardTargets: modules that are meant where the configuration names none; where
-    ///   the base isn't known, those that are the same for all.
+    /// - Parameter standardTargets: modules that are meant where the configuration names none;
+    ///   where the base isn't known, those that are the same for all.
     init(
         _ configuration: inout AdapterConfiguration,
         standardTargets: [String]? = StandardTargets.ofProducts

@@ -8,8 +8,9 @@ internal import Transformer
 ///     base_model.model.<module>.peanut_encoders.<i>.weight    [rank, rank], i < depth
 ///     base_model.model.<module>.peanut_decoders.<i>.weight    [rank, rank]
 ///
-/// h = f(Wᵀ Aᵀ), then h = f(h Eᵢᵀ) for every encoder and h = f(h Dᵢᵀ) + what the encoder on the other
-/// side began with for every decoder; ΔW = scaling · B hᵀ. As W is frozen, h is known at load.
+/// h = f(Wᵀ Aᵀ), then h = f(h Eᵢᵀ) for every encoder and h = f(h Dᵢᵀ) + what the encoder on the
+/// other side began with for every decoder; ΔW = scaling · B hᵀ. As W is frozen, h is known at
+/// load.
 ///
 /// **Source**: arXiv 2410.01870; PEFT 0.21.
 enum PEANuT: LinearTuner {

@@ -9,8 +9,8 @@ internal import Transformer
 ///     base_model.model.<module>.poly_lora_B                    [splits, skills, rank, outputs / splits]
 ///     base_model.model.<module>.poly_router.module_logits      [tasks, splits · skills]
 ///
-/// A request has no way to name a task: task 0 is served, and where there are several a warning says
-/// so.
+/// A request has no way to name a task: task 0 is served, and where there are several a warning
+/// says so.
 ///
 /// **Source**: arXiv 2202.13914; multi-head routing, arXiv 2211.03831; PEFT 0.21.
 enum Poly {

@@ -8,9 +8,10 @@ internal import Transformer
 ///     base_model.model.<module>.randlora_lambda    [rank, own terms]
 ///     base_model.model.<module>.randlora_gamma     [own terms, own least width]
 ///
-/// With the module's narrower side n and wider side m, D = alpha / rank · Σ B[:, t, r] (λ[p, q] · A[p] ⊙
-/// γ[q]) is [m, n]: PEFT pairs term t · rank + r of B with term p · terms + q of A. Where the inputs are
-/// the wider side, the matrix is Dᵀ. The rank is full, so that the matrix itself is the smallest form.
+/// With the module's narrower side n and wider side m, D = alpha / rank · Σ B[:, t, r] (λ[p, q] ·
+/// A[p] ⊙ γ[q]) is [m, n]: PEFT pairs term t · rank + r of B with term p · terms + q of A. Where
+/// the inputs are the wider side, the matrix is Dᵀ. The rank is full, so that the matrix itself is
+/// the smallest form.
 ///
 /// **Source**: arXiv 2502.00987; PEFT 0.21.
 enum RandLoRA {

@@ -4,8 +4,8 @@ internal import Transformer
 /// What PEFT takes out of a base's weights when it loads a LoRA whose training began with them: the
 /// adapter's own part comes back in its factors.
 ///
-/// What is taken out has low rank itself, so that it is one more low-rank update, with a minus sign.
-/// Signs and order of singular vectors don't matter to it.
+/// What is taken out has low rank itself, so that it is one more low-rank update, with a minus
+/// sign. Signs and order of singular vectors don't matter to it.
 ///
 /// **Source**: PiSSA, arXiv 2404.02948; OLoRA, arXiv 2406.01775; KaSA, arXiv 2412.06071; PEFT 0.21.
 enum ResidualBase: Equatable {
@@ -27,9 +27,9 @@ enum ResidualBase: Equatable {
 
     /// What takes its part out of the slot's matrix.
     ///
-    /// - Throws: `AdapterError.invalidValues` where the base's matrix has no decomposition, or where
-    ///   the file's table isn't what is left of the base's; `.unsupportedTarget` for the head of a
-    ///   base whose embedding it is.
+    /// - Throws: `AdapterError.invalidValues` where the base's matrix has no decomposition, or
+    ///   where the file's table isn't what is left of the base's; `.unsupportedTarget` for the head
+    ///   of a base whose embedding it is.
     func removal(
         at linear: LinearSlot, rank: Int, scaling: Float, _ compiler: inout TunerCompiler
     ) throws(AdapterError) -> Product {

@@ -1,8 +1,9 @@
 internal import Kernels
 internal import Transformer
 
-/// Frozen projections that all modules of an adapter share: A of the inputs, B to the outputs. A module
-/// takes A's first columns and B's first rows, so that one matrix serves all modules of a width.
+/// Frozen projections that all modules of an adapter share: A of the inputs, B to the outputs. A
+/// module takes A's first columns and B's first rows, so that one matrix serves all modules of a
+/// width.
 struct SharedProjections {
     /// By number of inputs. **Shape**: [rank, inputs]
     private var a: [Int: RowMatrix] = [:]

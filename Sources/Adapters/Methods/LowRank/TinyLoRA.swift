@@ -9,8 +9,8 @@ internal import Transformer
 ///     base_model.model.<module>.tinylora_P       [u, rank, rank]
 ///
 /// y += B R A x with R = Σ v_i P_i, and for an embedding B R A in the table's shape. Without
-/// `save_projection`, P is drawn again: normal values of variance 1 / rank, for the n-th module from
-/// `projection_seed` + n.
+/// `save_projection`, P is drawn again: normal values of variance 1 / rank, for the n-th module
+/// from `projection_seed` + n.
 ///
 /// **Source**: arXiv 2602.04118; PEFT 0.21.
 enum TinyLoRA {

@@ -9,8 +9,8 @@ internal import Transformer
 ///     base_model.model.<module>.vblora_logits_B       [outputs / length, rank, vectors]
 ///
 /// A piece of a factor is the mean of the `topk` vectors with the largest logits, weighted by their
-/// softmax. With `save_only_topk_weights` the file has `…_topk_indices` and `…_topk_weights` in place
-/// of logits; of the weights the last is left out: they add up to 1.
+/// softmax. With `save_only_topk_weights` the file has `…_topk_indices` and `…_topk_weights` in
+/// place of logits; of the weights the last is left out: they add up to 1.
 ///
 /// **Source**: arXiv 2405.15179; PEFT 0.21.
 enum VBLoRA: LinearTuner {

@@ -9,8 +9,8 @@ internal import Transformer
 ///                          "rng_seed": 7, "use_gks": true, "general": ["general0", …]}
 ///
 /// With `use_gks` the mean of the general experts' factors is subtracted from those of the others.
-/// An expert's prototype is the strongest right singular vector of B A, by 15 power iterations from a
-/// vector that `rng_seed` gives.
+/// An expert's prototype is the strongest right singular vector of B A, by 15 power iterations from
+/// a vector that `rng_seed` gives.
 ///
 /// **Source**: arXiv 2405.11157; general knowledge subtraction, ACL 2025 short 54; PEFT 0.21's
 /// `create_arrow_model`.

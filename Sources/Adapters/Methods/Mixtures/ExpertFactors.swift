@@ -13,8 +13,8 @@ struct ExpertFactors {
     /// Trained values in the experts' files.
     private(set) var parameterCount = 0
 
-    /// - Throws: `AdapterError` for experts that aren't LoRA with nothing but low-rank factors, or that
-    ///   don't fit the base.
+    /// - Throws: `AdapterError` for experts that aren't LoRA with nothing but low-rank factors, or
+    ///   that don't fit the base.
     init(_ files: [AdapterFile], _ context: Methods.Context) throws(AdapterError) {
         var changed: Set<LinearSlot> = []
         for file in files {

@@ -1,14 +1,14 @@
 internal import StrictJSON
 internal import Transformer
 
-/// X-LoRA: LoRA experts whose gates a small network makes, for each token, of the base's last hidden
-/// state in a pass of its own.
+/// X-LoRA: LoRA experts whose gates a small network makes, for each token, of the base's last
+/// hidden state in a pass of its own.
 ///
 ///     base_model.internal_xlora_classifier.layers.<n>.weight    [outputs, inputs]
 ///     base_model.internal_xlora_classifier.layers.<n>.bias      [outputs]
 ///
-/// The last layer has an output for each expert, or with `layerwise_scalings` for each expert at each
-/// module that has any, in the order of the base's modules. In the first pass every gate is
+/// The last layer has an output for each expert, or with `layerwise_scalings` for each expert at
+/// each module that has any, in the order of the base's modules. In the first pass every gate is
 /// `scaling_pass_value`: with 0 the base acts alone.
 ///
 /// The experts are PEFT directories: where `adapters` says, below the adapter's own directory, or

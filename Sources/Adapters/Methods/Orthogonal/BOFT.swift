@@ -1,16 +1,16 @@
 internal import StrictJSON
 internal import Transformer
 
-/// Orthogonal butterfly fine-tuning: inputs turned block by block, in several layers of other pairs,
-/// and outputs scaled.
+/// Orthogonal butterfly fine-tuning: inputs turned block by block, in several layers of other
+/// pairs, and outputs scaled.
 ///
 ///     base_model.model.<module>.boft_R    [layers, blocks, size, size]
 ///     base_model.model.<module>.boft_s    [outputs, 1]
 ///
 /// y = s ⊙ (W Mᵀ x) + b with M = B(n−1) … B0 and Bi = Pi · blocks · Piᵀ: each block is the Cayley
 /// transform of the skew-symmetric half of its tensor, and Pi brings features together that stand
-/// 2ⁱ half blocks apart. PEFT makes more than one layer only where its CUDA extension is, so the file
-/// decides between `boft_n_butterfly_factor` and 1.
+/// 2ⁱ half blocks apart. PEFT makes more than one layer only where its CUDA extension is, so the
+/// file decides between `boft_n_butterfly_factor` and 1.
 ///
 /// **Source**: BOFT, arXiv 2311.06243; PEFT 0.21.
 enum BOFT: LinearTuner {

@@ -7,9 +7,9 @@ internal import Transformer
 ///     base_model.model.<module>.road_theta, road_alpha    [outputs / 2], [outputs] or [2 · outputs]
 ///
 /// Outputs come in groups of `group_size`; output i of a group's first half and output i of its
-/// second half, y1 and y2, become c1 y1 − s1 y2 and c2 y2 + s2 y1, with c = α cos θ and s = α sin θ.
-/// The biases turn with them. `variant` says which of θ and α are shared: road_1 has one for both
-/// outputs of a pair, road_2 one an output, road_4 one each for c and s.
+/// second half, y1 and y2, become c1 y1 − s1 y2 and c2 y2 + s2 y1, with c = α cos θ and s = α sin
+/// θ. The biases turn with them. `variant` says which of θ and α are shared: road_1 has one for
+/// both outputs of a pair, road_2 one an output, road_4 one each for c and s.
 ///
 /// **Source**: arXiv 2409.00119; PEFT 0.21.
 enum RoAd: LinearTuner {

@@ -8,8 +8,8 @@ internal import Transformer
 ///     base_model.model.model.layers.<n>.self_attn.adaption_gate      [1]
 ///
 /// Keys and values are the prompt under the layer's own frozen projections, without rotary
-/// embedding. PEFT sends the result through the output projection on its own, so that a bias of that
-/// is added a second time.
+/// embedding. PEFT sends the result through the output projection on its own, so that a bias of
+/// that is added a second time.
 ///
 /// **Source**: arXiv 2303.16199; PEFT 0.21.
 enum AdaptionPrompt {

@@ -8,8 +8,8 @@ internal import Transformer
 ///     prefix_task_rows     [tasks, rank, hidden]
 ///     base_model.<module>  modules_to_save
 ///
-/// A request has no way to name a task: task 0 is served, and where there are several a warning says
-/// so.
+/// A request has no way to name a task: task 0 is served, and where there are several a warning
+/// says so.
 ///
 /// **Source**: arXiv 2303.02861; PEFT 0.21.
 enum MultitaskPromptTuning {

@@ -15,8 +15,8 @@ internal import Transformer
 /// **Source**: prefix tuning, arXiv 2101.00190; cartridges, arXiv 2506.06266; PEFT 0.21.
 enum PrefixTuning {
     static let peftType = "PREFIX_TUNING"
-    /// Where the sequence's first token stands, which PEFT has behind the prefix; a setting that other
-    /// libraries' prefixes are said with.
+    /// Where the sequence's first token stands, which PEFT has behind the prefix; a setting that
+    /// other libraries' prefixes are said with.
     static let positionSetting = "prompt_position_offset"
     private static let tensorName = "prompt_embeddings"
     private static let trainingOnly: Set<String> = [

@@ -45,8 +45,8 @@ extension TunerCompiler {
 
     /// Puts a soft prompt before what was saved.
     ///
-    /// Beside one, PEFT looks tokens up in the table that stood there before modules were wrapped: an
-    /// embedding that was saved whole has no effect, in training neither.
+    /// Beside one, PEFT looks tokens up in the table that stood there before modules were wrapped:
+    /// an embedding that was saved whole has no effect, in training neither.
     ///
     /// - Parameter rows: **Shape** [tokens, hiddenSize].
     mutating func addSoftPrompt(_ rows: [Float]) throws(AdapterError) {
