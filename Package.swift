@@ -97,6 +97,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "StrictJSON", "Kernels", "Checkpoints", "Tokenization", "Transformer", "Adapters",
+                "Engine", "Serving", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Fuzzing/Targets", swiftSettings: strict),
         .executableTarget(

@@ -58,6 +58,7 @@ public enum FuzzTargets {
         SafetensorsTarget.name, AdapterConfigurationTarget.name, PickleTarget.name,
         GGUFTarget.name, GGUFAdapterTarget.name, TokenizerJSONTarget.name,
         SentencePieceTarget.name, BaseConfigurationTarget.name, PackedModelTarget.name,
+        LineTarget.name,
     ]
 
     /// - Parameter checkout: the repository's root, where the seeds are.
@@ -72,6 +73,7 @@ public enum FuzzTargets {
         case SentencePieceTarget.name: try SentencePieceTarget(checkout: checkout)
         case BaseConfigurationTarget.name: try BaseConfigurationTarget(checkout: checkout)
         case PackedModelTarget.name: try PackedModelTarget(checkout: checkout)
+        case LineTarget.name: try LineTarget(checkout: checkout)
         default: nil
         }
     }
