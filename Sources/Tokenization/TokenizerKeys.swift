@@ -1,4 +1,4 @@
-import Checkpoints
+public import Checkpoints
 import StrictJSON
 
 /// What becomes of a key of a file beside a vocabulary.
@@ -20,8 +20,8 @@ public struct TokenizerKey: Sendable, Equatable {
     public let use: Use
 }
 
-/// Every key of `tokenizer_config.json`, `special_tokens_map.json` and `generation_config.json`
-/// that is known. Any other key is named in a warning.
+/// Every key of `tokenizer_config.json` and `special_tokens_map.json` that is known, and those of
+/// `generation_config.json` that would change answers. Any other key is named in a warning.
 public enum TokenizerKeys {
     private static let tokenizerConfig = "tokenizer_config.json"
     private static let specialTokensMap = "special_tokens_map.json"
@@ -31,6 +31,20 @@ public enum TokenizerKeys {
     public static let known: [TokenizerKey] =
         entries(tokenizerConfig, tokenizerConfigKeys) + entries(specialTokensMap, specialTokenKeys)
         + entries(generationConfig, generationConfigKeys)
+
+    /// The same as tables, for the documentation.
+    public static let tables: [KeyTable] = [tokenizerConfig, specialTokensMap].map { file in
+        KeyTable(
+            file: file,
+            keys: known.filter { $0.file == file }.map { key in
+                switch key.use {
+                case .read: .read(key.name, "text is read, or answers end, as it says")
+                case .withoutEffect(let reason): .withoutEffect(key.name, reason)
+                case .notApplied(let reason):
+                    .withoutEffect(key.name, "not applied, which a warning says: \(reason)")
+                }
+            })
+    }
 
     /// How many unknown keys of a file are spelled out.
     private static let namedCount = 8
@@ -119,37 +133,8 @@ public enum TokenizerKeys {
             (.notApplied("SentencePiece samples pieces with some of them"), ["sp_model_kwargs"]),
         ]
 
+    /// Of the rest `GenerationKeys` says what becomes.
     private static let generationConfigKeys: [(TokenizerKey.Use, [String])] = [
-        (.read, ["eos_token_id"]),
-        (
-            .withoutEffect("a request says how it samples, and has documented defaults"),
-            [
-                "do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p",
-                "epsilon_cutoff", "eta_cutoff", "repetition_penalty", "num_beams",
-                "num_beam_groups",
-                "penalty_alpha", "max_length", "max_new_tokens", "min_length", "min_new_tokens",
-                "early_stopping", "max_time", "stop_strings", "num_return_sequences",
-                "length_penalty", "diversity_penalty", "chat_format", "max_window_size",
-            ]
-        ),
-        (
-            .withoutEffect("it names a token for texts that begin or are padded otherwise"),
-            ["bos_token_id", "pad_token_id", "decoder_start_token_id", "_from_model_config"]
-        ),
-        (
-            .withoutEffect("it says how Python computes or what it returns, not what"),
-            [
-                "use_cache", "cache_implementation", "cache_config", "return_dict_in_generate",
-                "output_attentions", "output_hidden_states", "output_scores", "output_logits",
-                "return_legacy_cache", "transformers_version", "prefill_chunk_size",
-                "compile_config", "disable_compile", "low_memory", "is_assistant",
-                "num_assistant_tokens", "num_assistant_tokens_schedule",
-                "assistant_confidence_threshold", "prompt_lookup_num_tokens",
-                "max_matching_ngram_size", "assistant_early_exit", "assistant_lookbehind",
-                "target_lookbehind", "trust_remote_code", "_commit_hash", "remove_invalid_values",
-                "renormalize_logits", "generation_kwargs", "continuous_batching_config",
-            ]
-        ),
         (
             .notApplied("transformers changes scores or forces tokens with it"),
             [
@@ -160,7 +145,7 @@ public enum TokenizerKeys {
                 "exponential_decay_length_penalty", "guidance_scale", "watermarking_config",
                 "token_healing", "dola_layers", "top_h",
             ]
-        ),
+        )
     ]
 
     private static let uses: [String: [String: TokenizerKey.Use]] = Dictionary(
@@ -187,6 +172,8 @@ public enum TokenizerKeys {
             case .read, .withoutEffect: break
             case .notApplied(let reason):
                 warnings.append("\(file): '\(key)' is not applied: \(reason)")
+            // Unknown ones are named where the base's own files are read.
+            case nil where file == generationConfig: break
             case nil: unknown.append(key)
             }
         }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 import Checkpoints
 import StrictJSON
+import Tokenization
 import Transformer
 
 /// `graft keys`: what becomes of each key of a base's files. docs/base-files.md is written from it.
@@ -16,7 +17,8 @@ struct KeysCommand: ParsableCommand {
     @Flag(help: "Print one JSON object.") var json = false
 
     /// A table for each kind of file.
-    private static let tables = [ConfigurationKeys.table, GenerationKeys.table, GGUFKeys.table]
+    private static let tables =
+        [ConfigurationKeys.table, GenerationKeys.table, GGUFKeys.table] + TokenizerKeys.tables
 
     func run() {
         guard json else {
