@@ -14,7 +14,8 @@ public enum GenerationKeys {
             + [
                 "do_sample", "temperature", "top_p", "top_k", "min_p", "typical_p",
                 "epsilon_cutoff", "eta_cutoff", "repetition_penalty", "remove_invalid_values",
-                "renormalize_logits", "max_length", "max_new_tokens", "min_length", "min_new_tokens", "max_time", "stop_strings", "num_return_sequences",
+                "renormalize_logits", "max_length", "max_new_tokens", "min_length",
+                "min_new_tokens", "max_time", "stop_strings", "num_return_sequences",
             ].map { .withoutEffect($0, sampling) }
             + [
                 "bad_words_ids", "force_words_ids", "constraints", "forced_bos_token_id",
