@@ -28,6 +28,8 @@ from chat_templates.formats import Refused, message  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TABLE = ROOT / "Sources/Tokenization/ChatTemplates/KnownChatTemplates.swift"
+# Prompts of pages are their makers' prose, which doesn't belong here: such templates aren't in the table.
+LONGEST_TEXT = 120
 FIXTURE = ROOT / "Tests/TokenizationTests/Fixtures/chat-formats.json"
 OWN = ["tools/make_goldens.py", "tools/goldens/own_tokenizers.py", "Tests/TokenizationTests/Fixtures/conversations.json", "models",
        "Tests/Goldens/tokenizers"]
@@ -141,9 +143,19 @@ def known(text):
         except Refused:
             continue
         for candidate in narrowed(formats.dataclasses.replace(found, **needs)):
-            if agrees(candidate, template):
+            if agrees(candidate, template) and longest_text(candidate) <= LONGEST_TEXT:
                 return candidate, template
     raise Refused
+
+
+def longest_text(found):
+    """Characters of the longest text that a format writes by itself."""
+    def lengths(value):
+        if isinstance(value, str):
+            return [len(value)]
+        values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+        return [length for each in values for length in lengths(each)]
+    return max(lengths(json.loads(described(found))), default=0)
 
 
 def narrowed(found):
