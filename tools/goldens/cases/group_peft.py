@@ -273,7 +273,7 @@ def case_standard_targets(case):
             tuned.save_pretrained(folder)
             (folder / "README.md").unlink(missing_ok=True)
             stored = json.loads((folder / "adapter_config.json").read_text())
-            stored["target_modules"] = None
+            stored |= {"target_modules": None, "base_model_name_or_path": "x"}
             if "feedforward_modules" in stored:
                 stored["feedforward_modules"] = None
             (folder / "adapter_config.json").write_text(json.dumps(stored, indent=1) + "\n")
