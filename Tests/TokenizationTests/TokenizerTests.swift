@@ -24,7 +24,7 @@ import Tokenization
     }
 
     @Test(
-        .timeLimit(.minutes(1)),
+        .timeLimit(.minutes(20)),
         arguments: ["gpt2.json", "qwen2.json", "sp-bpe.model", "sp-unigram.model"])
     func aMegabyteIsEncodedInLinearTime(name: String) throws {
         let tokenizer = try Fixtures.tokenizer(name)

@@ -66,6 +66,9 @@ struct Worker {
     /// Address space beyond what it has at its start, in bytes.
     private static let memoryLimit: UInt = 3 << 30
 
+    /// Bytes of a mutant.
+    private static let byteCountLimit = 8 << 20
+
     let fuzz: Fuzz
     let progress: String
 
@@ -85,6 +88,8 @@ struct Worker {
         for index in fuzz.first... {
             var random = SplitMix(seed: fuzz.seed &* 0x1_0000_0001 &+ UInt64(index))
             let input = target.mutant(&random)
+            // Repeated elements of repeated elements grow; what is large takes long rightly.
+            guard input.byteCount <= Self.byteCountLimit else { continue }
             try? FileManager.default.removeItem(atPath: folder)
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true)

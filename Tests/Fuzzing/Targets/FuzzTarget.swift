@@ -6,6 +6,8 @@ public struct FuzzInput: Sendable {
 
     public init(_ files: [String: [UInt8]]) { self.files = files }
 
+    public var byteCount: Int { files.values.reduce(0) { $0 + $1.count } }
+
     /// Writes the files into an empty directory.
     public func write(to directory: String) throws {
         for (name, bytes) in files {
