@@ -22,9 +22,28 @@ public enum DescriptorLimit {
 
     /// As many connections as are wanted, or as descriptors are left for; one at least.
     ///
-    /// - Parameter limit: what ``raise()`` returned.
-    public static func connectionCount(wanted: Int, limit: Int) -> Int {
-        max(1, min(wanted, limit - reservedCount))
+    /// - Parameters:
+    ///   - limit: what ``raise()`` returned.
+    ///   - inherited: descriptors that the process was started with, beside its streams: they
+    ///     count against the limit as long as it runs.
+    public static func connectionCount(wanted: Int, limit: Int, inherited: Int) -> Int {
+        max(1, min(wanted, limit - reservedCount - inherited))
+    }
+
+    /// Descriptors that are open now, beside the three standard streams.
+    public static func openCount() -> Int {
+        guard let directory = opendir("/proc/self/fd") else { return 0 }
+        defer { closedir(directory) }
+        let own = dirfd(directory)
+        var count = 0
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard let number = Int32(name), number > 2, number != own else { continue }
+            count += 1
+        }
+        return count
     }
 
     private static var resource: __rlimit_resource_t { __rlimit_resource_t(RLIMIT_NOFILE.rawValue) }

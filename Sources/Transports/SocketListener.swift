@@ -81,7 +81,7 @@ final class SocketListener: Sendable {
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(self.backoff())
+                    try channel.pipeline.syncOperations.addHandler(self.pause())
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -96,14 +96,11 @@ final class SocketListener: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
     }
 
-    /// Waits before it accepts again when that failed: without free descriptors it would fail at
-    /// once.
-    private func backoff() -> AcceptBackoffHandler {
-        AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { error in
+    private func pause() -> AcceptPauseHandler {
+        AcceptPauseHandler { error in
             self.failures.log {
                 self.logger.error("can't accept clients", metadata: ["reason": "\(error)"])
             }
-            return .milliseconds(500)
         }
     }
 

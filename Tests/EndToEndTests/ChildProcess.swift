@@ -4,7 +4,7 @@ import Glibc
 /// A program that runs beside the test.
 ///
 /// Its end is waited for directly, not by the end of a descriptor that other programs may have
-/// inherited.
+/// inherited. It inherits the three standard streams alone, whatever other tests have open.
 final class ChildProcess {
     struct LaunchFailure: Error { let reason: String }
 
@@ -26,6 +26,9 @@ final class ChildProcess {
         posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY, 0)
+        for descriptor in Self.openDescriptors() where descriptor > 2 {
+            posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
         // Signals are as a shell would leave them, whatever the testing thread blocks.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -46,6 +49,11 @@ final class ChildProcess {
             throw LaunchFailure(reason: "\(executable): \(String(cString: strerror(failure)))")
         }
         identifier = child
+    }
+
+    private static func openDescriptors() -> [Int32] {
+        let names = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+        return names?.compactMap { Int32($0) } ?? []
     }
 
     /// Copies with a null at the end, to be freed.

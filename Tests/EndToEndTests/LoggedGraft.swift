@@ -9,19 +9,23 @@ final class LoggedGraft {
     /// - Parameters:
     ///   - arguments: `SOCKET` stands for the path of a socket.
     ///   - descriptorLimit: files that it may have open.
+    ///   - inheritsDescriptors: whether it is started with seven of them open (3 to 9).
     init(
         _ arguments: [String], input: String = "/dev/null", output: String = "/dev/null",
-        descriptorLimit: Int? = nil
+        descriptorLimit: Int? = nil, inheritsDescriptors: Bool = false
     ) throws {
         folder = try TemporaryDirectory()
         let (socket, errors) = (folder.file("s"), folder.file("errors"))
         try Data().write(to: URL(fileURLWithPath: errors))
         let words = ["serve"] + arguments.map { $0 == "SOCKET" ? socket : $0 }
         if let descriptorLimit {
+            let inherited =
+                inheritsDescriptors
+                ? (3...9).map { "exec \($0)</dev/null; " }.joined() : ""
+            let script = "\(inherited)ulimit -n \(descriptorLimit); exec \"$@\""
             process = try ChildProcess(
-                "/bin/sh",
-                ["-c", "ulimit -n \(descriptorLimit); exec \"$@\"", "sh", Checkout.executable]
-                    + words, input: input, output: output, errors: errors)
+                "/bin/sh", ["-c", script, "sh", Checkout.executable] + words, input: input,
+                output: output, errors: errors)
         } else {
             process = try ChildProcess(
                 Checkout.executable, words, input: input, output: output, errors: errors)

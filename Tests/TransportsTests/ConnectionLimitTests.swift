@@ -163,10 +163,14 @@ import Transports
 
     @Test func leavesDescriptorsForFiles() {
         let reserve = DescriptorLimit.reservedCount
-        #expect(DescriptorLimit.connectionCount(wanted: 100, limit: 99 + reserve) == 99)
-        #expect(DescriptorLimit.connectionCount(wanted: 100, limit: 100 + reserve) == 100)
-        #expect(DescriptorLimit.connectionCount(wanted: 100, limit: 101 + reserve) == 100)
-        #expect(DescriptorLimit.connectionCount(wanted: 100, limit: 3) == 1)
+        func count(_ limit: Int, inherited: Int = 0) -> Int {
+            DescriptorLimit.connectionCount(wanted: 100, limit: limit, inherited: inherited)
+        }
+        #expect(count(99 + reserve) == 99)
+        #expect(count(100 + reserve) == 100)
+        #expect(count(101 + reserve) == 100)
+        #expect(count(101 + reserve, inherited: 2) == 99)
+        #expect(count(3) == 1)
         #expect(DescriptorLimit.raise() == DescriptorLimit.raise())
     }
 }

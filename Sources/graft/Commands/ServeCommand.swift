@@ -70,7 +70,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = makeLogger()
-        let endpoints = try connections.endpoints(descriptorLimit: DescriptorLimit.raise())
+        let endpoints = try connections.endpoints(
+            descriptorLimit: DescriptorLimit.raise(), inherited: DescriptorLimit.openCount())
         if endpoints.maximumConnectionCount < connections.maxConnections {
             logger.warning(
                 "descriptors allow fewer connections than --max-connections: raise the limit (ulimit -n)",

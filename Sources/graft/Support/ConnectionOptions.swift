@@ -71,8 +71,10 @@ struct ConnectionOptions: ParsableArguments {
         try listen.map { (text) throws(TransportError) in try ListenAddress(parsing: text) }
     }
 
-    /// - Parameter descriptorLimit: files and sockets that the process may have open.
-    func endpoints(descriptorLimit: Int) throws -> Server.Endpoints {
+    /// - Parameters:
+    ///   - descriptorLimit: files and sockets that the process may have open.
+    ///   - inherited: those that it was started with.
+    func endpoints(descriptorLimit: Int, inherited: Int) throws -> Server.Endpoints {
         var endpoints = Server.Endpoints(
             usesStandardStreams: stdio ? true : nil, unixSockets: socket,
             addresses: try addresses())
@@ -80,7 +82,7 @@ struct ConnectionOptions: ParsableArguments {
         endpoints.adapterRoot = adapterRoot
         endpoints.tcpAdministers = tcpAdmin
         endpoints.maximumConnectionCount = DescriptorLimit.connectionCount(
-            wanted: maxConnections, limit: descriptorLimit)
+            wanted: maxConnections, limit: descriptorLimit, inherited: inherited)
         endpoints.idleTimeout = idleTimeout == 0 ? nil : .seconds(idleTimeout)
         return endpoints
     }
