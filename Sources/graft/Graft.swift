@@ -26,6 +26,7 @@ struct Graft: AsyncParsableCommand {
     /// Opens OpenBLAS before other threads read the environment, then runs the command. Without the
     /// library there is no command but `doctor`, which says so too, and help.
     static func main() async {
+        LoadingHeap.prepare()
         let failure = BLAS.failure
         let arguments = CommandLine.arguments.dropFirst()
         let needsNone = ["doctor", "help", "--help", "-h", "--version"]

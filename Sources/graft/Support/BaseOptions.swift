@@ -1,4 +1,5 @@
 internal import ArgumentParser
+import Checkpoints
 import Foundation
 import Kernels
 import Transformer
@@ -49,13 +50,20 @@ struct BaseOptions: ParsableArguments {
     }
 
     /// Opens the base, with a progress line on a terminal.
-    func open(pool: WorkerPool) throws -> BaseModel {
+    ///
+    /// - Parameter onTokenizer: called with the tokenizer's files, where there are any, as soon as
+    ///   these are known: before the weights are read.
+    func open(
+        pool: WorkerPool, onTokenizer: (TokenizerAssets) -> Void = { _ in }
+    ) throws -> BaseModel {
         let progress = ProgressLine("Loading \((base as NSString).lastPathComponent)")
         let model: BaseModel
         do {
             defer { progress.finish() }
-            model = try BaseModel.open(
-                path: base, pool: pool, quantization: quantize?.quantization,
+            let checkpoint = try BaseCheckpoint.open(path: base)
+            if let tokenizer = checkpoint.tokenizer { onTokenizer(tokenizer) }
+            model = try BaseModel(
+                checkpoint: checkpoint, pool: pool, quantization: quantize?.quantization,
                 keyValueType: kvDtype?.type,
                 progress: { progress.update($0) })
         }

@@ -1,19 +1,26 @@
 import Glibc
 
-/// The C library's allocator while a server loads. What loading needs for a moment lies between
-/// what it leaves, and would stay with the process.
+/// The C library's allocator: how it grows, and what it keeps while a server loads.
 ///
 /// **Source**: mallopt(3) and malloc_trim(3), which the C library's module doesn't list; nothing
 /// happens where it has none.
 enum LoadingHeap {
+    private static let topPad: Int32 = -2
     private static let mappingThreshold: Int32 = -3
     private static let largestArenaCount: Int32 = -8
 
-    /// From here on larger blocks are mapped by themselves, and go back to the system when freed.
-    /// All threads share one arena: what an adapter leaves that was dropped serves the next one
-    /// then, whichever thread reads it.
-    static func begin() {
+    /// To be called before there are threads. All share one arena, which grows by megabytes: one of
+    /// a thread's own grows by a page at a time, a system call each. And what an adapter leaves that
+    /// was dropped serves the next one then, whichever thread reads it.
+    static func prepare() {
         set(largestArenaCount, to: 1)
+        set(topPad, to: 8 << 20)
+        set(mappingThreshold, to: 32 << 20)
+    }
+
+    /// From here on larger blocks are mapped by themselves, and go back to the system when freed:
+    /// what loading needs for a moment lies between what it leaves, and would stay with the process.
+    static func begin() {
         set(mappingThreshold, to: 128 << 10)
     }
 

@@ -29,8 +29,9 @@ struct LocalSession {
         configuration: EngineConfiguration = .init()
     ) throws {
         let pool = options.makePool()
-        base = try options.open(pool: pool)
-        tokenizer = try base.tokenizer.map { (assets) throws in try TokenizerLoader.load(assets) }
+        let reading = TokenizerReading()
+        base = try options.open(pool: pool) { reading.begin($0) }
+        tokenizer = try reading.result()
         warnings = try Self.check(tokenizer, against: base)
         registry = AdapterRegistry(
             base: base, options: adapterOptions, settings: registrySettings)
