@@ -10,8 +10,8 @@ enum LoadingHeap {
     private static let largestArenaCount: Int32 = -8
 
     /// To be called before there are threads. All share one arena, which grows by megabytes: one of
-    /// a thread's own grows by a page at a time, a system call each. And what an adapter leaves that
-    /// was dropped serves the next one then, whichever thread reads it.
+    /// a thread's own grows by a page at a time, a system call each. And what an adapter leaves
+    /// that was dropped serves the next one then, whichever thread reads it.
     static func prepare() {
         set(largestArenaCount, to: 1)
         set(topPad, to: 8 << 20)
@@ -19,7 +19,8 @@ enum LoadingHeap {
     }
 
     /// From here on larger blocks are mapped by themselves, and go back to the system when freed:
-    /// what loading needs for a moment lies between what it leaves, and would stay with the process.
+    /// what loading needs for a moment lies between what it leaves, and would stay with the
+    /// process.
     static func begin() {
         set(mappingThreshold, to: 128 << 10)
     }
