@@ -26,7 +26,7 @@ public struct AdapterConversion {
     }
 
     let file: AdapterFile
-    let base: ModelConfiguration?
+    let base: DecoderSpec?
     let path: String
     /// What the file itself gives reason to say.
     private let notes: [String]
@@ -169,12 +169,12 @@ public struct AdapterConversion {
 
     private static func configuration(
         _ path: String
-    ) throws(AdapterError) -> ModelConfiguration {
+    ) throws(AdapterError) -> DecoderSpec {
         let object: JSONObject
         do { object = try BaseCheckpoint.open(path: path).configuration } catch {
             throw .damagedFile(error.description)
         }
-        do { return try ModelConfiguration(object, file: path) } catch {
+        do { return try DecoderSpec(object, file: path) } catch {
             throw .damagedFile(error.description)
         }
     }

@@ -6,7 +6,7 @@ extension AdapterFile {
     /// The identity stays that of the file.
     ///
     /// - Throws: `AdapterError.unconvertible` where rows and heads don't fit.
-    func inRowOrder(of base: ModelConfiguration) throws(AdapterError) -> AdapterFile {
+    func inRowOrder(of base: DecoderSpec) throws(AdapterError) -> AdapterFile {
         guard queryKeyRowsArePermuted else { return self }
         var restored: [AdapterTensor] = []
         for tensor in tensors { restored.append(try QueryKeyRows.restored(tensor, base: base)) }

@@ -25,7 +25,7 @@ struct ForeignOrigin: Sendable {
         case layerCount, hiddenSize, intermediateSize, queryHeadCount, keyValueHeadCount
         case headDimension
 
-        func value(of base: ModelConfiguration) -> Int {
+        func value(of base: DecoderSpec) -> Int {
             switch self {
             case .layerCount: base.layerCount
             case .hiddenSize: base.hiddenSize
@@ -60,7 +60,7 @@ struct ForeignOrigin: Sendable {
     /// - Throws: `AdapterError.invalidSetting` where the adapter says that it is another base's,
     ///   `.unknownSetting`.
     func warnings(
-        on base: ModelConfiguration, strict: Bool
+        on base: DecoderSpec, strict: Bool
     ) throws(AdapterError) -> [String] {
         var warnings = warnings
         for claim in claims {
@@ -83,7 +83,7 @@ struct ForeignOrigin: Sendable {
     }
 
     private func check(
-        _ claim: Claim, on base: ModelConfiguration
+        _ claim: Claim, on base: DecoderSpec
     ) throws(AdapterError) -> String? {
         switch claim.meaning {
         case .architecture(let found):

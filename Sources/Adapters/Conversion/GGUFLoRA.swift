@@ -64,7 +64,7 @@ struct GGUFLoRA {
     }
 
     /// llama.cpp's name of a base's architecture: Mistral is one of its own to Hugging Face only.
-    static func architecture(of base: ModelConfiguration) -> String { family(base.modelType) }
+    static func architecture(of base: DecoderSpec) -> String { family(base.modelType) }
 
     static func family(_ modelType: String) -> String {
         modelType == "mistral" ? "llama" : modelType

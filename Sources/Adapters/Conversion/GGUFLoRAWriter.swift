@@ -4,7 +4,7 @@ internal import Transformer
 /// Writes a LoRA as llama.cpp has it; the layout is in `GGUFLoRA`.
 struct GGUFLoRAWriter {
     private let lora: PlainLoRA
-    private let base: ModelConfiguration
+    private let base: DecoderSpec
     private let path: String
 
     /// - Throws: `AdapterError.unconvertible` without a base, or for more than low-rank factors.

@@ -4,7 +4,7 @@ internal import Transformer
 enum QueryKeyRows {
     /// Rows as Hugging Face has them, from rows as llama.cpp has them.
     static func restored(
-        _ tensor: AdapterTensor, base: ModelConfiguration
+        _ tensor: AdapterTensor, base: DecoderSpec
     ) throws(AdapterError) -> AdapterTensor {
         guard let order = try storedRows(tensor, base: base) else { return tensor }
         return try tensor.withRows(order)
@@ -12,7 +12,7 @@ enum QueryKeyRows {
 
     /// Rows as llama.cpp has them, from rows as Hugging Face has them.
     static func permuted(
-        _ tensor: AdapterTensor, base: ModelConfiguration
+        _ tensor: AdapterTensor, base: DecoderSpec
     ) throws(AdapterError) -> AdapterTensor {
         guard let order = try storedRows(tensor, base: base) else { return tensor }
         var inverse = [Int](repeating: 0, count: order.count)
@@ -23,14 +23,14 @@ enum QueryKeyRows {
     /// True for factors whose rows depend on the order.
     static func concerns(_ name: String) -> Bool { headCountName(name) != nil }
 
-    private static func headCountName(_ name: String) -> KeyPath<ModelConfiguration, Int>? {
+    private static func headCountName(_ name: String) -> KeyPath<DecoderSpec, Int>? {
         guard name.hasSuffix(TensorPart.factorB.suffix) else { return nil }
         if name.contains(".q_proj.") { return \.queryHeadCount }
         return name.contains(".k_proj.") ? \.keyValueHeadCount : nil
     }
 
     private static func storedRows(
-        _ tensor: AdapterTensor, base: ModelConfiguration
+        _ tensor: AdapterTensor, base: DecoderSpec
     ) throws(AdapterError) -> [Int]? {
         guard let path = headCountName(tensor.name) else { return nil }
         let headCount = base[keyPath: path]

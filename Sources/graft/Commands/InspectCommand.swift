@@ -84,7 +84,7 @@ struct InspectCommand: ParsableCommand {
         report["tensor_count"] = .integer(Int64(views.count))
         let warnings =
             base.warnings
-            + ModelConfiguration.warnings(base.configuration, file: base.tensors.path)
+            + DecoderSpec.warnings(base.configuration, file: base.tensors.path)
         if !warnings.isEmpty { report["warnings"] = .array(warnings.map { .string($0) }) }
         if tensors {
             report["tensors"] = .array(

@@ -59,7 +59,7 @@ struct ShadowModel {
     }
 
     /// The width of a head follows from the file: some of PEFT's bases fix it, others divide anew.
-    private func configuration(_ file: AdapterFile) throws(AdapterError) -> ModelConfiguration {
+    private func configuration(_ file: AdapterFile) throws(AdapterError) -> DecoderSpec {
         let own = base.configuration
         let headCount = settings.headCount ?? own.queryHeadCount
         let name = "\(Self.prefix)layers.0.self_attn.q_proj.weight"
@@ -83,7 +83,7 @@ struct ShadowModel {
     }
 
     private func weights(
-        _ configuration: ModelConfiguration, _ tensors: inout NamedTensors
+        _ configuration: DecoderSpec, _ tensors: inout NamedTensors
     ) throws(AdapterError) -> BaseModel.Weights {
         let embedding = try embedding(&tensors)
         var (linear, biases, gains): ([PackedMatrix], [[Float]?], [[Float]]) = ([], [], [])

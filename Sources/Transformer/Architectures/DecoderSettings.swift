@@ -1,0 +1,172 @@
+internal import StrictJSON
+
+/// The sizes that every decoder has, under the names that most give them.
+struct DecoderSettings {
+    /// The keys where an architecture has its own.
+    struct Names {
+        var hiddenSize = "hidden_size"
+        var layerCount = "num_hidden_layers"
+        var queryHeadCount = "num_attention_heads"
+        var keyValueHeadCount: String? = "num_key_value_heads"
+        var headDimension: String? = "head_dim"
+        var positionCount = "max_position_embeddings"
+    }
+
+    let reader: SettingReader
+    let modelType: String
+    let vocabularyCount: Int
+    let hiddenSize: Int
+    let layerCount: Int
+    let queryHeadCount: Int
+    let keyValueHeadCount: Int
+    let headDimension: Int
+    /// As the file says.
+    let statedPositionCount: Int
+
+    /// - Parameters:
+    ///   - positionCount: where the file doesn't say.
+    ///   - keyValueHeadCount: where the file doesn't say; nil: as many as query heads.
+    ///   - headDimension: where the file doesn't say; nil: hidden size by query heads.
+    init(
+        _ reader: SettingReader, positionCount: Int, keyValueHeadCount: Int? = nil,
+        headDimension: Int? = nil, names: Names = Names()
+    ) throws(TransformerError) {
+        self.reader = reader
+        modelType = try reader.optionalText("model_type") ?? ""
+        vocabularyCount = try reader.count("vocab_size", limit: 1 << 24)
+        hiddenSize = try reader.count(names.hiddenSize, limit: 1 << 20)
+        layerCount = try reader.count(names.layerCount, limit: 1 << 12)
+        queryHeadCount = try reader.count(names.queryHeadCount, limit: 1 << 12)
+        var keyValueHeads = keyValueHeadCount ?? queryHeadCount
+        if let name = names.keyValueHeadCount,
+            let stated = try reader.optionalCount(name, limit: 1 << 12)
+        {
+            keyValueHeads = stated
+        }
+        self.keyValueHeadCount = keyValueHeads
+        var dimension = headDimension ?? hiddenSize / queryHeadCount
+        if let name = names.headDimension,
+            let stated = try reader.optionalCount(name, limit: 1 << 12)
+        {
+            dimension = stated
+        }
+        self.headDimension = dimension
+        statedPositionCount =
+            try reader.optionalCount(names.positionCount, limit: 1 << 30) ?? positionCount
+        guard queryHeadCount % keyValueHeads == 0 else {
+            throw reader.invalid(
+                names.keyValueHeadCount ?? "num_key_value_heads", "\(keyValueHeads)",
+                expected: "a divisor of \(names.queryHeadCount), \(queryHeadCount)")
+        }
+        guard dimension > 0, dimension % 2 == 0 else {
+            throw reader.invalid(
+                names.headDimension ?? "head_dim", "\(dimension)",
+                expected: "an even number (\(names.hiddenSize) / \(names.queryHeadCount) where "
+                    + "absent)")
+        }
+    }
+
+    var queryWidth: Int { queryHeadCount * headDimension }
+    var keyValueWidth: Int { keyValueHeadCount * headDimension }
+
+    /// Positions that the model is served for.
+    func positionCount() throws(TransformerError) -> Int {
+        try RotarySpec.shortPositionCount(reader).map { min($0, statedPositionCount) }
+            ?? statedPositionCount
+    }
+
+    func rotary(
+        _ defaults: RotarySpec.Defaults = RotarySpec.Defaults()
+    ) throws(TransformerError) -> RotarySpec {
+        try RotarySpec(
+            reader, headDimension: headDimension, positionCount: statedPositionCount, defaults)
+    }
+
+    func intermediateSize(_ name: String = "intermediate_size") throws(TransformerError) -> Int {
+        try reader.count(name, limit: 1 << 22)
+    }
+
+    func isTied(default fallback: Bool = false) throws(TransformerError) -> Bool {
+        try reader.flag("tie_word_embeddings", default: fallback)
+    }
+
+    /// Queries, keys and values of modules of their own.
+    func separateProjections(
+        _ name: String = "self_attn", hasBias: Bool = false
+    ) -> QueryKeyValueSpec {
+        func linear(_ part: String, _ outputCount: Int) -> LinearSpec {
+            LinearSpec(
+                "\(name).\(part)_proj", outputCount: outputCount, inputCount: hiddenSize,
+                hasBias: hasBias)
+        }
+        return .separate(
+            query: linear("q", queryWidth), key: linear("k", keyValueWidth),
+            value: linear("v", keyValueWidth))
+    }
+
+    /// Attention of modules of their own, named as Llama's.
+    func attention(
+        hasBias: Bool = false, outputName: String = "o_proj", outputHasBias: Bool = false,
+        rotary: RotarySpec?, scale: Float? = nil
+    ) -> AttentionSpec {
+        AttentionSpec(
+            name: "self_attn", queryHeadCount: queryHeadCount,
+            keyValueHeadCount: keyValueHeadCount, headDimension: headDimension,
+            projections: separateProjections(hasBias: hasBias),
+            output: LinearSpec(
+                "self_attn.\(outputName)", outputCount: hiddenSize, inputCount: queryWidth,
+                hasBias: outputHasBias),
+            rotary: rotary, scale: scale)
+    }
+
+    /// A feed-forward part of gate, up and down, named as Llama's.
+    func gatedFeedForward(
+        width: Int, _ activation: Activation, hasBias: Bool = false
+    ) -> FeedForwardSpec {
+        func linear(_ part: String, _ outputCount: Int, _ inputCount: Int) -> LinearSpec {
+            LinearSpec(
+                "mlp.\(part)_proj", outputCount: outputCount, inputCount: inputCount,
+                hasBias: hasBias)
+        }
+        return FeedForwardSpec(
+            name: "mlp", width: width, activation: activation,
+            inputs: .gated(
+                gate: linear("gate", width, hiddenSize), up: linear("up", width, hiddenSize)),
+            down: linear("down", hiddenSize, width))
+    }
+
+    /// What `layer_types` says of each layer; nil where it is absent.
+    ///
+    /// - Returns: whether a layer has the window.
+    func windowedLayers() throws(TransformerError) -> [Bool]? {
+        guard let value = reader.present("layer_types") else { return nil }
+        let names = value.arrayValue?.map(\.stringValue) ?? []
+        guard names.count == layerCount, !names.contains(nil) else {
+            throw reader.invalid(
+                "layer_types", reader.describe(value), expected: "a list of \(layerCount) names")
+        }
+        var windowed: [Bool] = []
+        for case let name? in names {
+            switch name {
+            case "full_attention", "attention": windowed.append(false)
+            case "sliding_attention": windowed.append(true)
+            default:
+                throw reader.unsupported(
+                    "layer_types", name, supported: "full_attention and sliding_attention")
+            }
+        }
+        return windowed
+    }
+
+    /// The activation under this key, by transformers' name.
+    func activation(
+        _ name: String = "hidden_act", default fallback: String
+    ) throws(TransformerError) -> Activation {
+        let stated = try reader.optionalText(name) ?? fallback
+        guard let activation = Activation(named: stated) else {
+            throw reader.unsupported(
+                name, stated, supported: Activation.namesByTransformers.joined(separator: ", "))
+        }
+        return activation
+    }
+}

@@ -1,0 +1,55 @@
+internal import Checkpoints
+
+/// LLaMA and its followers: norms before each part, separate projections, a gated feed-forward part.
+///
+/// **Source**: arXiv 2302.13971; `LlamaConfig` of transformers 5.
+enum Llama: Architecture {
+    static let modelTypes = ["llama"]
+    static let keys: [KnownKey] = []
+
+    static func spec(_ reader: SettingReader) throws(TransformerError) -> DecoderSpec {
+        try requireSiLU(reader)
+        let settings = try DecoderSettings(reader, positionCount: 2048)
+        let attentionBias = try reader.flag("attention_bias", default: false)
+        let rotary = try settings.rotary()
+        return try decoder(
+            settings,
+            attention: { _ in
+                settings.attention(
+                    hasBias: attentionBias, outputHasBias: attentionBias, rotary: rotary)
+            },
+            feedForwardBias: try reader.flag("mlp_bias", default: false))
+    }
+
+    /// A decoder with Llama's names, and its own attention in each layer.
+    static func decoder(
+        _ settings: DecoderSettings, attention: (Int) -> AttentionSpec, feedForwardBias: Bool = false
+    ) throws(TransformerError) -> DecoderSpec {
+        let epsilon = try settings.reader.positive("rms_norm_eps", default: 1e-6)
+        let feedForward = settings.gatedFeedForward(
+            width: try settings.intermediateSize(), .silu, hasBias: feedForwardBias)
+        func norm(_ name: String) -> NormSpec {
+            NormSpec(name, width: settings.hiddenSize, epsilon: epsilon)
+        }
+        return DecoderSpec(
+            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
+            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
+            embedding: EmbeddingSpec(name: "model.embed_tokens"),
+            layers: (0..<settings.layerCount).map { layer in
+                LayerSpec(
+                    name: "model.layers.\(layer)", attention: attention(layer),
+                    feedForward: feedForward, attentionNorm: norm("input_layernorm"),
+                    feedForwardNorm: norm("post_attention_layernorm"))
+            },
+            finalNorm: norm("model.norm"),
+            head: HeadSpec(name: "lm_head", isTied: try settings.isTied()))
+    }
+
+    static func requireSiLU(_ reader: SettingReader) throws(TransformerError) {
+        if let activation = try reader.optionalText("hidden_act"),
+            activation != "silu", activation != "swish"
+        {
+            throw reader.unsupported("hidden_act", activation, supported: "silu")
+        }
+    }
+}

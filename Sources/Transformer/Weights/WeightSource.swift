@@ -1,0 +1,203 @@
+import Checkpoints
+import Kernels
+
+/// Where packed weights come from. What it gives is memory of the process: no file stays behind it.
+protocol WeightSource {
+    var path: String { get }
+    var tensorNames: [String] { get }
+
+    /// The matrix of this name, packed. `slot` is nil for the embedding.
+    ///
+    /// - Parameter arena: where a matrix that is packed now goes; nil: memory of its own.
+    func matrix(
+        _ name: String, shape: LinearShape, slot: LinearSlot?, arena: PackedArena?
+    ) throws(TransformerError) -> PackedMatrix
+
+    /// A vector of `count` values, widened to f32. `slot` says whose bias it is.
+    func vector(
+        _ name: String, count: Int, slot: LinearSlot?
+    ) throws(TransformerError) -> [Float]
+
+    /// Whether two tensors hold the same bytes of the same type and shape.
+    func haveSameContent(_ first: String, _ second: String) throws(TransformerError) -> Bool
+}
+
+/// Tensors as checkpoints store them, row-major; packed while loading.
+struct StoredWeightSource: WeightSource {
+    let tensors: any TensorSource
+    let pool: WorkerPool
+    let slots: SlotTable
+    /// By slot, the number of heads where rows are in the order of interleaved pairs.
+    let permutedHeadCounts: [LinearSlot: Int]
+    /// What a tensor is read into before it is packed.
+    private let scratch = ScratchMemory()
+
+    init(
+        tensors: any TensorSource, pool: WorkerPool, slots: SlotTable,
+        permutedHeadCounts: [LinearSlot: Int]
+    ) {
+        self.tensors = tensors
+        self.pool = pool
+        self.slots = slots
+        self.permutedHeadCounts = permutedHeadCounts
+    }
+
+    var path: String { tensors.path }
+    var tensorNames: [String] { tensors.tensorNames }
+
+    func matrix(
+        _ name: String, shape: LinearShape, slot: LinearSlot?, arena: PackedArena?
+    ) throws(TransformerError) -> PackedMatrix {
+        if let slot, slots.isTransposed(slot) {
+            return try transposed(name, shape: shape, arena: arena)
+        }
+        let view = try tensor(name, shape: [shape.outputCount, shape.inputCount])
+        guard let type = WeightType(rawValue: view.elementType.rawValue) else {
+            throw .unsupportedType(
+                tensor: name, found: view.elementType.rawValue,
+                supported: WeightType.allCases.map(\.rawValue).joined(separator: ", "), file: path)
+        }
+        let rows = scratch.room(view.bytes.count)
+        do { try view.read(into: rows) } catch { throw .checkpoint(error) }
+        return withRowsInOrder(
+            UnsafeRawBufferPointer(rows), type: type, shape: shape, slot: slot
+        ) { rows in
+            let stored = WeightMatrix(
+                pointer: rows, type: type, outputCount: shape.outputCount,
+                inputCount: shape.inputCount)
+            return PackedMatrix(packing: stored, into: arena, pool: pool)
+        }
+    }
+
+    /// A matrix that is stored as [inputCount, outputCount].
+    private func transposed(
+        _ name: String, shape: LinearShape, arena: PackedArena?
+    ) throws(TransformerError) -> PackedMatrix {
+        let view = try tensor(name, shape: [shape.inputCount, shape.outputCount])
+        guard let type = WeightType(rawValue: view.elementType.rawValue),
+            type.blockElementCount == 1
+        else {
+            throw .unsupportedType(
+                tensor: name, found: view.elementType.rawValue, supported: "F32, F16, BF16",
+                file: path)
+        }
+        let stored = scratch.room(view.bytes.count)
+        do { try view.read(into: stored) } catch { throw .checkpoint(error) }
+        let rows = AlignedBuffer<UInt8>(count: view.bytes.count)
+        Self.transpose(
+            UnsafeRawPointer(stored.baseAddress!), to: UnsafeMutableRawPointer(rows.pointer),
+            rowCount: shape.inputCount, columnCount: shape.outputCount,
+            byteCount: type.blockByteCount)
+        return PackedMatrix(
+            packing: WeightMatrix(
+                pointer: UnsafeRawPointer(rows.pointer), type: type,
+                outputCount: shape.outputCount, inputCount: shape.inputCount),
+            into: arena, pool: pool)
+    }
+
+    /// - Parameter byteCount: 2 or 4 bytes of an element.
+    private static func transpose(
+        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, rowCount: Int,
+        columnCount: Int, byteCount: Int
+    ) {
+        func move<Element: BitwiseCopyable>(_ type: Element.Type) {
+            let (source, target) = (
+                source.assumingMemoryBound(to: type), target.assumingMemoryBound(to: type)
+            )
+            for row in 0..<rowCount {
+                for column in 0..<columnCount {
+                    target[column * rowCount + row] = source[row * columnCount + column]
+                }
+            }
+        }
+        if byteCount == 2 { move(UInt16.self) } else { move(UInt32.self) }
+    }
+
+    func vector(
+        _ name: String, count: Int, slot: LinearSlot?
+    ) throws(TransformerError) -> [Float] {
+        let view = try tensor(name, shape: [count])
+        let values: [Float]
+        do { values = try view.floats() } catch { throw .checkpoint(error) }
+        guard let headCount = permutedHeadCount(slot) else { return values }
+        return RowOrder(rowCount: count, headCount: headCount).storedRows.map { values[$0] }
+    }
+
+    func haveSameContent(_ first: String, _ second: String) throws(TransformerError) -> Bool {
+        guard let first = tensors.tensor(first), let second = tensors.tensor(second) else {
+            return false
+        }
+        do { return try first.hasSameContent(as: second) } catch { throw .checkpoint(error) }
+    }
+
+    private func tensor(_ name: String, shape: [Int]) throws(TransformerError) -> TensorView {
+        guard let view = tensors.tensor(name) else { throw .missingTensor(name, file: path) }
+        guard view.shape == shape else {
+            throw .wrongShape(tensor: name, expected: shape, found: view.shape, file: path)
+        }
+        return view
+    }
+
+    private func permutedHeadCount(_ slot: LinearSlot?) -> Int? {
+        slot.flatMap { permutedHeadCounts[$0] }
+    }
+
+    private func withRowsInOrder<Result>(
+        _ bytes: UnsafeRawBufferPointer, type: WeightType, shape: LinearShape, slot: LinearSlot?,
+        _ body: (UnsafeRawPointer) -> Result
+    ) -> Result {
+        let stored = bytes.baseAddress!
+        guard let headCount = permutedHeadCount(slot) else { return body(stored) }
+        let order = RowOrder(rowCount: shape.outputCount, headCount: headCount)
+        let rowByteCount = shape.inputCount / type.blockElementCount * type.blockByteCount
+        let rows = AlignedBuffer<UInt8>(count: bytes.count)
+        for (row, source) in order.storedRows.enumerated() {
+            UnsafeMutableRawPointer(rows.pointer + row * rowByteCount)
+                .copyMemory(from: stored + source * rowByteCount, byteCount: rowByteCount)
+        }
+        return body(UnsafeRawPointer(rows.pointer))
+    }
+}
+
+/// Memory that one tensor after the other is read into, as large as the largest so far.
+private final class ScratchMemory {
+    private var buffer: AlignedBuffer<UInt8>?
+
+    func room(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        let buffer: AlignedBuffer<UInt8>
+        if let own = self.buffer, own.count >= byteCount {
+            buffer = own
+        } else {
+            // The old memory goes before the new comes.
+            self.buffer = nil
+            buffer = AlignedBuffer(count: byteCount)
+            self.buffer = buffer
+        }
+        return UnsafeMutableRawBufferPointer(start: buffer.pointer, count: byteCount)
+    }
+}
+
+/// Maps rows of Q and K in Hugging Face's order to their place in llama.cpp's.
+///
+///     Hugging Face:  head, half (2),       pair (d/2)     pairs are (i, i + d/2)
+///     llama.cpp:     head, pair (d/2),     half (2)       pairs are (2i, 2i + 1)
+package struct RowOrder {
+    let rowCount: Int
+    let headCount: Int
+
+    package init(rowCount: Int, headCount: Int) {
+        self.rowCount = rowCount
+        self.headCount = headCount
+    }
+
+    /// For each row in Hugging Face's order, the row that holds it.
+    package var storedRows: [Int] {
+        let headDimension = rowCount / headCount
+        let pairCount = headDimension / 2
+        return (0..<rowCount).map { row in
+            let (head, within) = row.quotientAndRemainder(dividingBy: headDimension)
+            let (half, pair) = within.quotientAndRemainder(dividingBy: pairCount)
+            return head * headDimension + pair * 2 + half
+        }
+    }
+}
