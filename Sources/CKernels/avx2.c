@@ -14,6 +14,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
 #include "body_vector.h"
+#include "body_activation.h"
 #include "body_matrix.h"
 #include "int8_avx2.h"
 #include "body_int8.h"

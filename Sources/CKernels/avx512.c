@@ -20,6 +20,7 @@
     apply_to = function)
 
 #include "body_vector.h"
+#include "body_activation.h"
 #include "body_matrix.h"
 #include "int8_avx2.h"
 #include "body_int8.h"

@@ -172,10 +172,11 @@ typedef struct {
     const uint32_t *first, *second, *next, *next2;
 } page_twins;
 
-/* A tile of rows and the pages that they see: those of the prefix, then the sequence's own. */
+/* A tile of rows and the pages that they see. */
 typedef struct {
     const gk_attention_tile *tile;
-    size_t rows, pages, prefix_pages, pairs;
+    gk_seen_pages seen;
+    size_t rows, pages, pairs;
     uint32_t *queries;
     float *sums, *scores;
     size_t padded, columns; /* floats from one row of sums, and of scores, to the next */
@@ -183,11 +184,8 @@ typedef struct {
 
 /* The last page stands for those behind it. */
 static const uint32_t *page_keys(const attention_work *w, size_t page) {
-    const gk_attention_tile *t = w->tile;
-    page = page < w->pages ? page : w->pages - 1;
-    const float *words = page < w->prefix_pages ? t->prefix_pages[page]
-                                                : t->pages[page - w->prefix_pages];
-    return (const uint32_t *)(words + t->head_offset);
+    const float *words = gk_seen_page(w->tile, &w->seen, page < w->pages ? page : w->pages - 1);
+    return (const uint32_t *)(words + w->tile->head_offset);
 }
 
 #define TWIN_BEGIN(i) __m512 a##i = _mm512_setzero_ps(), b##i = a##i;
@@ -270,11 +268,9 @@ static void round_queries(const attention_work *w) {
 
 /* Probabilities take the place of scores: each word is written behind those still to be read. */
 static void soften_rows(const attention_work *w, float *factors) {
-    const gk_attention_tile *t = w->tile;
     for (size_t row = 0; row < w->rows; row++) {
         float *scores = w->scores + row * w->columns;
-        factors[row] = gk_soften(scores, w->columns, w->prefix_pages * GK_PAGE, t->prefix,
-                                 t->visible + row / t->group);
+        factors[row] = gk_soften(scores, w->columns, w->tile, &w->seen, row);
         gk_round_rows_bf16(scores, w->columns, 1, w->columns,
                            (uint32_t *)w->scores + row * (w->columns / 2));
     }
@@ -284,8 +280,8 @@ static void attention(const gk_attention_tile *t) {
     size_t dimension = t->head_dimension;
     attention_work w = {.tile = t};
     w.rows = t->positions * t->group;
-    w.prefix_pages = (t->prefix + GK_PAGE - 1) / GK_PAGE;
-    w.pages = w.prefix_pages + (t->visible + t->positions - 1 + GK_PAGE - 1) / GK_PAGE;
+    w.seen = gk_pages_seen(t);
+    w.pages = w.seen.count;
     w.pairs = (dimension + 1) / 2;
     w.padded = (dimension + GK_PANEL - 1) / GK_PANEL * GK_PANEL;
     w.columns = (w.pages + 1) / 2 * 2 * GK_PAGE;

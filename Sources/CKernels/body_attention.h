@@ -5,22 +5,53 @@
  *
  * Columns are padded to whole pages; a column that a row does not see has probability 0, which adds
  * exactly nothing, so neither tile nor chunk nor page boundaries change a row's bits. For that all
- * values are finite: see gk_store_key_value.
+ * values are finite: see gk_store_key_value. Pages that no row of the tile sees are not read.
  */
 
-/* Scores become e^(score - largest score), and 0 where the row doesn't see a column; returns what
- * makes probabilities of them. */
-static float GK(soften)(float *scores, size_t columns, size_t prefix_columns, size_t prefix,
-                        size_t own) {
-    for (size_t c = prefix; c < prefix_columns; c++) scores[c] = -INFINITY;
-    for (size_t c = prefix_columns + own; c < columns; c++) scores[c] = -INFINITY;
-    return 1.0f / GK(exponentials)(scores, maximum_of(scores, columns), columns);
+/* scores += slope * distance of the column's token from the row's own. Distances differ from the
+ * tokens' indices by one number a row, which a softmax doesn't see, and unlike these they don't
+ * take the scores' last digits in a long context. */
+static void GK(add_distances)(float *scores, const gk_attention_tile *t, const gk_seen_pages *seen,
+                              float slope, size_t own_token) {
+    static const float steps[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    for (size_t page = seen->first; page < seen->first + seen->count; page++, scores += GK_PAGE) {
+        size_t token = page < seen->prefix ? page * GK_PAGE
+                                           : t->prefix + (page - seen->prefix) * GK_PAGE;
+        lanes_f distance = SPLAT((float)token - (float)own_token) + LOAD(steps);
+        STORE(scores, FMA(SPLAT(slope), distance, LOAD(scores)));
+    }
 }
 
-/* Pages in the order of their columns: those of the prefix, then the sequence's own. */
-static const float *page_keys(const gk_attention_tile *t, size_t prefix_pages, size_t page) {
-    return (page < prefix_pages ? t->prefix_pages[page] : t->pages[page - prefix_pages]) +
-           t->head_offset;
+/* Scores of a row become e^(score - largest score), and 0 where it doesn't see a column; returns
+ * what makes probabilities of them. */
+static float GK(soften)(float *scores, size_t columns, const gk_attention_tile *t,
+                        const gk_seen_pages *seen, size_t row) {
+    const gk_attention_rule *rule = &t->rule;
+    size_t head = row % t->group, visible = t->visible + row / t->group, start = 0;
+    size_t own_token = t->prefix + visible - 1; /* the row's own, among all */
+    size_t prefix_columns = seen->prefix * GK_PAGE, before = seen->first * GK_PAGE;
+    if (rule->window && own_token + 1 > rule->window) start = own_token + 1 - rule->window;
+    if (visible < t->shared) visible = t->shared;
+    if (rule->soft_cap > 0) GK(soft_cap)(scores, rule->soft_cap, seen->count * GK_PAGE);
+    if (rule->slopes) GK(add_distances)(scores, t, seen, rule->slopes[head], own_token);
+    /* Unseen: what the window has left, what fills the prefix's last page, what comes after. */
+    size_t first = start < t->prefix ? start : prefix_columns + (start - t->prefix);
+    for (size_t c = before; c < first; c++) scores[c - before] = -INFINITY;
+    for (size_t c = before > t->prefix ? before : t->prefix; c < prefix_columns; c++)
+        scores[c - before] = -INFINITY;
+    for (size_t c = prefix_columns + visible - before; c < columns; c++) scores[c] = -INFINITY;
+    float largest = maximum_of(scores, columns);
+    if (!rule->sinks) return 1.0f / GK(exponentials)(scores, largest, columns);
+    /* A column without a value: it takes its share of the probability away. */
+    float sink = rule->sinks[head];
+    if (rule->slopes) sink -= rule->slopes[head] * (float)own_token;
+    if (sink > largest) largest = sink;
+    float sum = GK(exponentials)(scores, largest, columns);
+    return 1.0f / (sum + exponential(SPLAT(sink - largest))[0]);
+}
+
+static const float *page_keys(const gk_attention_tile *t, const gk_seen_pages *seen, size_t page) {
+    return gk_seen_page(t, seen, page) + t->head_offset;
 }
 
 /* `pairs` steps of a panel of bf16 as steps of f32, `stride` floats apart. `next` is fetched. */
@@ -36,14 +67,13 @@ INLINE void widen_panel(const float *panel, const float *next, size_t pairs, siz
 
 /* scores[row][column] = q · k */
 static void GK(attention_scores)(const gk_attention_tile *t, size_t rows, const float *queries,
-                                 size_t prefix_pages, size_t pages, float *scores,
-                                 float *widened) {
-    size_t dimension = t->head_dimension, columns = pages * GK_PAGE;
+                                 const gk_seen_pages *seen, float *scores, float *widened) {
+    size_t dimension = t->head_dimension, pages = seen->count, columns = pages * GK_PAGE;
     for (size_t page = 0; page < pages; page += 2) {
         float *sums = scores + page * GK_PAGE;
         const float *keys[4];
         for (size_t i = 0; i < 4; i++)
-            keys[i] = page_keys(t, prefix_pages, page + i < pages ? page + i : page);
+            keys[i] = page_keys(t, seen, page + i < pages ? page + i : page);
         panel_twins twins = {keys[0], keys[1], keys[2], keys[3]};
         if (t->type == GK_BF16) {
             float *second = widened + (dimension + 1) / 2 * 2 * GK_PAGE;
@@ -86,9 +116,8 @@ static void GK(attention_values)(const gk_attention_tile *t, size_t rows, const 
 static void GK(attention)(const gk_attention_tile *t) {
     size_t dimension = t->head_dimension, padded = (dimension + LANES - 1) / LANES * LANES;
     size_t rows = t->positions * t->group;
-    size_t prefix_pages = (t->prefix + GK_PAGE - 1) / GK_PAGE;
-    size_t own_pages = (t->visible + t->positions - 1 + GK_PAGE - 1) / GK_PAGE;
-    size_t pages = prefix_pages + own_pages, columns = pages * GK_PAGE;
+    gk_seen_pages seen = gk_pages_seen(t);
+    size_t pages = seen.count, columns = pages * GK_PAGE;
     size_t value_offset = gk_page_key_words(t->type, dimension);
     float *queries = t->scratch, *sums = queries + rows * dimension;
     float *scores = sums + rows * padded, *widened = scores + rows * columns;
@@ -99,17 +128,16 @@ static void GK(attention)(const gk_attention_tile *t) {
                dimension * sizeof(float));
     }
     GK(scale)(queries, t->scale, rows * dimension);
-    GK(attention_scores)(t, rows, queries, prefix_pages, pages, scores, widened);
+    GK(attention_scores)(t, rows, queries, &seen, scores, widened);
     float *factors = queries; /* which nobody needs any more */
     for (size_t row = 0; row < rows; row++)
-        factors[row] = GK(soften)(scores + row * columns, columns, prefix_pages * GK_PAGE,
-                                  t->prefix, t->visible + row / t->group);
+        factors[row] = GK(soften)(scores + row * columns, columns, t, &seen, row);
     memset(sums, 0, rows * padded * sizeof(float));
     for (size_t page = 0; page < pages; page++) {
         size_t next = page + 1 < pages ? page + 1 : page;
         GK(attention_values)(t, rows, scores + page * GK_PAGE, columns,
-                             page_keys(t, prefix_pages, page) + value_offset,
-                             page_keys(t, prefix_pages, next) + value_offset, sums, widened);
+                             page_keys(t, &seen, page) + value_offset,
+                             page_keys(t, &seen, next) + value_offset, sums, widened);
     }
     for (size_t row = 0; row < rows; row++) {
         GK(scale)(sums + row * padded, factors[row], dimension);
@@ -163,8 +191,11 @@ static void GK(fill_table)(gk_table *table) {
     table->soften = GK(soften);
     table->store_bf16 = GK(store_bf16);
     table->rms_norm = GK(rms_norm);
+    table->layer_norm = GK(layer_norm);
     table->rotary = GK(rotary);
-    table->silu_multiply = GK(silu_multiply);
+    table->rotary_neighbours = GK(rotary_neighbours);
+    table->activate = GK(activate);
+    table->soft_cap = GK(soft_cap);
     table->add = GK(add);
     table->scaled_add = GK(scaled_add);
     table->scaled_product_add = GK(scaled_product_add);

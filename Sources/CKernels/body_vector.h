@@ -57,9 +57,43 @@ static void GK(rms_norm)(const float *x, const float *gain, float epsilon, size_
     for (; i < width; i++) y[i] = x[i] * factor * gain[i];
 }
 
-static void GK(rotary)(float *heads, size_t head_count, size_t dimension, const float *cosines,
-                       const float *sines) {
-    size_t half = dimension / 2;
+INLINE void put_normed(const float *x, float mean, float factor, const float *gain,
+                       const float *bias, size_t width, float *y) {
+    size_t i = 0;
+    for (; i + LANES <= width; i += LANES) {
+        lanes_f normed = (LOAD(x + i) - SPLAT(mean)) * SPLAT(factor) * LOAD(gain + i);
+        STORE(y + i, bias ? normed + LOAD(bias + i) : normed);
+    }
+    for (; i < width; i++) {
+        float normed = (x[i] - mean) * factor * gain[i];
+        y[i] = bias ? normed + bias[i] : normed;
+    }
+}
+
+/* The mean first, then the variance around it: nothing cancels. */
+static void GK(layer_norm)(const float *x, const float *gain, const float *bias, float epsilon,
+                           size_t width, float *y) {
+    size_t i, whole = width / LANES * LANES;
+    lanes_f sum = SPLAT(0.0f), squares = sum;
+    for (i = 0; i < whole; i += LANES) sum += LOAD(x + i);
+    if (whole < width) sum += load_part(x + whole, width - whole, 0);
+    float mean = sum_of_lanes(sum) / (float)width;
+    for (i = 0; i < whole; i += LANES) {
+        lanes_f apart = LOAD(x + i) - SPLAT(mean);
+        squares = FMA(apart, apart, squares);
+    }
+    if (whole < width) {
+        lanes_f apart = load_part(x + whole, width - whole, mean) - SPLAT(mean);
+        squares = FMA(apart, apart, squares);
+    }
+    float factor = 1.0f / sqrtf(sum_of_lanes(squares) / (float)width + epsilon);
+    if (bias) put_normed(x, mean, factor, gain, bias, width, y);
+    else put_normed(x, mean, factor, gain, NULL, width, y);
+}
+
+static void GK(rotary)(float *heads, size_t head_count, size_t dimension, size_t turned,
+                       const float *cosines, const float *sines) {
+    size_t half = turned / 2;
     for (size_t head = 0; head < head_count; head++) {
         float *low = heads + head * dimension, *high = low + half;
         size_t i = 0;
@@ -77,15 +111,33 @@ static void GK(rotary)(float *heads, size_t head_count, size_t dimension, const 
     }
 }
 
-INLINE lanes_f silu(lanes_f x) { return x / (SPLAT(1.0f) + exponential(-x)); }
-
-static void GK(silu_multiply)(float *gate, const float *up, size_t count) {
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        STORE(gate + i, silu(LOAD(gate + i)) * LOAD(up + i));
-    if (i < count)
-        store_part(gate + i, count - i,
-                   silu(load_part(gate + i, count - i, 0)) * load_part(up + i, count - i, 0));
+/* The same with pairs of neighbours; 16 of them are two loads, taken apart and put together. */
+static void GK(rotary_neighbours)(float *heads, size_t head_count, size_t dimension,
+                                  size_t turned, const float *cosines, const float *sines) {
+    size_t half = turned / 2;
+    for (size_t head = 0; head < head_count; head++) {
+        float *pairs = heads + head * dimension;
+        size_t i = 0;
+        for (; i + LANES <= half; i += LANES) {
+            lanes_f low = LOAD(pairs + 2 * i), high = LOAD(pairs + 2 * i + LANES);
+            lanes_f a = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20,
+                                                22, 24, 26, 28, 30);
+            lanes_f b = __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21,
+                                                23, 25, 27, 29, 31);
+            lanes_f c = LOAD(cosines + i), s = LOAD(sines + i);
+            lanes_f first = a * c - b * s, second = b * c + a * s;
+            STORE(pairs + 2 * i, __builtin_shufflevector(first, second, 0, 16, 1, 17, 2, 18, 3, 19,
+                                                         4, 20, 5, 21, 6, 22, 7, 23));
+            STORE(pairs + 2 * i + LANES,
+                  __builtin_shufflevector(first, second, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
+                                          29, 14, 30, 15, 31));
+        }
+        for (; i < half; i++) {
+            float a = pairs[2 * i], b = pairs[2 * i + 1];
+            pairs[2 * i] = a * cosines[i] - b * sines[i];
+            pairs[2 * i + 1] = b * cosines[i] + a * sines[i];
+        }
+    }
 }
 
 static void GK(add)(const float *x, float *y, size_t count) {

@@ -133,22 +133,35 @@ void gk_store_bf16(const float *key, const float *value, size_t dimension, size_
     table.store_bf16(key, value, dimension, slot, keys, values);
 }
 
-float gk_soften(float *scores, size_t columns, size_t prefix_columns, size_t prefix, size_t own) {
-    return table.soften(scores, columns, prefix_columns, prefix, own);
+float gk_soften(float *scores, size_t columns, const gk_attention_tile *tile,
+                const gk_seen_pages *seen, size_t row) {
+    return table.soften(scores, columns, tile, seen, row);
 }
 
 void gk_rms_norm(const float *x, const float *gain, float epsilon, size_t width, float *y) {
     table.rms_norm(x, gain, epsilon, width, y);
 }
 
-void gk_rotary(float *heads, size_t head_count, size_t dimension, const float *cosines,
-               const float *sines) {
-    table.rotary(heads, head_count, dimension, cosines, sines);
+void gk_layer_norm(const float *x, const float *gain, const float *bias, float epsilon,
+                   size_t width, float *y) {
+    table.layer_norm(x, gain, bias, epsilon, width, y);
 }
 
-void gk_silu_multiply(float *gate, const float *up, size_t count) {
-    table.silu_multiply(gate, up, count);
+void gk_rotary(float *heads, size_t head_count, size_t dimension, size_t turned,
+               const float *cosines, const float *sines) {
+    table.rotary(heads, head_count, dimension, turned, cosines, sines);
 }
+
+void gk_rotary_neighbours(float *heads, size_t head_count, size_t dimension, size_t turned,
+                          const float *cosines, const float *sines) {
+    table.rotary_neighbours(heads, head_count, dimension, turned, cosines, sines);
+}
+
+void gk_activate(gk_activation activation, float *values, const float *factors, size_t count) {
+    table.activate(activation, values, factors, count);
+}
+
+void gk_soft_cap(float *x, float cap, size_t count) { table.soft_cap(x, cap, count); }
 
 void gk_add(const float *x, float *y, size_t count) { table.add(x, y, count); }
 

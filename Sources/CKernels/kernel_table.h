@@ -4,6 +4,33 @@
 
 #include "ckernels.h"
 
+/* The pages that the rows of a tile see: neighbours in the order of the columns, where those of the
+ * prefix come first and the sequence's own follow. */
+typedef struct {
+    size_t prefix;       /* pages of the prefix, seen or not */
+    size_t first, count;
+} gk_seen_pages;
+
+static inline gk_seen_pages gk_pages_seen(const gk_attention_tile *t) {
+    size_t last = t->visible + t->positions - 1, tokens = t->prefix + t->visible;
+    gk_seen_pages seen = {(t->prefix + GK_PAGE - 1) / GK_PAGE, 0, 0};
+    if (last < t->shared) last = t->shared;
+    if (t->rule.window && tokens > t->rule.window) { /* what the first row no longer sees */
+        size_t start = tokens - t->rule.window;
+        seen.first = start < t->prefix ? start / GK_PAGE
+                                       : seen.prefix + (start - t->prefix) / GK_PAGE;
+    }
+    seen.count = seen.prefix + (last + GK_PAGE - 1) / GK_PAGE - seen.first;
+    return seen;
+}
+
+/* The words of a seen page. */
+static inline const float *gk_seen_page(const gk_attention_tile *t, const gk_seen_pages *seen,
+                                        size_t page) {
+    page += seen->first;
+    return page < seen->prefix ? t->prefix_pages[page] : t->pages[page - seen->prefix];
+}
+
 typedef struct {
     void (*multiply)(const gk_product *);           /* float types */
     void (*multiply_bf16_rows)(const gk_product *); /* NULL below GK_AVX512BF16 */
@@ -17,10 +44,13 @@ typedef struct {
     void (*attention)(const gk_attention_tile *);
     void (*attention_bf16)(const gk_attention_tile *); /* pages of bf16 */
     void (*store_bf16)(const float *, const float *, size_t, size_t, float *, float *);
-    float (*soften)(float *, size_t, size_t, size_t, size_t);
+    float (*soften)(float *, size_t, const gk_attention_tile *, const gk_seen_pages *, size_t);
     void (*rms_norm)(const float *, const float *, float, size_t, float *);
-    void (*rotary)(float *, size_t, size_t, const float *, const float *);
-    void (*silu_multiply)(float *, const float *, size_t);
+    void (*layer_norm)(const float *, const float *, const float *, float, size_t, float *);
+    void (*rotary)(float *, size_t, size_t, size_t, const float *, const float *);
+    void (*rotary_neighbours)(float *, size_t, size_t, size_t, const float *, const float *);
+    void (*activate)(gk_activation, float *, const float *, size_t);
+    void (*soft_cap)(float *, float, size_t);
     void (*add)(const float *, float *, size_t);
     void (*scaled_add)(const float *, float, float *, size_t);
     void (*scaled_product_add)(const float *, const float *, float, float *, size_t);
@@ -45,9 +75,11 @@ static inline size_t gk_page_key_words(gk_type type, size_t head_dimension) {
 void gk_store_bf16(const float *key, const float *value, size_t dimension, size_t slot, float *keys,
                    float *values);
 
-/* Scores of a row become e^(score - largest score), and 0 from `prefix` to `prefix_columns` and
- * behind the `own` columns that follow; returns what makes probabilities of them. */
-float gk_soften(float *scores, size_t columns, size_t prefix_columns, size_t prefix, size_t own);
+/* A row's scores of the columns of the seen pages, and of some behind them, become
+ * e^(score - largest score), or 0 where the row doesn't see the column; returns what makes
+ * probabilities of them. */
+float gk_soften(float *scores, size_t columns, const gk_attention_tile *tile,
+                const gk_seen_pages *seen, size_t row);
 
 void gk_init_portable(gk_table *table);
 #if defined(__x86_64__)

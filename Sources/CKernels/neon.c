@@ -22,6 +22,7 @@ INLINE lanes_f in_lane(float x) {
 #define FACTOR(x) in_lane(x)
 
 #include "body_vector.h"
+#include "body_activation.h"
 #include "body_matrix.h"
 #include "int8_neon.h"
 #include "body_int8.h"

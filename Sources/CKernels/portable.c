@@ -9,6 +9,7 @@
 #pragma clang diagnostic ignored "-Wpsabi"
 
 #include "body_vector.h"
+#include "body_activation.h"
 #include "body_matrix.h"
 #include "int8_portable.h"
 #include "body_int8.h"

@@ -48,17 +48,21 @@ public struct AttentionSlice {
     public var rowCount: Int
     /// Own tokens that row 0 sees; row i sees i more.
     public var firstRowVisibleCount: Int
-    /// Pages in front of the sequence, seen by every row; the last may be partly filled.
+    /// Own tokens that every row sees at least: a context that attends in both directions; 0 for
+    /// the causal mask alone.
+    public var sharedVisibleCount: Int = 0
+    /// Pages in front of the sequence; the last may be partly filled.
     public var prefixPages: UnsafePointer<UnsafePointer<Float>>?
     public var prefixTokenCount: Int
-    /// The sequence's own pages of this layer.
+    /// The sequence's own pages of this layer. Pages that a window hides from every row are not
+    /// read, nor are their pointers, here and of the prefix.
     public var pages: UnsafePointer<UnsafePointer<Float>>
 
     public init(
         queries: UnsafePointer<Float>, queryStride: Int, output: UnsafeMutablePointer<Float>,
         outputStride: Int, rowCount: Int, firstRowVisibleCount: Int,
-        prefixPages: UnsafePointer<UnsafePointer<Float>>?, prefixTokenCount: Int,
-        pages: UnsafePointer<UnsafePointer<Float>>
+        sharedVisibleCount: Int = 0, prefixPages: UnsafePointer<UnsafePointer<Float>>?,
+        prefixTokenCount: Int, pages: UnsafePointer<UnsafePointer<Float>>
     ) {
         self.queries = queries
         self.queryStride = queryStride
@@ -66,6 +70,7 @@ public struct AttentionSlice {
         self.outputStride = outputStride
         self.rowCount = rowCount
         self.firstRowVisibleCount = firstRowVisibleCount
+        self.sharedVisibleCount = sharedVisibleCount
         self.prefixPages = prefixPages
         self.prefixTokenCount = prefixTokenCount
         self.pages = pages
@@ -135,9 +140,9 @@ public enum Attention {
     /// Attends from every row of every slice.
     public static func run(
         slices: UnsafeBufferPointer<AttentionSlice>, shape: AttentionShape,
-        scratch: AttentionScratch, pool: WorkerPool
+        rule: AttentionRule = .full, scratch: AttentionScratch, pool: WorkerPool
     ) {
-        let tiling = Tiling(slices, shape)
+        let tiling = Tiling(slices, shape, rule)
         scratch.reserve(workerCount: pool.threadCount, floatCount: tiling.scratchFloatCount)
         scratch.tiling = tiling
         pool.run(taskCount: tiling.tileCount * shape.keyValueHeadCount, scratch)
@@ -153,20 +158,24 @@ fileprivate struct Tiling {
 
     let slices: UnsafeBufferPointer<AttentionSlice>
     let shape: AttentionShape
+    let rule: AttentionRule
     let groupSize: Int
     let tileCount: Int
     let scratchFloatCount: Int
 
-    init(_ slices: UnsafeBufferPointer<AttentionSlice>, _ shape: AttentionShape) {
+    init(
+        _ slices: UnsafeBufferPointer<AttentionSlice>, _ shape: AttentionShape,
+        _ rule: AttentionRule
+    ) {
         self.slices = slices
         self.shape = shape
+        self.rule = rule
         groupSize = shape.queryHeadCount / shape.keyValueHeadCount
         var tiles = 0
         var columns = 0
         for slice in slices {
             tiles += Self.tileCount(slice)
-            columns = max(
-                columns, slice.prefixTokenCount + slice.firstRowVisibleCount + slice.rowCount)
+            columns = max(columns, Self.columnCount(slice, rule))
         }
         tileCount = tiles
         scratchFloatCount = gk_attention_scratch(
@@ -175,6 +184,16 @@ fileprivate struct Tiling {
 
     private static func tileCount(_ slice: AttentionSlice) -> Int {
         (slice.rowCount + positionCount - 1) / positionCount
+    }
+
+    /// Tokens that a tile of the slice sees at most.
+    private static func columnCount(_ slice: AttentionSlice, _ rule: AttentionRule) -> Int {
+        let last = slice.firstRowVisibleCount + slice.rowCount
+        let all = slice.prefixTokenCount + max(last, slice.sharedVisibleCount)
+        guard rule.window > 0, rule.window < all else { return all }
+        let ahead = max(slice.sharedVisibleCount - slice.firstRowVisibleCount, positionCount)
+        // A window begins anywhere in a page.
+        return min(all, rule.window + ahead + Attention.pageTokenCount)
     }
 
     func arguments(tile: Int, head: Int) -> gk_attention_tile {
@@ -201,7 +220,12 @@ fileprivate struct Tiling {
         tile.prefix = slice.prefixTokenCount
         tile.pages = Self.optional(slice.pages)
         tile.visible = slice.firstRowVisibleCount + first
+        tile.shared = slice.sharedVisibleCount
         tile.head_offset = head * shape.headWordCount
+        tile.rule.window = rule.window
+        tile.rule.soft_cap = rule.softCap
+        tile.rule.slopes = rule.slopes.map { $0 + head * groupSize }
+        tile.rule.sinks = rule.sinks.map { $0 + head * groupSize }
         return tile
     }
 

@@ -14,6 +14,23 @@ public enum Vectors {
         }
     }
 
+    /// output = (input − mean) / √(variance + epsilon) ⊙ gain + bias for each row.
+    ///
+    /// **Source**: arXiv 1607.06450.
+    ///
+    /// - Parameters:
+    ///   - input: **Shape** [rowCount, width], rows side by side; `output` likewise.
+    ///   - bias: nil for none.
+    public static func layerNorm(
+        input: UnsafePointer<Float>, gain: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
+        epsilon: Float, rowCount: Int, width: Int, output: UnsafeMutablePointer<Float>
+    ) {
+        for row in 0..<rowCount {
+            gk_layer_norm(
+                input + row * width, gain, bias, epsilon, width, output + row * width)
+        }
+    }
+
     /// Turns each head's pairs (i, i + headDimension / 2) by the angles of one position.
     ///
     /// - Parameters:
@@ -23,14 +40,26 @@ public enum Vectors {
         _ heads: UnsafeMutablePointer<Float>, headCount: Int, headDimension: Int,
         cosines: UnsafePointer<Float>, sines: UnsafePointer<Float>
     ) {
-        gk_rotary(heads, headCount, headDimension, cosines, sines)
+        gk_rotary(heads, headCount, headDimension, headDimension, cosines, sines)
     }
 
-    /// gate = silu(gate) ⊙ up
-    public static func siluMultiply(
-        gate: UnsafeMutablePointer<Float>, up: UnsafePointer<Float>, count: Int
+    /// Turns pairs of each head's first `rotaryDimension` values by the angles of one position; the
+    /// values behind them stay.
+    ///
+    /// - Parameters:
+    ///   - heads: **Shape** [headCount, headDimension].
+    ///   - isInterleaved: the pairs are (2i, 2i + 1) instead of (i, i + rotaryDimension / 2).
+    ///   - cosines: **Shape** [rotaryDimension / 2]; `sines` likewise.
+    public static func rotary(
+        _ heads: UnsafeMutablePointer<Float>, headCount: Int, headDimension: Int,
+        rotaryDimension: Int, isInterleaved: Bool, cosines: UnsafePointer<Float>,
+        sines: UnsafePointer<Float>
     ) {
-        gk_silu_multiply(gate, up, count)
+        if isInterleaved {
+            gk_rotary_neighbours(heads, headCount, headDimension, rotaryDimension, cosines, sines)
+        } else {
+            gk_rotary(heads, headCount, headDimension, rotaryDimension, cosines, sines)
+        }
     }
 
     /// target += addend

@@ -241,11 +241,20 @@ void gk_store_key_value(gk_type type, const float *key, const float *value, size
 void gk_load_key_value(gk_type type, const float *page, size_t heads, size_t head_dimension,
                        size_t slot, float *key, float *value);
 
+/* What happens to scores beside the causal mask; all 0 and NULL: nothing. */
+typedef struct {
+    size_t window;       /* tokens up to its own that a row sees, of the prefix too; 0: all */
+    float soft_cap;      /* a score becomes cap * tanh(score / cap); 0: none */
+    const float *slopes; /* [group], or NULL: score += slope * index of the column's token */
+    const float *sinks;  /* [group], or NULL: the score of one column more, which has no value */
+} gk_attention_rule;
+
 /* Attention of some query rows of one key-value head over paged keys and values.
  *
  * Row i of the tile is query position first_row + i / group, head i % group. It sees all `prefix`
- * tokens and the first `visible + position` own tokens. For each row: scores in ascending
- * dimension, softmax over ascending columns, values in ascending columns.
+ * tokens and the first `visible + position`, but at least `shared`, own tokens, except what lies
+ * before its window. For each row: scores in ascending dimension, the cap and then the slope on
+ * them, softmax over ascending columns, values in ascending columns.
  *
  * With pages of bf16 GK_AVX512BF16 rounds queries and probabilities to bf16, too, and adds the
  * products of two inputs at a time; other levels compute in f32.
@@ -264,7 +273,9 @@ typedef struct {
     size_t prefix;
     const float *const *pages;
     size_t visible; /* own tokens that the first position sees */
+    size_t shared;  /* own tokens that all positions see */
     size_t head_offset; /* words from a page's start to this head */
+    gk_attention_rule rule;
     float *scratch;
 } gk_attention_tile;
 
@@ -298,11 +309,28 @@ void gk_fourier_turn_run(const gk_fourier_turn *turn);
 
 /* y = x / sqrt(mean(x^2) + epsilon) * gain */
 void gk_rms_norm(const float *x, const float *gain, float epsilon, size_t width, float *y);
-/* Turns pairs (i, i + dimension / 2) of each head by angles given as cosines and sines. */
-void gk_rotary(float *heads, size_t head_count, size_t dimension, const float *cosines,
-               const float *sines);
-/* gate = silu(gate) * up */
-void gk_silu_multiply(float *gate, const float *up, size_t count);
+/* y = (x - mean) / sqrt(variance + epsilon) * gain + bias; bias may be NULL. */
+void gk_layer_norm(const float *x, const float *gain, const float *bias, float epsilon,
+                   size_t width, float *y);
+/* Turns pairs (i, i + turned / 2) of each head's first `turned` values by angles given as cosines
+ * and sines [turned / 2]. */
+void gk_rotary(float *heads, size_t head_count, size_t dimension, size_t turned,
+               const float *cosines, const float *sines);
+/* The same with pairs (2 i, 2 i + 1). */
+void gk_rotary_neighbours(float *heads, size_t head_count, size_t dimension, size_t turned,
+                          const float *cosines, const float *sines);
+typedef enum {
+    GK_SILU,
+    GK_GELU,
+    GK_GELU_TANH,
+    GK_RELU,
+    GK_RELU_SQUARED,
+    GK_QUICK_GELU
+} gk_activation;
+/* values = f(values) * factors; factors may be NULL, for 1. */
+void gk_activate(gk_activation activation, float *values, const float *factors, size_t count);
+/* x = cap * tanh(x / cap) */
+void gk_soft_cap(float *x, float cap, size_t count);
 /* y += x */
 void gk_add(const float *x, float *y, size_t count);
 /* y += factor * x */
