@@ -106,6 +106,10 @@ let package = Package(
                 "FuzzTargets", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Fuzzing/Driver", swiftSettings: strict),
+        // Slots of the tests' models, by what they do.
+        .target(
+            name: "LlamaSlots", dependencies: ["Transformer"], path: "Tests/LlamaSlots",
+            swiftSettings: strict),
         .testTarget(
             name: "FuzzingTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
         tests("StrictJSON", []),
@@ -114,16 +118,19 @@ let package = Package(
         tests("Checkpoints", ["StrictJSON"]),
         tests("Tokenization", ["Checkpoints", "StrictJSON"], excluding: ["Fixtures"]),
         tests(
-            "Transformer", ["Kernels", "Checkpoints", "StrictJSON", "CAllocationCounter"]),
-        tests("Adapters", ["Transformer", "Checkpoints", "Kernels", "StrictJSON"]),
-        tests("Engine", ["Adapters", "Transformer", "Checkpoints", "Kernels", "StrictJSON"]),
+            "Transformer",
+            ["Kernels", "Checkpoints", "StrictJSON", "CAllocationCounter", "LlamaSlots"]),
+        tests("Adapters", ["Transformer", "Checkpoints", "Kernels", "StrictJSON", "LlamaSlots"]),
+        tests(
+            "Engine",
+            ["Adapters", "Transformer", "Checkpoints", "Kernels", "StrictJSON", "LlamaSlots"]),
         tests("Serving", ["Engine", "Adapters", "Tokenization", "StrictJSON"]),
         tests("Transports", ["Serving", "StrictJSON"]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "graft", "StrictJSON", "Checkpoints", "Tokenization", "Transformer", "Adapters",
-                "Kernels",
+                "Kernels", "LlamaSlots",
             ],
             swiftSettings: strict),
     ],

@@ -1,5 +1,6 @@
 import Adapters
 import Foundation
+import LlamaSlots
 import StrictJSON
 import Testing
 import Transformer

@@ -1,6 +1,7 @@
 import Adapters
 import Checkpoints
 import Foundation
+import LlamaSlots
 import Kernels
 import StrictJSON
 import Testing

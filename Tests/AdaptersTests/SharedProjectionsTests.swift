@@ -1,4 +1,5 @@
 import Adapters
+import LlamaSlots
 import StrictJSON
 import Testing
 import Transformer

@@ -6,10 +6,6 @@ import Testing
 /// One variant of a base's files, and what transformers makes of it: Tests/Goldens/base-files.
 struct BaseFileCase: Sendable, CustomTestStringConvertible {
     let name: String
-    /// Tokens that every layer attends to in full.
-    let context: Int
-    /// How many of the rows are so.
-    let rowCount: Int
     private let base: String
     private let config: JSONObject
     private let tensors: JSONObject
@@ -35,13 +31,10 @@ struct BaseFileCase: Sendable, CustomTestStringConvertible {
 
     private init?(_ object: JSONObject) {
         guard let name = object["name"]?.stringValue, let base = object["base"]?.stringValue,
-            let context = object["context"]?.intValue, let rows = object["rows"]?.intValue,
             let config = object["config"]?.objectValue, let tensors = object["tensors"]?.objectValue
         else { return nil }
         self.name = name
         self.base = base
-        self.context = context
-        rowCount = rows
         self.config = config
         self.tensors = tensors
     }

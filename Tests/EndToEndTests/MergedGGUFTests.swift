@@ -1,5 +1,6 @@
 import Adapters
 import Checkpoints
+import LlamaSlots
 import Kernels
 import Testing
 import Transformer

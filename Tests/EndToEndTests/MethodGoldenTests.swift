@@ -1,4 +1,5 @@
 import Adapters
+import LlamaSlots
 import Kernels
 import Testing
 import Transformer

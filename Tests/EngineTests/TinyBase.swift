@@ -2,6 +2,7 @@ import Adapters
 import Dispatch
 import Engine
 import Foundation
+import LlamaSlots
 import Kernels
 import Synchronization
 import Transformer

@@ -1,4 +1,5 @@
 import Engine
+import LlamaSlots
 import Kernels
 import Transformer
 
@@ -82,8 +83,9 @@ enum TinyMixtures {
             layerCount: 1, hiddenSize: hidden, intermediateSize: 16, queryHeadCount: 2,
             headDimension: 4)
         let embedding = TinyBase.model.weights.embedding
-        let linear = LinearRole.allCases.map { role in
-            let shape = configuration.shape(of: .layer(0, role))
+        let slots = SlotTable(configuration)
+        let linear = slots.linearSlots.dropLast().map { slot in
+            let shape = slots.shape(of: slot)
             return TinyBase.values(
                 shape.outputCount * shape.inputCount, scale: 0.5, &random
             ).withUnsafeBytes {
@@ -96,7 +98,7 @@ enum TinyMixtures {
         return BaseModel.companion(
             of: TinyBase.model, configuration,
             BaseModel.Weights(
-                embedding: embedding, linear: linear + [embedding],
+                embedding: embedding, linear: [embedding] + linear,
                 biases: Array(repeating: nil, count: linear.count + 1),
                 gains: Array(repeating: Array(repeating: 1, count: hidden), count: 3)),
             path: "a small model")

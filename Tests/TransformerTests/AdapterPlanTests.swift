@@ -1,3 +1,4 @@
+import LlamaSlots
 import Kernels
 import StrictJSON
 import Testing

@@ -1,3 +1,4 @@
+import LlamaSlots
 import Kernels
 import StrictJSON
 import Testing
@@ -26,13 +27,6 @@ struct BaseModelTests {
     @Test func aTiedHeadIsTheEmbedding() throws {
         let base = try TinyBase().open()
         #expect(base.matrix(at: .head) === base.weights.embedding)
-    }
-
-    @Test func aSlidingWindowBoundsTheContext() throws {
-        let base = try TinyBase(settings: [
-            "model_type": .string("mistral"), "sliding_window": .integer(100),
-        ]).open()
-        #expect(base.configuration.maximumPositionCount == 100)
     }
 
     @Test(arguments: [(Quantization.q8, Float(254)), (.q4, 15)])

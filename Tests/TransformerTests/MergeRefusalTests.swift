@@ -1,3 +1,4 @@
+import LlamaSlots
 import Testing
 import Transformer
 

@@ -50,7 +50,7 @@ struct PackedFileTests {
             Data(contentsOf: URL(fileURLWithPath: TinyBase.original + "/config.json")))
         var config = try JSONValue(parsing: text).objectValue ?? [:]
         for (key, value) in changes { config[key] = value }
-        let slots = SlotTable(try ModelConfiguration(config, file: "x"))
+        let slots = SlotTable(try DecoderSpec(config, file: "x"))
         var shapes: [(name: String, type: WeightType, shape: [Int])] = []
         for slot in slots.all {
             let name = slots.name(of: slot) + ".weight"

@@ -5,14 +5,15 @@ import Transformer
 
 /// Two configurations that turn heads alike may say it in different ways.
 @Suite struct RotaryComparisonTests {
-    private func rotary(_ scaling: String) throws -> RotaryConfiguration {
+    private func rotary(_ scaling: String) throws -> RotarySpec {
         let text = """
             {"model_type":"llama","vocab_size":32,"hidden_size":64,"intermediate_size":24,
              "num_hidden_layers":1,"num_attention_heads":4,"rope_theta":500000.0,
              "max_position_embeddings":256,"rope_scaling":\(scaling)}
             """
         let object = try #require(try JSONValue(parsing: text).objectValue)
-        return try ModelConfiguration(object, file: "config.json").rotary
+        let spec = try DecoderSpec(object, file: "config.json")
+        return try #require(spec.layers[0].attention.rotary)
     }
 
     /// llama.cpp's converter stores what Llama 3's rule divides frequencies by.
@@ -31,8 +32,8 @@ import Transformer
         let rule = try rotary(
             #"{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":64}"#
         )
-        #expect(rule.rotates(like: try rotary(divisors(factor: 8)), headDimension: 16))
-        #expect(!rule.rotates(like: try rotary(divisors(factor: 4)), headDimension: 16))
-        #expect(!rule.rotates(like: try rotary("null"), headDimension: 16))
+        #expect(rule.rotates(like: try rotary(divisors(factor: 8))))
+        #expect(!rule.rotates(like: try rotary(divisors(factor: 4))))
+        #expect(!rule.rotates(like: try rotary("null")))
     }
 }

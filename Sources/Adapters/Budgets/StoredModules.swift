@@ -42,9 +42,8 @@ struct StoredModules {
         var configuration = file.configuration
         guard let targets = try? TargetModules(&configuration) else { return [] }
         return slots.all.filter { slot in
-            let isLayer = if case .linear(.layer) = slot { true } else { false }
-            return
-                (try? targets.contains(slots.name(of: slot), isLinearBelowHead: isLayer)) ?? false
+            (try? targets.contains(
+                slots.name(of: slot), isLinearBelowHead: slot.isLinearBelowHead)) ?? false
         }
     }
 

@@ -13,8 +13,9 @@ extension TunerCompiler {
             "the base's '\(module)' has this shape: the adapter was trained on another base"
         switch slot {
         case .norm(let norm):
-            try check(weight, shape: [slots.hiddenSize], reason: reason)
+            try check(weight, shape: [slots.width(of: norm)], reason: reason)
             operators.norms[norm] = .gain(try floats(weight))
+            operators.normBiases[norm] = try savedBias(norm, module: module)
         case .embedding:
             let shape = LinearShape(outputCount: vocabularyCount, inputCount: slots.hiddenSize)
             try check(weight, shape: [shape.outputCount, shape.inputCount], reason: reason)
@@ -72,6 +73,19 @@ extension TunerCompiler {
                 reason: "it has other values than '\(trained.name)', which stands "
                     + "for the same weights", file: file)
         }
+    }
+
+    private mutating func savedBias(
+        _ norm: NormSlot, module: String
+    ) throws(AdapterError) -> [Float]? {
+        guard slots.hasBias(norm) else { return nil }
+        let bias = try tensors.require(
+            .bias, at: .norm(norm), reason: "'modules_to_save' names '\(module)'")
+        let count = slots.width(of: norm)
+        try check(bias, shape: [count], reason: "'\(module)' has \(count) values")
+        try checkCopy(.savedBias, of: bias, at: .norm(norm))
+        if settings.bias == .all { _ = tensors.take(.originalBias, at: .norm(norm)) }
+        return try floats(bias)
     }
 
     private mutating func savedBias(

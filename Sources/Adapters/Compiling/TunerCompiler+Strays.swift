@@ -85,7 +85,7 @@ extension TunerCompiler {
     ) throws(AdapterError) {
         guard let tensor = tensors.take(part, at: .norm(norm)) else { return }
         try check(
-            tensor, shape: [slots.hiddenSize],
+            tensor, shape: [slots.width(of: norm)],
             reason: "the base's '\(slots.name(of: .norm(norm)))' has this shape")
         strays.wereMet = true
         guard try tensor.floats(file: file) != base.gain(at: norm) else { return }

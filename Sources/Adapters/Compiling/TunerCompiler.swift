@@ -93,10 +93,8 @@ struct TunerCompiler {
     func targetedSlots() throws(AdapterError) -> Set<Slot> {
         var targeted: Set<Slot> = []
         for slot in slots.all {
-            let isLinearBelowHead =
-                if case .linear(.layer) = slot { true } else { false }
             let module = slots.name(of: slot)
-            if try settings.targets.contains(module, isLinearBelowHead: isLinearBelowHead) {
+            if try settings.targets.contains(module, isLinearBelowHead: slot.isLinearBelowHead) {
                 targeted.insert(slot)
             }
         }

@@ -26,10 +26,7 @@ extension LoRAExtraction {
 
     /// What a configuration says and no adapter can.
     private func checkConstants() throws(AdapterError) {
-        guard
-            base.configuration.rotary.rotates(
-                like: tuned.configuration.rotary, headDimension: base.configuration.headDimension)
-        else {
+        guard base.configuration.rotates(like: tuned.configuration) else {
             throw .unextractable(
                 module: tuned.path, reason: "it rotates positions differently from \(base.path)")
         }

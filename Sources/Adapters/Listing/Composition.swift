@@ -11,7 +11,7 @@ public struct Composition: Sendable, Equatable {
 
     public init(_ operators: AdapterOperators, slots: SlotTable) {
         var other = AdapterOperators()
-        let slot = LinearSlot.layer(0, .query)
+        let slot = LinearSlot.head
         other.linear[slot] = [
             .bias(Array(repeating: 1, count: slots.shape(of: slot).outputCount))
         ]

@@ -37,11 +37,14 @@ public struct OperatorListing: Sendable {
                 add(cost)
             }
         case .norm(let norm):
-            guard let op = operators.norms[norm] else { return }
+            let biasByteCount =
+                (operators.normBiases[norm]?.count ?? 0) * MemoryLayout<Float>.stride
+            let byteCount = (operators.norms[norm]?.byteCount ?? 0) + biasByteCount
+            guard byteCount > 0 else { return }
             let form = OperatorForm(name: "gains", place: .instead, productCount: 0)
-            var cost = OperatorCost(module: name, form, byteCount: op.byteCount)
+            var cost = OperatorCost(module: name, form, byteCount: byteCount)
             cost.layerCount = 1
-            cost.layerByteCount = op.byteCount
+            cost.layerByteCount = byteCount
             add(cost)
         case .embedding: return
         }
@@ -116,7 +119,7 @@ public struct OperatorListing: Sendable {
 
     /// Products of one row's attention with this many tokens more, in all layers.
     private func attended(_ tokenCount: Int) -> Int {
-        let width = base.slots.shape(of: .layer(0, .query)).outputCount
+        let width = base.configuration.queryHeadCount * base.configuration.headDimension
         return 2 * tokenCount * width * base.slots.layerCount
     }
 

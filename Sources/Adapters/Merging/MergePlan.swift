@@ -30,15 +30,25 @@ struct MergePlan {
                 add(
                     name + ".weight", types.type(of: base.weights.embedding),
                     [values.vocabularyCount, slots.hiddenSize], .embedding)
+                if let table = base.configuration.embedding.positions {
+                    add(
+                        table.name + ".weight", types.type(of: base.weights.embedding),
+                        [table.count, slots.hiddenSize], .positions)
+                }
             case .norm(let norm):
                 let tensor = name + ".weight"
-                add(tensor, types.type(ofVector: tensor), [slots.hiddenSize], .gain(norm))
+                add(tensor, types.type(ofVector: tensor), [slots.width(of: norm)], .gain(norm))
+                guard slots.hasBias(norm) else { break }
+                let bias = name + ".bias"
+                add(bias, types.type(ofVector: bias), [slots.width(of: norm)], .normBias(norm))
             case .linear(.head) where isTied && !untiesHead: break
             case .linear(let linear):
                 let shape = base.mergedShape(of: linear, with: values.parts)
                 add(
                     name + ".weight", types.type(of: base.matrix(at: linear)),
-                    [shape.outputCount, shape.inputCount], .matrix(linear))
+                    slots.isTransposed(linear)
+                        ? [shape.inputCount, shape.outputCount]
+                        : [shape.outputCount, shape.inputCount], .matrix(linear))
                 guard slots.hasBias(linear) else { break }
                 let tensor = name + ".bias"
                 add(tensor, types.type(ofVector: tensor), [shape.outputCount], .bias(linear))

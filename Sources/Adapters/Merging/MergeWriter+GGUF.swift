@@ -65,7 +65,7 @@ struct GGUFMergePlan {
             ? (name.dropLast(".bias".count), true) : (name.dropLast(".weight".count), false)
         switch slots.slot(named: String(module)) {
         case .linear(let slot): return isBias ? .bias(slot) : .matrix(slot)
-        case .norm(let slot): return .gain(slot)
+        case .norm(let slot): return isBias ? .normBias(slot) : .gain(slot)
         case .embedding: return .embedding
         case nil: return nil
         }
@@ -152,16 +152,9 @@ extension MergeWriter {
 
     /// For each row, its place in the file; nil where that is its own.
     private func storedRows(of source: MergeSource, count: Int) -> [Int]? {
-        guard checkpoint.queryKeyRowsArePermuted, case .linear(.layer(_, let role)) = source.slot
+        guard checkpoint.queryKeyRowsArePermuted, case .linear(let slot) = source.slot,
+            let headCount = base.configuration.rotatedHeadCounts(base.slots)[slot]
         else { return nil }
-        switch role {
-        case .query:
-            return RowOrder(rowCount: count, headCount: base.configuration.queryHeadCount)
-                .storedRows
-        case .key:
-            return RowOrder(rowCount: count, headCount: base.configuration.keyValueHeadCount)
-                .storedRows
-        default: return nil
-        }
+        return RowOrder(rowCount: count, headCount: headCount).storedRows
     }
 }

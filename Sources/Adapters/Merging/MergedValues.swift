@@ -8,12 +8,17 @@ enum MergeSource: Hashable {
     case bias(LinearSlot)
     case embedding
     case gain(NormSlot)
+    case normBias(NormSlot)
+    /// The table of positions, which no adapter changes.
+    case positions
 
-    var slot: Slot {
+    /// Nil for what is no slot.
+    var slot: Slot? {
         switch self {
         case .matrix(let slot), .bias(let slot): .linear(slot)
         case .embedding: .embedding
-        case .gain(let slot): .norm(slot)
+        case .gain(let slot), .normBias(let slot): .norm(slot)
+        case .positions: nil
         }
     }
 }
@@ -41,6 +46,7 @@ struct MergedValues {
                 }
             }
             changed.formUnion(part.operators.norms.keys.map(MergeSource.gain))
+            changed.formUnion(part.operators.normBiases.keys.map(MergeSource.normBias))
             if !part.operators.embedding.isEmpty { changed.insert(.embedding) }
         }
         if parts.vocabulary != nil { changed.formUnion([.embedding, .matrix(.head)]) }
@@ -67,10 +73,12 @@ struct MergedValues {
     ) throws(MergeError) -> Result {
         let values =
             switch source {
-            case .matrix(let slot): try base.merged(at: slot, with: parts, pool: pool).matrix
+            case .matrix(let slot): try matrix(slot)
             case .embedding: try base.mergedEmbedding(with: parts, pool: pool)
             case .bias(let slot): copy(bias(slot))
             case .gain(let slot): copy(gain(slot))
+            case .normBias(let slot): copy(bias(slot))
+            case .positions: base.positionRows(pool: pool)
             }
         defer { withExtendedLifetime(values) {} }
         return try body(UnsafeBufferPointer(start: values.pointer, count: values.count))
@@ -105,6 +113,25 @@ struct MergedValues {
             bias = zip(bias, difference).map { $0 + weight * $1 }
         }
         return bias
+    }
+
+    /// As checkpoints store it.
+    private func matrix(_ slot: LinearSlot) throws(MergeError) -> AlignedBuffer<Float> {
+        let merged = try base.merged(at: slot, with: parts, pool: pool)
+        guard base.slots.isTransposed(slot) else { return merged.matrix }
+        let (rowCount, columnCount) = (merged.shape.outputCount, merged.shape.inputCount)
+        let stored = AlignedBuffer<Float>(count: rowCount * columnCount)
+        for row in 0..<rowCount {
+            for column in 0..<columnCount {
+                stored.pointer[column * rowCount + row] =
+                    merged.matrix.pointer[row * columnCount + column]
+            }
+        }
+        return stored
+    }
+
+    func bias(_ slot: NormSlot) -> [Float] {
+        parts.lazy.compactMap { $0.operators.normBiases[slot] }.first ?? base.bias(at: slot) ?? []
     }
 
     func gain(_ slot: NormSlot) -> [Float] {

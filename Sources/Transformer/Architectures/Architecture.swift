@@ -3,7 +3,7 @@ package import StrictJSON
 
 /// A family of decoders: from its `config.json` to a spec. One file each; nothing else knows its
 /// names.
-protocol Architecture {
+protocol Architecture: Sendable {
     /// What `model_type` may be.
     static var modelTypes: [String] { get }
     /// Keys of its configuration beyond those that most have, or with another meaning.
@@ -15,11 +15,15 @@ protocol Architecture {
 
 /// All that are served.
 enum Architectures {
-    static let all: [any Architecture.Type] = [
-        Llama.self, Mistral.self, Qwen2.self,
-    ]
+    static var all: [any Architecture.Type] {
+        [
+            Llama.self, Mistral.self, Qwen2.self, Qwen3.self, Gemma.self, Gemma2.self, Gemma3.self,
+            Phi.self, Phi3.self, SmolLM3.self, OLMo2.self, Granite.self, StableLM.self, GPT2.self,
+            GPTNeoX.self, Falcon.self, BLOOM.self, StarCoder2.self, Cohere.self, GLM4.self,
+        ]
+    }
 
-    static var modelTypes: [String] { all.flatMap(\.modelTypes) }
+    static var modelTypes: [String] { all.flatMap { $0.modelTypes } }
 
     /// - Throws: `TransformerError.missingSetting`, `.unsupportedSetting` for a `model_type` that
     ///   isn't served.

@@ -1,3 +1,4 @@
+internal import Kernels
 internal import StrictJSON
 
 /// The sizes that every decoder has, under the names that most give them.

@@ -1,4 +1,6 @@
 internal import Checkpoints
+internal import Kernels
+internal import StrictJSON
 
 /// LLaMA and its followers: norms before each part, separate projections, a gated feed-forward part.
 ///

@@ -1,4 +1,6 @@
 internal import Checkpoints
+internal import Kernels
+internal import StrictJSON
 
 /// Llama's block, with attention over a sliding window in every layer.
 ///

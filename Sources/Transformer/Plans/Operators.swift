@@ -58,8 +58,6 @@ public enum LinearOperator: Sendable {
 public enum NormOperator: Sendable {
     /// Stands in place of the base's gain, as checkpoints store it. **Shape**: [width of the norm].
     case gain([Float])
-    /// Stands in place of the base's gain, where given, and bias. **Shape**: as above.
-    case replacement(gain: [Float]?, bias: [Float])
 }
 
 /// What an adapter may do to the token embedding.
@@ -105,6 +103,8 @@ public struct AdapterOperators: Sendable {
     /// In order of application.
     public var linear: [LinearSlot: [LinearOperator]] = [:]
     public var norms: [NormSlot: NormOperator] = [:]
+    /// What stands in place of norms' biases. **Shape**: [width of the norm].
+    public var normBiases: [NormSlot: [Float]] = [:]
     public var embedding: [EmbeddingOperator] = []
     /// By layer: what its attention is added apart from the sequence's own.
     public var gatedPrefixes: [Int: GatedPrefix] = [:]
@@ -157,7 +157,7 @@ public struct AdapterOperators: Sendable {
     /// True when some operator stands in place of a base weight, which has no meaning at a weight
     /// other than 1.
     public var replacesWeights: Bool {
-        !norms.isEmpty
+        !norms.isEmpty || !normBiases.isEmpty
             || embedding.contains {
                 if case .replacement = $0 { true } else { false }
             }

@@ -58,6 +58,10 @@ struct PlanBuilder {
             for op in operators { try add(op, at: slot, of: part) }
         }
         for (slot, op) in part.operators.norms { try add(op, at: slot, of: part) }
+        for (slot, bias) in part.operators.normBiases {
+            if part.operators.norms[slot] == nil { try claim(.norm(slot), for: part) }
+            normBiases[slots.index(of: slot)] = bias
+        }
         for op in part.operators.embedding { try add(op, of: part) }
         for (layer, prefix) in part.operators.gatedPrefixes {
             gates[layer, default: []].append(
@@ -149,9 +153,6 @@ struct PlanBuilder {
         switch op {
         case .gain(let gain):
             gains[slots.index(of: slot)] = slots.effectiveGain(gain, at: slot)
-        case .replacement(let gain, let bias):
-            if let gain { gains[slots.index(of: slot)] = slots.effectiveGain(gain, at: slot) }
-            normBiases[slots.index(of: slot)] = bias
         }
     }
 

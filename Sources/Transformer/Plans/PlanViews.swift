@@ -154,9 +154,10 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
         let products = linear.map { $0?.products ?? [] }
         lowRanks = ViewList(products.flatMap { $0 })
         maps = ViewList(linear.flatMap { ($0?.activeMaps ?? []).map(RowMapView.init) })
-        values = ViewList(
-            linear.flatMap { ($0?.replacementBias ?? []) + ($0?.bias ?? []) }
-                + gains.flatMap { $0 ?? [] } + normBiases.flatMap { $0 ?? [] })
+        var floats: [Float] = []
+        for entry in linear { floats += (entry?.replacementBias ?? []) + (entry?.bias ?? []) }
+        for vector in gains + normBiases { floats += vector ?? [] }
+        values = ViewList(floats)
         var lowRank = lowRanks.pointer
         var map = maps.pointer
         var value = values.pointer

@@ -71,7 +71,7 @@ public struct SlotTable: Sendable {
                 case .linear(let linear): (linears[linear.index].name, slot)
                 case .norm(let norm): (norms[norm.index].name, slot)
                 }
-            }, uniquingKeysWith: { first, _ in first })
+            }, uniquingKeysWith: { (first: Slot, _: Slot) in first })
     }
 
     public var linearCount: Int { linears.count }

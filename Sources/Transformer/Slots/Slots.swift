@@ -41,6 +41,11 @@ public enum Slot: Hashable, Sendable {
     case norm(NormSlot)
     /// The token embedding: look-up of rows, [vocabularyCount, hiddenSize].
     case embedding
+
+    /// True for linear modules of layers.
+    public var isLinearBelowHead: Bool {
+        if case .linear(let slot) = self { slot != .head } else { false }
+    }
 }
 
 /// The shape of a linear slot's weight, in the order in which checkpoints store it.

@@ -17,7 +17,7 @@ public enum ConfigurationKeys {
 
     /// Of all architectures that are served.
     public static let table = KeyTable(
-        file: "config.json", keys: Architectures.all.flatMap(\.keys) + common)
+        file: "config.json", keys: Architectures.all.flatMap { $0.keys } + common)
 
     /// Those that most architectures have.
     static let common = shape + attention + refused + tokens + ineffective

@@ -73,9 +73,9 @@ public struct AttentionSpec: Equatable, Sendable {
     public var window: Int?
     /// Scores become cap · tanh(score / cap).
     public var softCap: Float?
-    /// Whether scores fall with the distance, by a slope for each head. **Source**: arXiv
-    /// 2108.12409.
-    public var hasSlopes = false
+    /// Scores fall with the distance by a slope for each head, times this; nil: they do not.
+    /// **Source**: ALiBi, arXiv 2108.12409.
+    public var slopeScale: Float?
     /// The tensor, within the layer, with a logit for each query head that joins the softmax.
     public var sinks: String?
 
@@ -117,6 +117,12 @@ public enum QueryKeyValueSpec: Equatable, Sendable {
         case .separate(let query, let key, let value): [query, key, value]
         case .fused(let linear, _): [linear]
         }
+    }
+
+    /// How the outputs of one module lie; nil where there are three.
+    var fusedOrder: FusedOrder? {
+        guard case .fused(_, let order) = self else { return nil }
+        return order
     }
 }
 

@@ -140,8 +140,8 @@ extension RotarySpec {
             ["longrope", "su"].contains(try kind(settings))
         else { return nil }
         let outer = try reader.optionalCount("original_max_position_embeddings", limit: 1 << 30)
-        return try outer
-            ?? settings.optionalCount("original_max_position_embeddings", limit: 1 << 30)
+        if let outer { return outer }
+        return try settings.optionalCount("original_max_position_embeddings", limit: 1 << 30)
     }
 
     private static func kind(_ reader: SettingReader) throws(TransformerError) -> String {

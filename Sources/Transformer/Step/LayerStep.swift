@@ -52,17 +52,15 @@ struct LayerStep: Sendable {
         attentionOutputNorm = norm(spec.attentionOutputNorm, slots.attentionOutputNorm)
         feedForwardNorm = norm(spec.feedForwardNorm, slots.feedForwardNorm)
         feedForwardOutputNorm = norm(spec.feedForwardOutputNorm, slots.feedForwardOutputNorm)
-        fusedOrder =
-            if case .fused(_, let order) = spec.attention.projections { order } else { nil }
+        fusedOrder = spec.attention.projections.fusedOrder
         rotary = spec.attention.rotary.flatMap { rotaries.firstIndex(of: $0) }
         self.rule = rule
         activation = spec.feedForward.activation
-        inputs =
-            switch spec.feedForward.inputs {
-            case .gated: .gated
-            case .fusedGated: .fusedGated
-            case .plain: .plain
-            }
+        switch spec.feedForward.inputs {
+        case .gated: inputs = .gated
+        case .fusedGated: inputs = .fusedGated
+        case .plain: inputs = .plain
+        }
         isParallel = spec.isParallel
         residualScale = spec.residualScale
     }
@@ -90,9 +88,10 @@ struct LayerSteps: Sendable {
             own.append(rotary)
         }
         self.rotaries = own
-        let slopes =
-            spec.layers.contains(where: \.attention.hasSlopes)
-            ? AlignedBuffer(copying: Self.slopes(headCount: spec.queryHeadCount)) : nil
+        let slopes = spec.layers[0].attention.slopeScale.map { scale in
+            AlignedBuffer(
+                copying: Self.slopes(headCount: spec.queryHeadCount).map { $0 * scale })
+        }
         let sinkBuffers = sinks.map { $0.map { AlignedBuffer(copying: $0) } }
         self.slopes = slopes
         self.sinks = sinkBuffers
@@ -100,7 +99,7 @@ struct LayerSteps: Sendable {
             let attention = pair.0.attention
             let rule = AttentionRule(
                 window: attention.window ?? 0, softCap: attention.softCap ?? 0,
-                slopes: attention.hasSlopes ? slopes.map { UnsafePointer($0.pointer) } : nil,
+                slopes: attention.slopeScale != nil ? slopes.map { UnsafePointer($0.pointer) } : nil,
                 sinks: index < sinkBuffers.count
                     ? sinkBuffers[index].map { UnsafePointer($0.pointer) } : nil)
             return LayerStep(pair.0, pair.1, rotaries: own, rule: rule)

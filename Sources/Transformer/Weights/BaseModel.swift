@@ -135,6 +135,14 @@ public final class BaseModel: Sendable {
         }
     }
 
+    /// The table of positions in f32, [positions, hiddenSize]; empty where the base has none.
+    package func positionRows(pool: WorkerPool) -> AlignedBuffer<Float> {
+        guard let table = weights.positions else { return AlignedBuffer(count: 0) }
+        let rows = AlignedBuffer<Float>(count: table.outputCount * table.inputCount)
+        table.unpack(into: rows.pointer, pool: pool)
+        return rows
+    }
+
     /// How keys and values are laid out in cache pages.
     public var attentionShape: AttentionShape {
         AttentionShape(

@@ -1,5 +1,6 @@
 import Adapters
 import Foundation
+import LlamaSlots
 import Kernels
 import StrictJSON
 import Testing

@@ -61,6 +61,11 @@ struct ShadowModel {
     /// The width of a head follows from the file: some of PEFT's bases fix it, others divide anew.
     private func configuration(_ file: AdapterFile) throws(AdapterError) -> DecoderSpec {
         let own = base.configuration
+        guard own.canBeResized else {
+            throw .configuration(
+                file: file.configuration.file,
+                reason: "a decoder like a base of type '\(own.modelType)' can't be served")
+        }
         let headCount = settings.headCount ?? own.queryHeadCount
         let name = "\(Self.prefix)layers.0.self_attn.q_proj.weight"
         guard let query = file.tensors.first(where: { $0.name == name }) else {
@@ -86,27 +91,27 @@ struct ShadowModel {
         _ configuration: DecoderSpec, _ tensors: inout NamedTensors
     ) throws(AdapterError) -> BaseModel.Weights {
         let embedding = try embedding(&tensors)
-        var (linear, biases, gains): ([PackedMatrix], [[Float]?], [[Float]]) = ([], [], [])
-        for layer in 0..<configuration.layerCount {
-            for role in LinearRole.allCases {
-                let slot = LinearSlot.layer(layer, role)
-                let name = name(of: .linear(slot))
-                let shape = configuration.shape(of: slot)
-                linear.append(
-                    try matrix("\(name).weight", shape.outputCount, shape.inputCount, &tensors))
-                biases.append(
-                    configuration.hasBias(slot)
-                        ? try vector("\(name).bias", shape.outputCount, &tensors) : nil)
-            }
-            for role in NormRole.allCases {
-                let name = name(of: .norm(.layer(layer, role)))
-                gains.append(try vector("\(name).weight", hiddenSize, &tensors))
+        let slots = SlotTable(configuration)
+        var linear = [PackedMatrix](repeating: embedding, count: slots.linearCount)
+        var biases = [[Float]?](repeating: nil, count: slots.linearCount)
+        var gains = [[Float]](repeating: [], count: slots.normCount)
+        for slot in slots.all {
+            let name = Self.prefix + slots.name(of: slot).dropFirst("model.".count)
+            switch slot {
+            case .embedding, .linear(.head): continue
+            case .norm(let norm):
+                gains[norm.index] = try vector("\(name).weight", slots.width(of: norm), &tensors)
+            case .linear(let place):
+                let shape = slots.shape(of: place)
+                linear[place.index] = try matrix(
+                    "\(name).weight", shape.outputCount, shape.inputCount, &tensors)
+                if slots.hasBias(place) {
+                    biases[place.index] = try vector("\(name).bias", shape.outputCount, &tensors)
+                }
             }
         }
-        gains.append(try vector("\(name(of: .norm(.final))).weight", hiddenSize, &tensors))
         return BaseModel.Weights(
-            embedding: embedding, linear: linear + [embedding], biases: biases + [nil],
-            gains: gains)
+            embedding: embedding, linear: linear, biases: biases, gains: gains)
     }
 
     /// PEFT leaves the decoder without a table of its own where the base's fits.

@@ -38,12 +38,19 @@ enum AdaptionPrompt {
             let gate = try tensors.take(
                 module + "adaption_gate", shape: [1], reason: "a layer has one gate")
             parameterCount += prompt.count + 1
+            let slots = base.slots.layers[layer]
+            guard let (_, key, value) = slots.separate else {
+                throw .unsupportedTarget(
+                    module: "self_attn", setting: "target_modules",
+                    reason: "PEFT has no adaption prompts for a base whose queries, keys and values "
+                        + "come from one module", file: configuration.file)
+            }
             operators.gatedPrefixes[layer] = GatedPrefix(
-                keys: project(prompt, tokenCount, .layer(layer, .key), context),
-                values: project(prompt, tokenCount, .layer(layer, .value), context),
+                keys: project(prompt, tokenCount, key, context),
+                values: project(prompt, tokenCount, value, context),
                 gate: gate[0], tokenCount: tokenCount, shape: base.attentionShape)
-            if let bias = base.bias(at: .layer(layer, .attentionOutput)) {
-                operators.linear[.layer(layer, .attentionOutput)] = [.bias(bias)]
+            if let bias = base.bias(at: slots.output) {
+                operators.linear[slots.output] = [.bias(bias)]
             }
         }
         try tensors.checkNothingIsLeft()

@@ -7,7 +7,7 @@ internal import Transformer
 /// **Source**: arXiv 2312.11420; PEFT 0.21.
 enum LNTuning {
     private static let gain = TensorPart(".ln_tuning_layers.weight")
-    /// Of modules that aren't norms, which are refused by their names.
+    /// Of norms with a bias, and of modules that aren't norms, which are refused by their names.
     private static let bias = TensorPart(".ln_tuning_layers.bias")
 
     static func read(
@@ -23,11 +23,13 @@ enum LNTuning {
             settings: { (_) throws(AdapterError) in },
             add: { (slot, _, compiler) throws(AdapterError) in
                 guard case .norm(let norm) = slot else { return }
+                let width = compiler.slots.width(of: norm)
+                let reason = "the base's norm has \(width) values"
                 compiler.operators.norms[norm] = .gain(
-                    try compiler.floats(
-                        gain, at: slot, shape: [compiler.slots.hiddenSize],
-                        reason: "the base's hidden states have \(compiler.slots.hiddenSize) values"
-                    ))
+                    try compiler.floats(gain, at: slot, shape: [width], reason: reason))
+                guard compiler.slots.hasBias(norm) else { return }
+                compiler.operators.normBiases[norm] = try compiler.floats(
+                    bias, at: slot, shape: [width], reason: reason)
             }
         ).read(file, in: context)
     }

@@ -1,0 +1,50 @@
+internal import Checkpoints
+internal import Kernels
+internal import StrictJSON
+
+/// Llama's block with four multipliers.
+///
+/// **Source**: arXiv 2405.04324; `GraniteConfig` of transformers 5.
+enum Granite: Architecture {
+    static let modelTypes = ["granite"]
+    static let keys: [KnownKey] = [
+        .read("embedding_multiplier", "factor on the embedding's rows"),
+        .read("residual_multiplier", "factor on what a part of a layer adds"),
+        .read("attention_multiplier", "factor on scores"),
+        .read("logits_scaling", "divides logits"),
+    ]
+
+    static func spec(_ reader: SettingReader) throws(TransformerError) -> DecoderSpec {
+        try Llama.requireSiLU(reader)
+        let settings = try DecoderSettings(reader, positionCount: 2048)
+        let hasBias = try reader.flag("attention_bias", default: false)
+        let epsilon = try reader.positive("rms_norm_eps", default: 1e-6)
+        let residual = try reader.positive("residual_multiplier", default: 1)
+        let attention = settings.attention(
+            hasBias: hasBias, outputHasBias: hasBias, rotary: try settings.rotary(),
+            scale: try reader.positive("attention_multiplier", default: 1))
+        let feedForward = settings.gatedFeedForward(
+            width: try settings.intermediateSize(), .silu,
+            hasBias: try reader.flag("mlp_bias", default: false))
+        func norm(_ name: String) -> NormSpec {
+            NormSpec(name, width: settings.hiddenSize, epsilon: epsilon)
+        }
+        return DecoderSpec(
+            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
+            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
+            embedding: EmbeddingSpec(
+                name: "model.embed_tokens",
+                scale: try reader.positive("embedding_multiplier", default: 1),
+                scalesPrompts: true),
+            layers: (0..<settings.layerCount).map { layer in
+                LayerSpec(
+                    name: "model.layers.\(layer)", attention: attention, feedForward: feedForward,
+                    attentionNorm: norm("input_layernorm"),
+                    feedForwardNorm: norm("post_attention_layernorm"), residualScale: residual)
+            },
+            finalNorm: norm("model.norm"),
+            head: HeadSpec(
+                name: "lm_head", isTied: try settings.isTied(),
+                scale: 1 / (try reader.positive("logits_scaling", default: 1))))
+    }
+}

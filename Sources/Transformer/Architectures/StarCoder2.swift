@@ -1,0 +1,57 @@
+internal import Checkpoints
+internal import Kernels
+internal import StrictJSON
+
+/// Llama's attention with biases and a window, layer norms, and a feed-forward part without gate.
+///
+/// **Source**: arXiv 2402.19173; `Starcoder2Config` of transformers 5.
+enum StarCoder2: Architecture {
+    static let modelTypes = ["starcoder2"]
+    static let keys: [KnownKey] = [
+        .read("hidden_act", "an activation; gelu_pytorch_tanh where absent"),
+        .read("norm_epsilon", "the norms' epsilon"),
+        .read("use_bias", "biases of linear modules; true where absent"),
+        .withoutEffect("embedding_dropout", "of training"),
+        .withoutEffect("norm_type", "of the program that wrote the file"),
+        .withoutEffect("mlp_type", "of the program that wrote the file"),
+        .withoutEffect("attention_softmax_in_fp32", "how transformers runs"),
+        .withoutEffect("scale_attention_softmax_in_fp32", "how transformers runs"),
+        .withoutEffect("scale_attn_weights", "how transformers runs"),
+    ]
+
+    static func spec(_ reader: SettingReader) throws(TransformerError) -> DecoderSpec {
+        let settings = try DecoderSettings(reader, positionCount: 4096, keyValueHeadCount: 2)
+        let hasBias = try reader.flag("use_bias", default: true)
+        let width = try settings.intermediateSize()
+        let epsilon = try reader.positive("norm_epsilon", default: 1e-5)
+        func norm(_ name: String) -> NormSpec {
+            NormSpec(
+                name, width: settings.hiddenSize, kind: .layer, hasBias: true, epsilon: epsilon)
+        }
+        var attention = settings.attention(
+            hasBias: hasBias, outputHasBias: hasBias, rotary: try settings.rotary())
+        attention.window = try reader.optionalCount("sliding_window", limit: 1 << 30)
+        let feedForward = FeedForwardSpec(
+            name: "mlp", width: width,
+            activation: try settings.activation(default: "gelu_pytorch_tanh"),
+            inputs: .plain(
+                LinearSpec(
+                    "mlp.c_fc", outputCount: width, inputCount: settings.hiddenSize,
+                    hasBias: hasBias)),
+            down: LinearSpec(
+                "mlp.c_proj", outputCount: settings.hiddenSize, inputCount: width,
+                hasBias: hasBias))
+        return DecoderSpec(
+            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
+            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
+            embedding: EmbeddingSpec(name: "model.embed_tokens"),
+            layers: (0..<settings.layerCount).map { layer in
+                LayerSpec(
+                    name: "model.layers.\(layer)", attention: attention, feedForward: feedForward,
+                    attentionNorm: norm("input_layernorm"),
+                    feedForwardNorm: norm("post_attention_layernorm"))
+            },
+            finalNorm: norm("model.norm"),
+            head: HeadSpec(name: "lm_head", isTied: try settings.isTied(default: true)))
+    }
+}
