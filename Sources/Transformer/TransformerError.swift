@@ -21,7 +21,7 @@ public enum TransformerError: Error, Equatable, Sendable, CustomStringConvertibl
         case .checkpoint(let error):
             error.description
         case .missingSetting(let name, let file):
-            "\(file): the configuration lacks '\(name)': a base of the Llama family needs it"
+            "\(file): the configuration lacks '\(name)', which the base can't be read without"
         case .invalidSetting(let name, let value, let expected, let file):
             "\(file): setting '\(name)' is \(value), expected \(expected)"
         case .unsupportedSetting(let name, let value, let supported, let file):

@@ -9,12 +9,14 @@ struct BaseModelMalformedTests {
         arguments: [
             (
                 ["model_type": .null],
-                "the configuration lacks 'model_type': a base of the Llama family needs it"
+                "the configuration lacks 'model_type', which the base can't be read without"
             ),
             (
                 ["model_type": .string("gpt_bigcode")],
                 "setting 'model_type' is gpt_bigcode, which Graft doesn't support; it supports "
-                    + "llama, mistral, qwen2"
+                    + "llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text, phi, phi3, smollm3, "
+                    + "olmo2, granite, stablelm, gpt2, gpt_neox, falcon, bloom, starcoder2, cohere, "
+                    + "glm, glm4"
             ),
             (
                 ["hidden_act": .string("gelu")],
@@ -39,7 +41,7 @@ struct BaseModelMalformedTests {
             ),
             (
                 ["vocab_size": .null],
-                "the configuration lacks 'vocab_size': a base of the Llama family needs it"
+                "the configuration lacks 'vocab_size', which the base can't be read without"
             ),
             (
                 ["rms_norm_eps": .integer(0)],
@@ -52,15 +54,15 @@ struct BaseModelMalformedTests {
             (
                 [
                     "rope_parameters": .object([
-                        "rope_type": .string("yarn"), "factor": .integer(4),
+                        "rope_type": .string("dynamic"), "factor": .integer(4),
                     ])
                 ],
-                "setting 'rope_type' is yarn, which Graft doesn't support; it supports default, linear "
-                    + "and llama3 rotary scaling"
+                "setting 'rope_type' is dynamic, which Graft doesn't support; it supports default, "
+                    + "linear, llama3, yarn and longrope rotary scaling"
             ),
             (
                 ["rope_parameters": .object(["rope_type": .string("linear")])],
-                "the configuration lacks 'factor': a base of the Llama family needs it"
+                "the configuration lacks 'factor', which the base can't be read without"
             ),
             (
                 ["rope_parameters": .string("x")],
@@ -98,8 +100,8 @@ struct BaseModelMalformedTests {
             ),
             (
                 ["partial_rotary_factor": .number(0.5)],
-                "setting 'partial_rotary_factor' is 0.5, and can't be served: heads that turn in "
-                    + "part aren't served yet"
+                "setting 'partial_rotary_factor' is 0.5, and can't be served: this architecture turns "
+                    + "whole heads"
             ),
             (
                 ["rope_parameters": .object(["partial_rotary_factor": .number(0.5)])],

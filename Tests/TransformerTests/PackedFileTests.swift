@@ -131,7 +131,7 @@ struct PackedFileTests {
         #expect((WeightMemory.machine ?? 0) > 1 << 28)
     }
 
-    @Test(arguments: [ConfigurationKeys.table])
+    @Test(arguments: ConfigurationKeys.tables)
     func everyKeyIsListedOnceWithAReason(table: KeyTable) {
         #expect(Set(table.keys.map(\.name)).count == table.keys.count)
         #expect(table.keys.allSatisfy { !$0.note.isEmpty })

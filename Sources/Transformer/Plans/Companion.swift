@@ -73,7 +73,6 @@ extension DecoderSpec {
         headDimension: Int
     ) -> DecoderSpec {
         let first = layers[0]
-        let prefix = first.name.dropLast()
         let queryWidth = queryHeadCount * headDimension
         let keyValueWidth = first.attention.keyValueHeadCount * headDimension
         var layer = first
@@ -106,7 +105,7 @@ extension DecoderSpec {
         return DecoderSpec(
             modelType: modelType, vocabularyCount: vocabularyCount, hiddenSize: hiddenSize,
             maximumPositionCount: maximumPositionCount, embedding: embedding,
-            layers: (0..<layerCount).map { layer.renamed("\(prefix)\($0)") },
+            layers: (0..<layerCount).map { layer.numbered($0) },
             finalNorm: finalNorm, head: head)
     }
 
@@ -117,16 +116,6 @@ extension DecoderSpec {
             first.norms.count == 2, first.attentionNorm != nil, first.feedForwardNorm != nil
         else { return false }
         return embedding == EmbeddingSpec(name: embedding.name)
-            && layers.allSatisfy { $0.renamed("") == first.renamed("") }
-    }
-}
-
-extension LayerSpec {
-    fileprivate func renamed(_ name: String) -> LayerSpec {
-        LayerSpec(
-            name: name, attention: attention, feedForward: feedForward,
-            attentionNorm: attentionNorm, attentionOutputNorm: attentionOutputNorm,
-            feedForwardNorm: feedForwardNorm, feedForwardOutputNorm: feedForwardOutputNorm,
-            isParallel: isParallel, residualScale: residualScale)
+            && layers.allSatisfy { $0.numbered(0) == first.numbered(0) }
     }
 }

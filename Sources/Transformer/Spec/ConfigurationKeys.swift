@@ -15,9 +15,14 @@ public enum ConfigurationKeys {
         "transformers takes it from generation_config.json, and Graft from requests"
     private static let otherModels = "other architectures have it"
 
-    /// Of all architectures that are served.
-    public static let table = KeyTable(
-        file: "config.json", keys: Architectures.all.flatMap { $0.keys } + common)
+    /// Those that most architectures have, and what each has of its own.
+    public static let tables =
+        [KeyTable(file: "config.json", keys: common)]
+        + Architectures.all.filter { !$0.keys.isEmpty }.map { architecture in
+            KeyTable(
+                file: "config.json of " + architecture.modelTypes.joined(separator: " and "),
+                keys: architecture.keys)
+        }
 
     /// Those that most architectures have.
     static let common = shape + attention + refused + tokens + ineffective

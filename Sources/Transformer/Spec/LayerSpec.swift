@@ -9,7 +9,7 @@ public import Kernels
 /// takes attention's.
 public struct LayerSpec: Equatable, Sendable {
     /// The block's full name, for example `model.layers.3`.
-    public let name: String
+    public private(set) var name: String
     public internal(set) var attention: AttentionSpec
     public internal(set) var feedForward: FeedForwardSpec
     public internal(set) var attentionNorm: NormSpec?
@@ -36,6 +36,14 @@ public struct LayerSpec: Equatable, Sendable {
         self.feedForwardOutputNorm = feedForwardOutputNorm
         self.isParallel = isParallel
         self.residualScale = residualScale
+    }
+
+    /// The same block under another number.
+    func numbered(_ number: Int) -> LayerSpec {
+        var layer = self
+        let stem = name.reversed().drop { $0.isNumber }.reversed()
+        layer.name = String(stem) + String(number)
+        return layer
     }
 
     /// In the order in which they act.

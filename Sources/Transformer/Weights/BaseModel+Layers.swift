@@ -5,7 +5,10 @@ extension BaseModel {
     /// - Parameter order: for each layer, which of this base's it is.
     public func repeating(_ order: [Int]) -> BaseModel {
         var configuration = configuration
-        configuration.layers = order.map { configuration.layers[$0] }
+        let layers = configuration.layers
+        configuration.layers = order.enumerated().map { number, layer in
+            layers[layer].numbered(number)
+        }
         // What isn't of a layer stands in front, and each layer's together.
         func pick<Value>(_ values: [Value], _ range: (LayerSlots) -> Range<Int>) -> [Value] {
             let front = slots.layers.first.map { range($0).lowerBound } ?? values.count
