@@ -25,7 +25,7 @@ import urllib.request
 
 import torch
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 GOLDENS = ROOT / "Tests/Goldens/methods"
 LIMIT = 2e-4
