@@ -7,7 +7,7 @@ import pathlib
 import sys
 
 from lib import docs_block
-from peers import hardware
+from loads import hardware
 
 from . import making, measuring, page, settings
 

@@ -8,12 +8,15 @@ new tokens come from --clients connections; each picks its adapter uniformly or 
 comes twice, so that no run finds another's keys and values. Prints one JSON object. Builds graft unless
 --graft or GRAFT_EXECUTABLE names it.
 """
-import json
 import os
 import statistics
 import time
 
-from .servers import Server, load, make_adapters, make_parser, progress, uniform, zipf
+from .adapters import inspect, make_adapters
+from .graft_server import GraftServer, measured, random_job
+from .options import make_parser, progress
+from .reporting import report
+from .summary import zipf_draws
 
 # Adapters of the server that the one with many is compared with.
 FEW = 5
@@ -29,37 +32,43 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def measure(options, folder, names, servers):
+def drawn(names, exponent, seed):
+    """Adapters by Zipf's law; an exponent of 0 asks for all alike."""
+    draws = zipf_draws(len(names), exponent, seed)
+    return lambda number: names[next(draws)]
+
+
+def measure(options, adapters, servers):
     """The figures, from servers with few and with many of the adapters."""
-    result = {"adapters": len(names), "rank": options.rank, "targets": options.targets,
-              "adapter_memory": options.adapter_memory, "clients": options.clients,
-              "bytes_of_an_adapter": os.path.getsize(folder / names[0] / "adapter_model.safetensors")}
+    names, vocabulary = list(adapters), inspect(options)["vocab_size"]
+    weights = adapters[names[0]] / "adapter_model.safetensors"
+    result = {"bytes_of_an_adapter": os.path.getsize(weights)}
     for key, server in servers.items():
-        with server.connect() as client:
-            client.ask(None, seed="first", new=1)
-            result[f"{key}_start_seconds"] = round(time.monotonic() - server.start, 3)
-            result[f"{key}_idle_memory"] = server.resident_bytes()
+        server.ask(random_job(None, "first", vocabulary, new=1))
+        result[f"{key}_start_seconds"] = round(time.monotonic() - server.start, 3)
+        result[f"{key}_idle_memory"] = server.resident_bytes()
     cold, warm = [], []
-    with servers["many"].connect() as client:
-        for name in names[-30:]:
-            cold.append(client.ask(name, seed=f"cold {name}", new=1).first_seconds)
-            warm.append(client.ask(name, seed=f"warm {name}", new=1).first_seconds)
+    for name in names[-30:]:
+        for seconds, label in [(cold, "cold"), (warm, "warm")]:
+            record = servers["many"].ask(random_job(name, f"{label} {name}", vocabulary, new=1))
+            seconds.append(record["first"] - record["sent"])
     result["first_token_ms"] = {
         "cold": round(statistics.median(cold) * 1e3, 2), "warm": round(statistics.median(warm) * 1e3, 2)}
     few = names[:FEW]
     rates = {}
     for turn in range(options.rounds):
         for label, server, choose in (
-                (f"{FEW} adapters, uniform", "few", uniform(few, turn)),
-                (f"{len(names)} adapters, uniform", "many", uniform(names, turn)),
-                (f"{FEW} adapters, zipf 1.5", "few", zipf(few, 1.5, turn)),
-                (f"{len(names)} adapters, zipf 1.5", "many", zipf(names, 1.5, turn)),
+                (f"{FEW} adapters, uniform", "few", drawn(few, 0, turn)),
+                (f"{len(names)} adapters, uniform", "many", drawn(names, 0, turn)),
+                (f"{FEW} adapters, zipf 1.5", "few", drawn(few, 1.5, turn)),
+                (f"{len(names)} adapters, zipf 1.5", "many", drawn(names, 1.5, turn)),
                 ("all the same", "many", lambda number: names[0]),
                 (f"{options.clients} distinct", "many",
                  lambda number: names[1 + number % options.clients]),
                 ("base alone", "many", lambda number: None)):
             progress(f"{label}, round {turn + 1}")
-            rate, _ = load(servers[server], options.clients, options.requests, choose, f"{label} {turn}")
+            rate, _ = measured(servers[server], options.clients, options.seconds, choose,
+                               f"{label} {turn}", vocabulary)
             rates.setdefault(label, []).append(rate)
     result["tokens_per_second"] = {k: round(statistics.median(v), 1) for k, v in rates.items()}
     result["loaded_memory"] = servers["many"].resident_bytes()
@@ -68,11 +77,12 @@ def measure(options, folder, names, servers):
 
 def main(arguments=None):
     options = parse(arguments)
-    folder, names = make_adapters(options, options.adapters, options.rank, options.targets)
-    memory = ("--adapter-memory", options.adapter_memory)
-    with Server(options, folder, names[:FEW], *memory) as few, \
-            Server(options, folder, names, *memory) as many:
-        print(json.dumps(measure(options, folder, names, {"few": few, "many": many}), indent=1))
+    adapters = make_adapters(options, options.adapters, options.rank, options.targets)
+    few = dict(list(adapters.items())[:FEW])
+    memory = ["--adapter-memory", options.adapter_memory]
+    with GraftServer(options.graft, options.base, options.threads, few, memory) as small, \
+            GraftServer(options.graft, options.base, options.threads, adapters, memory) as large:
+        report(options, measure(options, adapters, {"few": small, "many": large}))
 
 
 if __name__ == "__main__":
