@@ -31,6 +31,19 @@ def facts(executable, base, path):
             "bytes_of_layers": report["bytes_of_layers"]}
 
 
+def versions(executable):
+    import peft
+
+    done = subprocess.run([executable, "--version"], capture_output=True, text=True, check=True)
+    return {"graft": done.stdout.strip(), "peft": peft.__version__}
+
+
+def parameters(different, rounds, threads):
+    """What `speeds` is measured with."""
+    return {"batch": BATCH, "adapters": BATCH if different else 1, "prompt": PROMPT, "generate": GENERATE,
+            "rounds": rounds, "threads": threads}
+
+
 def speeds(executable, base, path, different, rounds, threads):
     """Decoding of a batch beside the base alone, all rows on one adapter or each on its own copy."""
     count = BATCH if different else 1

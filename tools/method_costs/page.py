@@ -1,8 +1,10 @@
 """The table of costs in docs/adapters.md."""
 
 from lib import docs_block
+from loads import builds
 
 NAME = "costs of methods, written by tools/method-costs"
+KINDS = ("one", "eight")
 HEADS = ["method", "settings", "one adapter, 8 rows", "8 adapters", "multiply-adds", "memory", "load"]
 
 
@@ -38,11 +40,31 @@ def row(entry):
         seconds(one["load_seconds"]) if one else "–"]
 
 
+def of_one_build(results, wanted=None):
+    """The results with the figures of one build alone. Raises MixedBuilds where that is not one."""
+    build = builds.only_build(
+        [entry[kind] for entry in results["methods"] for kind in KINDS if kind in entry], wanted)
+    return results | {"methods": [
+        {key: value for key, value in entry.items() if key not in KINDS or builds.key_of(value) == build}
+        for entry in results["methods"]]}
+
+
+def build_text(results):
+    """Of which build the figures are."""
+    figures = [entry[kind] for entry in results["methods"] for kind in KINDS if kind in entry]
+    if not figures:
+        return []
+    key = builds.key_of(figures[0])
+    if key == builds.UNRECORDED:
+        return [results.get("build_note", "The figures don't say which build they are of.")]
+    return [f"Of {builds.name_of(key)}."]
+
+
 def text(results):
     """What stands between the marks."""
     machine = results["machine"]
     base = sorted(entry[kind]["base_tokens_per_second"] for entry in results["methods"]
-                  for kind in ("one", "eight") if kind in entry)
+                  for kind in KINDS if kind in entry)
     lines = []
     if base:
         lines += [
@@ -52,6 +74,7 @@ def text(results):
             f"and adapters in turns, median of {results['rounds']} pairs; {machine['processor']}, "
             f"{machine['threads']} threads, {machine['date']}.",
             "Multiply-adds of a row are relative to the layers that the method changes; memory and load time are one "
-            "adapter's.", ""]
+            "adapter's.",
+            *build_text(results), ""]
     lines.append(docs_block.table(HEADS, map(row, results["methods"])))
     return "\n".join(lines)
