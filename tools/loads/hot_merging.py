@@ -9,13 +9,14 @@ some of its requests, which are not counted and make it merge. Prints one JSON o
 --graft or GRAFT_EXECUTABLE names it.
 """
 import random
-import statistics
 import time
+from statistics import mean
 
 from .adapters import inspect, make_adapters
 from .graft_server import GraftServer, measured, random_job
 from .options import list_of, make_parser, progress
 from .reporting import report
+from .summary import median
 
 MODES = ["off", "hot", "auto"]
 # Requests after which a server decides, and seconds that merging may take.
@@ -62,9 +63,9 @@ def summary(runs):
     result = {}
     for mode, samples in runs.items():
         result[mode] = {
-            "tokens_per_second": round(statistics.median(rate for rate, _ in samples), 1),
-            "merged_share": round(statistics.mean(share for _, share in samples), 2),
-            "ratio": round(statistics.median(
+            "tokens_per_second": round(median(rate for rate, _ in samples), 1),
+            "merged_share": round(mean(share for _, share in samples), 2),
+            "ratio": round(median(
                 sample[0] / off[0] for sample, off in zip(samples, runs["off"])), 3)}
     return result
 

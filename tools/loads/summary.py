@@ -33,7 +33,7 @@ def in_window(records, seconds):
     """New tokens that came in the `seconds` from the first request on.
 
     Of an answer that ended later, those count that came before, in even steps from its first token on.
-    Raises ValueError where the load was shorter.
+    Raises ValueError where the load was shorter or no token came.
     """
     start = min(r["sent"] for r in records)
     until = start + seconds
@@ -47,6 +47,8 @@ def in_window(records, seconds):
             total += r["tokens"]
         elif r["first"] <= until:
             total += 1 + (r["tokens"] - 1) * (until - r["first"]) / (r["end"] - r["first"])
+    if not total:
+        raise ValueError(f"no token came in the {seconds:g} s of the sample")
     return total
 
 

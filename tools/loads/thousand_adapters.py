@@ -9,14 +9,13 @@ comes twice, so that no run finds another's keys and values. Prints one JSON obj
 --graft or GRAFT_EXECUTABLE names it.
 """
 import os
-import statistics
 import time
 
 from .adapters import inspect, make_adapters
 from .graft_server import GraftServer, measured, random_job
 from .options import make_parser, progress
 from .reporting import report
-from .summary import zipf_draws
+from .summary import median, zipf_draws
 
 # Adapters of the server that the one with many is compared with.
 FEW = 5
@@ -53,7 +52,7 @@ def measure(options, adapters, servers):
             record = servers["many"].ask(random_job(name, f"{label} {name}", vocabulary, new=1))
             seconds.append(record["first"] - record["sent"])
     result["first_token_ms"] = {
-        "cold": round(statistics.median(cold) * 1e3, 2), "warm": round(statistics.median(warm) * 1e3, 2)}
+        "cold": round(median(cold) * 1e3, 2), "warm": round(median(warm) * 1e3, 2)}
     few = names[:FEW]
     rates = {}
     for turn in range(options.rounds):
@@ -70,7 +69,7 @@ def measure(options, adapters, servers):
             rate, _ = measured(servers[server], options.clients, options.seconds, choose,
                                f"{label} {turn}", vocabulary)
             rates.setdefault(label, []).append(rate)
-    result["tokens_per_second"] = {k: round(statistics.median(v), 1) for k, v in rates.items()}
+    result["tokens_per_second"] = {k: round(median(v), 1) for k, v in rates.items()}
     result["loaded_memory"] = servers["many"].resident_bytes()
     return result
 

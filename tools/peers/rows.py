@@ -10,7 +10,7 @@ CLIENTS = [1, 2, 4, 8, 16, 32]
 ADAPTERS = [1, 2, 4, 8, 16, 32, 64]
 SEQUENCES = 16
 # Of a load, to try the tool out.
-QUICK_SECONDS = 2
+QUICK_SECONDS = 5
 WEIGHTS = ["bf16", "q8", "q4"]
 GROUPS = ["prefill", "decode", "batch", "server", "adapters", "clients", "large"]
 

@@ -61,6 +61,10 @@ class Summaries(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "ended after 6.0 s: a sample lasts 30 s"):
             in_window(RECORDS, 30)
 
+    def test_refuse_windows_without_a_token(self):
+        with self.assertRaisesRegex(ValueError, "no token came in the 0.4 s of the sample"):
+            in_window(RECORDS, 0.4)
+
     def test_have_throughput_and_latencies(self):
         found = summarize(RECORDS, 5)
         self.assertAlmostEqual(found["value"], (30 + 1 + 6 + 1 + 9 * 0.5 / 1.5) / 5)
