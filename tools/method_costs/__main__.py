@@ -3,11 +3,10 @@
 import argparse
 import json
 import os
-import pathlib
 import sys
 
 from lib import docs_block
-from loads import builds, hardware
+from loads import builds
 from loads.places import ROOT
 
 from . import making, measuring, page, settings
@@ -78,9 +77,6 @@ def main():
     results = read()
     if chosen.render:
         return write(results, chosen.commit)
-    if not chosen.make or "machine" not in results:
-        results |= {"machine": hardware.describe(chosen.threads), "prompt": measuring.PROMPT,
-                    "generate": measuring.GENERATE, "rounds": chosen.rounds}
     directory, base = making.base(chosen.cache, chosen.graft)
     known = {entry["title"]: entry for entry in results["methods"]}
     paths = prepare(chosen, known, directory, base)

@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+from loads import hardware
+
 BATCH, PROMPT, GENERATE = 8, 8, 16
 
 
@@ -40,8 +42,8 @@ def versions(executable):
 
 def parameters(different, rounds, threads):
     """What `speeds` is measured with."""
-    return {"batch": BATCH, "adapters": BATCH if different else 1, "prompt": PROMPT, "generate": GENERATE,
-            "rounds": rounds, "threads": threads}
+    return {"processor": hardware.describe(threads)["processor"], "batch": BATCH, "adapters": BATCH if different else 1,
+            "prompt": PROMPT, "generate": GENERATE, "rounds": rounds, "threads": threads}
 
 
 def speeds(executable, base, path, different, rounds, threads):

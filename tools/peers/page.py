@@ -71,8 +71,8 @@ def text_of(data, plots, plots_under):
         "# Performance",
         "Written by `tools/compare-peers`; change that, not this page. All figures are tokens per "
         "second where nothing else is said, medians of runs in which the engines took turns (Graft, "
-        "a peer, the next peer …); † marks figures of another run. Before an engine was timed, its greedy answers were compared "
-        "with Graft's on the same weights.",
+        "a peer, the next peer …); † marks figures of another run. Before an engine was timed, its greedy "
+        "answers were compared with Graft's on the same weights.",
         "**A quick run**: shorter prompts and answers than this page says, one run of each."
         if data.get("quick") else "",
         tables.headline(data),

@@ -3,7 +3,6 @@
 import sys
 
 from loads.builds import MixedBuilds, key_of, name_of
-from loads.places import ROOT
 
 from . import page
 from .results import Results

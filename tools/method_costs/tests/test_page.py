@@ -52,6 +52,14 @@ class Builds(unittest.TestCase):
         noted = self.results(A=None) | {"build_note": "Of May."}
         self.assertIn("Of May.", page.text(noted))
 
+    def test_stand_with_their_own_settings(self):
+        made = self.results(A=BUILD)
+        for kind in page.KINDS:
+            made["methods"][0][kind] |= {"at": "2026-01-02T03:04:05", "parameters": {
+                "prompt": 8, "generate": 16, "rounds": 5, "processor": "Q", "threads": 4}}
+        del made["machine"]
+        self.assertIn("median of 5 pairs; Q, 4 threads, 2026-01-02.", page.text(made))
+
     def test_don_t_go_into_one_table(self):
         mixed = self.results(A=BUILD, B=None)
         with self.assertRaisesRegex(MixedBuilds, "samples of 2 builds don't go into one table"):

@@ -29,7 +29,8 @@ def example():
     rows = {
         "decode-bf16": {"samples": {"graft": [{"value": 90.0, "load": 1.0, "at": "2026-01-01T10:00:00"},
                                               {"value": 110.0, "load": 1.0, "at": "2026-01-01T12:00:00"}],
-                                    "llama.cpp": [{"value": 50.0, "load": 1.0, "at": "2026-01-01T10:00:05"}]}, "missing": {}},
+                                    "llama.cpp": [{"value": 50.0, "load": 1.0, "at": "2026-01-01T10:00:05"}]},
+                        "missing": {}},
         "server-loras": {"samples": {"graft": [LOAD], "llama.cpp": [LOAD | {"value": 25.0}]},
                          "missing": {}},
         "clients-1-loras": {"samples": {"graft": [LOAD]}, "missing": {"llama.cpp": "ended | early"}},
