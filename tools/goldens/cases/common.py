@@ -63,7 +63,8 @@ def make_base(name):
     for key, parameter in sorted(model.named_parameters()):
         parameter.data = (
             torch.ones_like(parameter) if "norm" in key else normal(generator, *parameter.shape, spread=0.15))
-    checkpoints.save_checkpoint(model.to(getattr(torch, dtype)), FOLDER / "bases" / name)
+    folder = FOLDER / "bases" / name
+    checkpoints.save_checkpoint(model.to(getattr(torch, dtype)), folder)
 
 
 def load_base(name):
