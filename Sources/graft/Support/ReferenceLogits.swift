@@ -3,7 +3,7 @@ import Kernels
 
 /// Logits of some prompts as a reference computed them.
 ///
-/// **Source**: the file that `tools/export_reference.py` writes: for each prompt N from 0 on,
+/// **Source**: the file that `tools/reference export` writes: for each prompt N from 0 on,
 /// `tokens.N` (I64, [tokens]) and `logits.N` (F32, [tokens, vocabulary]).
 struct ReferenceLogits {
     /// A prompt and what is to follow each of its tokens.
@@ -92,7 +92,7 @@ enum ReferenceError: Error, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .noPrompts(let path):
-            "\(path) has no tensor 'tokens.0': write it with tools/export_reference.py"
+            "\(path) has no tensor 'tokens.0': write it with tools/reference export"
         case .badTensor(let name, let found, let expected, let path):
             "\(path): tensor '\(name)' is \(found), expected \(expected): "
                 + "was it exported with this base?"

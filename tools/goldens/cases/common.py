@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 os.environ["HF_HUB_OFFLINE"] = "1"
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
-import make_goldens as shared  # noqa: E402
+from references import checkpoints, make_goldens as shared  # noqa: E402
 
 FOLDER = ROOT / "Tests/Goldens/cases"
 TOKENS = list(range(1, 17))
@@ -57,21 +57,19 @@ def normal(generator, *shape, spread=0.2):
 def make_base(name):
     """Weights N(0, 0.15), norms 1, biases N(0, 0.15)."""
     family, dtype, settings = BASES[name]
-    Model, Config = shared.model_class(family)
+    Model, Config = checkpoints.model_class(family)
     model = Model(Config(**settings))
     generator = seed(f"base {name.rstrip('bt')}" if name in ("L3b", "L3t") else f"base {name}")
     for key, parameter in sorted(model.named_parameters()):
         parameter.data = (
             torch.ones_like(parameter) if "norm" in key else normal(generator, *parameter.shape, spread=0.15))
     folder = FOLDER / "bases" / name
-    shutil.rmtree(folder, ignore_errors=True)
-    model.to(getattr(torch, dtype)).save_pretrained(folder)
-    (folder / "generation_config.json").unlink(missing_ok=True)
+    checkpoints.save_checkpoint(model.to(getattr(torch, dtype)), folder)
 
 
 def load_base(name):
     """The base's stored weights, in f32 arithmetic."""
-    Model, _ = shared.model_class(BASES[name][0])
+    Model, _ = checkpoints.model_class(BASES[name][0])
     return Model.from_pretrained(FOLDER / "bases" / name, dtype=torch.float32).eval()
 
 
@@ -105,9 +103,7 @@ def save(folder, settings, tensors, file="adapter_model.safetensors", metadata=T
 
 def logprobs(model, tokens=None):
     """**Shape** [tokens, vocabulary]."""
-    with torch.no_grad():
-        logits = model(torch.tensor([tokens or TOKENS])).logits[0].float()
-    return torch.log_softmax(logits, -1)
+    return checkpoints.log_probabilities(model, tokens or TOKENS)
 
 
 def with_peft(base, folder):

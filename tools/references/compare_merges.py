@@ -16,17 +16,16 @@ common from the start, of the same file.
 import argparse
 import json
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 
 import torch
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
+from loads.processes import answers, free_port, post, process, wait_until  # noqa: E402
+
 GOLDENS = ROOT / "Tests/Goldens/methods"
 LIMIT = 2e-4
 GREEDY_COUNT = 48
@@ -172,33 +171,16 @@ def graft_greedy(graft, base, texts):
 
 
 def llama_greedy(program, base, prompts):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [program, "-m", str(base), "-t", "2", "--host", "127.0.0.1", "--port", str(port), "-np", "1",
-         "-c", "512", "--no-webui"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        return [answer(port, server, prompt) for prompt in prompts]
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def answer(port, server, prompt):
-    body = {"prompt": prompt, "n_predict": GREEDY_COUNT, "temperature": 0, "return_tokens": True,
-            "ignore_eos": True, "cache_prompt": False}
-    for _ in range(600):
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/completion", json.dumps(body).encode(),
-                                         {"Content-Type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=300) as response:
-                return json.load(response)["tokens"]
-        except OSError:
-            if server.poll() is not None:
-                raise RuntimeError("llama-server ended: it can't load the file") from None
-            time.sleep(0.2)
-    raise RuntimeError("llama-server doesn't answer")
+    port = free_port()
+    command = [program, "-m", base, "-t", 2, "--host", "127.0.0.1", "--port", port, "-np", 1, "-c", 512,
+               "--no-webui"]
+    with tempfile.TemporaryDirectory() as folder:
+        log = pathlib.Path(folder) / "log"
+        with process(command, log) as server:
+            wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), server, log)
+            return [post(f"http://127.0.0.1:{port}/completion", {
+                "prompt": prompt, "n_predict": GREEDY_COUNT, "temperature": 0, "return_tokens": True,
+                "ignore_eos": True, "cache_prompt": False})["tokens"] for prompt in prompts]
 
 
 def compare_gguf(options):

@@ -16,7 +16,7 @@ import warnings
 
 import torch
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 GRAFT = ROOT / ".build/release/graft"
 sys.path.insert(0, str(ROOT / "tools"))
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
@@ -124,7 +124,7 @@ def random_settings(method, model, numbers):
 
 def make(method, base, folder, numbers):
     """Saves a random adapter of the method; returns what it was made of."""
-    from compare_with_peft import load
+    from references.compare_with_peft import load
     from goldens.methods.case import spread
     from peft import get_peft_model
 
@@ -144,8 +144,8 @@ def make(method, base, folder, numbers):
 
 def compare_one(method, folder, seed, numbers):
     """Prints and returns whether Graft answers as PEFT does; None where PEFT itself doesn't."""
-    import export_reference
-    from compare_with_peft import EXACT_KERNELS, EXACT_OPTIONS, random_base
+    from references import export_reference
+    from references.compare_with_peft import EXACT_KERNELS, EXACT_OPTIONS, random_base
 
     base, adapter, expected = folder / "base", folder / "adapter", folder / "expected.safetensors"
     shape = random_base(base, numbers)

@@ -9,11 +9,12 @@ what the others are compared with. Prints one JSON object: new tokens a second, 
 (the median over rounds), guesses for each new token, and the share of them that was right. Builds graft unless
 --graft or GRAFT_EXECUTABLE names it.
 """
-import json
+import itertools
 
-from peers.summary import median
-
-from .servers import Server, in_turns, list_of, make_parser, work_off
+from .graft_server import GraftServer
+from .options import in_turns, list_of, make_parser
+from .reporting import report
+from .summary import in_window, median
 
 QUESTIONS = [
     "What is a contract?", "How do I keep tomatoes from getting too much water?",
@@ -45,7 +46,6 @@ KINDS = ["questions", "sampled", *TASKS]
 
 def parse(arguments):
     parser = make_parser("guessed-tokens", __doc__)
-    parser.set_defaults(requests=24)
     parser.add_argument("--drafts", type=list_of(int), default=[0, 8], help="guesses of a sequence and step")
     parser.add_argument("--clients", type=list_of(int), default=[1, 8])
     parser.add_argument("--kinds", type=list_of(str), default=KINDS, help=", ".join(KINDS))
@@ -58,32 +58,31 @@ def parse(arguments):
 
 
 def loads(options):
-    """{kind: requests}, `options.requests` of each."""
-    def request(text, **more):
-        return {"messages": [{"role": "user", "content": text}], "max_tokens": options.new,
-                "temperature": 0} | more
+    """{kind: jobs}, again and again."""
+    def job(text, **more):
+        request = {"messages": [{"role": "user", "content": text}], "max_tokens": options.new,
+                   "temperature": 0} | more
+        # An answer may end early.
+        return {"request": request, "adapter": None, "count": None}
 
     kinds = {
-        "questions": [request(text) for text in QUESTIONS],
+        "questions": [job(text) for text in QUESTIONS],
         "sampled": [
-            request(text, temperature=0.7, top_p=0.95, seed=seed)
+            job(text, temperature=0.7, top_p=0.95, seed=seed)
             for seed, text in enumerate(QUESTIONS)]}
     for kind, task in TASKS.items():
-        kinds[kind] = [request(task + text) for text in TEXTS]
-    return {kind: [kinds[kind][number % len(kinds[kind])] for number in range(options.requests)]
-            for kind in options.kinds}
+        kinds[kind] = [job(task + text) for text in TEXTS]
+    return {kind: kinds[kind] for kind in options.kinds}
 
 
-def measure(server, requests, client_count):
+def measure(server, jobs, client_count, seconds):
     """(new tokens a second, guesses for each new token, share of them that was right)."""
-    with server.connect() as control:
-        before = control.statistics()
-        seconds, _ = work_off(
-            server, client_count, requests, lambda client, request: client.exchange(request))
-        after = control.statistics()
+    before = server.statistics()
+    records = server.load([itertools.cycle(jobs)] * client_count, seconds)
+    after = server.statistics()
     tokens = after["completion_tokens"] - before["completion_tokens"]
     guessed, right = (after["drafts"][key] - before["drafts"][key] for key in ("tokens", "accepted"))
-    return tokens / seconds, guessed / max(1, tokens), right / max(1, guessed)
+    return in_window(records, seconds) / seconds, guessed / max(1, tokens), right / max(1, guessed)
 
 
 def summary(runs, first):
@@ -99,16 +98,17 @@ def main(arguments=None):
     options = parse(arguments)
     samples = {}
     for _, drafts in in_turns(options, "--draft-tokens", options.drafts):
-        with Server(options, None, [], "--draft-tokens", str(drafts), "--prefix-cache", "off") as server:
-            for kind, requests in loads(options).items():
+        server_options = ["--draft-tokens", drafts, "--prefix-cache", "off"]
+        with GraftServer(options.graft, options.base, options.threads, options=server_options) as server:
+            for kind, jobs in loads(options).items():
                 for count in options.clients:
                     samples.setdefault((kind, count), {}).setdefault(drafts, []).append(
-                        measure(server, requests, count))
+                        measure(server, jobs, count, options.seconds))
     found = {}
     for (kind, count), runs in samples.items():
         found.setdefault(kind, {})[f"{count} clients"] = {
             str(drafts): summary(runs[drafts], runs[options.drafts[0]]) for drafts in runs}
-    print(json.dumps(found, indent=1))
+    report(options, found)
 
 
 if __name__ == "__main__":

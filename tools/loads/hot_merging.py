@@ -8,12 +8,15 @@ tokens; no prompt comes twice. The servers take turns; each starts anew for each
 some of its requests, which are not counted and make it merge. Prints one JSON object. Builds graft unless
 --graft or GRAFT_EXECUTABLE names it.
 """
-import json
 import random
-import statistics
 import time
+from statistics import mean
 
-from .servers import Server, list_of, load, make_adapters, make_parser, progress
+from .adapters import inspect, make_adapters
+from .graft_server import GraftServer, measured, random_job
+from .options import list_of, make_parser, progress
+from .reporting import report
+from .summary import median
 
 MODES = ["off", "hot", "auto"]
 # Requests after which a server decides, and seconds that merging may take.
@@ -23,7 +26,6 @@ MERGING_SECONDS = 2
 
 def parse(arguments):
     parser = make_parser("hot-merging", __doc__)
-    parser.set_defaults(requests=48)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--targets", choices=["qv", "all"], default="all")
     parser.add_argument("--clients", type=list_of(int), default=[1, 8])
@@ -37,16 +39,23 @@ def mostly(first, others, share, seed):
     return lambda number: first if generator.random() < share else generator.choice(others)
 
 
-def measure(options, folder, names, mode, clients, choose, label):
+def measure(options, adapters, vocabulary, mode, clients, choose, label):
     """(tokens a second, share of answers from merged weights) of one load."""
     # Below the smallest share, so that chance in a few requests doesn't keep it from merging.
     merging = ["--merge", mode, "--merge-share", str(0.9 * min(options.shares))]
-    with Server(options, folder, names, *merging) as server:
-        load(server, clients, WARMING_REQUESTS, choose, f"warming {label}", new=8)
+    with GraftServer(options.graft, options.base, options.threads, adapters, merging) as server:
+        warming = (random_job(choose(number), f"warming {label} {number}", vocabulary, new=8)
+                   for number in range(WARMING_REQUESTS))
+        server.load([warming] * clients)
         time.sleep(MERGING_SECONDS)
-        requests = options.requests if clients > 1 else max(4, options.requests // 6)
-        rate, answers = load(server, clients, requests, choose, label, new=64)
-        return rate, sum(answer.merged for answer in answers) / len(answers)
+        rate, records = measured(
+            server, clients, options.seconds, choose, label, vocabulary, new=64)
+        return rate, sum(map(is_merged, records)) / len(records)
+
+
+def is_merged(record):
+    """Whether an answer came from merged weights."""
+    return any(part.get("merged") for part in record["last"]["adapter"] or [])
 
 
 def summary(runs):
@@ -54,16 +63,17 @@ def summary(runs):
     result = {}
     for mode, samples in runs.items():
         result[mode] = {
-            "tokens_per_second": round(statistics.median(rate for rate, _ in samples), 1),
-            "merged_share": round(statistics.mean(share for _, share in samples), 2),
-            "ratio": round(statistics.median(
+            "tokens_per_second": round(median(rate for rate, _ in samples), 1),
+            "merged_share": round(mean(share for _, share in samples), 2),
+            "ratio": round(median(
                 sample[0] / off[0] for sample, off in zip(samples, runs["off"])), 3)}
     return result
 
 
 def main(arguments=None):
     options = parse(arguments)
-    folder, names = make_adapters(options, 8, options.rank, options.targets)
+    adapters = make_adapters(options, 8, options.rank, options.targets)
+    names, vocabulary = list(adapters), inspect(options)["vocab_size"]
     runs = {}
     for turn in range(options.rounds):
         for clients in options.clients:
@@ -72,9 +82,9 @@ def main(arguments=None):
                 for mode in MODES:
                     choose = mostly(names[0], names[1:], share, turn)
                     progress(f"{label}, {mode}, round {turn + 1}")
-                    runs.setdefault(label, {}).setdefault(mode, []).append(
-                        measure(options, folder, names, mode, clients, choose, f"{label} {turn}"))
-    print(json.dumps({label: summary(samples) for label, samples in runs.items()}, indent=1))
+                    runs.setdefault(label, {}).setdefault(mode, []).append(measure(
+                        options, adapters, vocabulary, mode, clients, choose, f"{label} {turn}"))
+    report(options, {label: summary(samples) for label, samples in runs.items()})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from peers.exchanges import ExchangeError, GraftLines, LlamaCompletions, OpenAICompletions
+from loads.exchanges import ExchangeError, GraftLines, LlamaCompletions, OpenAICompletions
 
 JOB = {"tokens": [5, 6], "adapter": 1, "count": 3}
 
@@ -41,6 +41,12 @@ class GraftStreams(unittest.TestCase):
     def test_refuse_answers_from_the_cache(self):
         with self.assertRaisesRegex(ExchangeError, "found in the cache"):
             GraftLines([]).feed(b'{"event":"done","usage":{"cached_tokens":16}}\n')
+
+    def test_take_adapters_by_name_and_whole_requests(self):
+        exchange = GraftLines()
+        self.assertEqual(json.loads(exchange.request(JOB | {"adapter": "law"}))["adapter"], "law")
+        whole = exchange.request({"request": {"prompt": "a"}, "adapter": None, "count": None})
+        self.assertEqual(json.loads(whole), {"id": 1, "prompt": "a"})
 
 
 class LlamaStreams(unittest.TestCase):

@@ -8,8 +8,8 @@ import platform
 import shutil
 import subprocess
 
-from .engine import Failed, run
-from .places import PEERS
+from .processes import Failed, run
+from .places import CACHE
 
 SOURCE = pathlib.Path(__file__).with_name("limits.c")
 SHOWN_FLAGS = ["avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni",
@@ -61,12 +61,12 @@ def measure_limits(threads):
 
     Raises Failed when there is no C compiler.
     """
-    program = PEERS / "limits"
+    program = CACHE / "limits"
     if not program.exists() or program.stat().st_mtime < SOURCE.stat().st_mtime:
         compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         if compiler is None:
             raise Failed("there is no C compiler to build the probe of the machine's limits with")
-        PEERS.mkdir(parents=True, exist_ok=True)
+        CACHE.mkdir(parents=True, exist_ok=True)
         run([compiler, "-O3", "-march=native", "-pthread", "-o", program, SOURCE])
     found = json.loads(subprocess.run(
         [program, str(threads)], check=True, capture_output=True, text=True).stdout)

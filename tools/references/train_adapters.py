@@ -1,9 +1,9 @@
 """Trains the adapters of the demonstration with PEFT, and the tiny base that stands in for the model
 where there is no network.
 
-    tools/train_adapters.py --model PATH.gguf            law, medicine and wisdom on SmolLM2
-    tools/train_adapters.py --tiny                       the tiny base, its law and medicine
-    tools/train_adapters.py --model PATH.gguf --only law one of them
+    tools/reference adapters             law, medicine and wisdom on SmolLM2
+    tools/reference tiny                 the tiny base, its law and medicine
+    tools/reference adapters --only law  one of them
 
 The text is what Debian packages carry: the licences of base-files and the collections of fortunes
 and fortunes-min. The packages are downloaded and unpacked into the cache, not installed. Documents
@@ -29,7 +29,7 @@ import torch.nn.functional as functional
 SEED = 20260117
 # Held-out documents that perplexity is measured on, at most.
 HELD_OUT_COUNT = 48
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(
     os.environ.get("GRAFT_CACHE")
     or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "graft"
@@ -285,8 +285,8 @@ def write_card(field, target, base_name, result, answers):
     lines = [
         f"# {field}", "",
         f"A {'prefix' if field == 'wisdom' else 'LoRA'} adapter for {base_name}, trained by "
-        "`tools/train_adapters.py` to demonstrate Graft. It imitates its text's style and is no "
-        "source of facts or advice.", "",
+        f"`tools/reference {'tiny' if base_name == 'tiny-demo' else 'adapters'}` to demonstrate Graft. "
+        "It imitates its text's style and is no source of facts or advice.", "",
         "| | |", "|---|---|",
         f"| data | {FIELDS[field]['text']} (Debian packages; licences and terms in their "
         "`copyright` files) |",
@@ -367,8 +367,8 @@ def train_tiny_base(target, log):
                     "eos_token": "</s>", "unk_token": "<unk>",
                     "tokenizer_class": "LlamaTokenizer"}, indent=2) + "\n", encoding="utf-8")
     (target / "README.md").write_text(
-        "# tiny-demo\n\nA Llama of about a million parameters, trained by `tools/train_adapters.py "
-        "--tiny` on fortunes and licences from Debian packages. It stands in for a real model where "
+        "# tiny-demo\n\nA Llama of about a million parameters, trained by `tools/reference tiny` "
+        "on fortunes and licences from Debian packages. It stands in for a real model where "
         "there is no network: it knows the look of English and no facts.\n", encoding="utf-8")
 
 

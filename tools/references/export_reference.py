@@ -22,7 +22,7 @@ import sys
 
 import torch
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 RANDOM_LENGTHS = (3, 9, 24)
 
@@ -85,7 +85,7 @@ def versions():
     import peft
     import transformers
 
-    return {"generator": "tools/export_reference.py", "torch": torch.__version__,
+    return {"generator": "tools/reference export", "torch": torch.__version__,
             "transformers": transformers.__version__, "peft": peft.__version__}
 
 

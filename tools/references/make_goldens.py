@@ -1,8 +1,8 @@
 """Writes the tiny bases, adapters and reference logits that the tests compare with.
 
-    tools/make_goldens.py                      everything under models/ and Tests/Goldens/
-    tools/make_goldens.py --smollm2 PATH.gguf  also the greedy tokens of SmolLM2-135M-Instruct
-    tools/make_goldens.py --methods [NAME …]   only Tests/Goldens/methods, or its cases NAME…
+    tools/reference goldens                     everything under models/ and Tests/Goldens/, and SmolLM2's
+                                                greedy tokens
+    tools/reference goldens --methods [NAME …]  only Tests/Goldens/methods, or its cases NAME…
 
 References are transformers and PEFT; nothing here computes what Graft computes. Bases and adapters
 are random with a fixed seed. Needs the environment of tools/python/requirements.txt.
@@ -21,15 +21,20 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from references.checkpoints import add_configuration, add_tensors, model_class, save_checkpoint  # noqa: E402
+
 # PEFT would ask the hub for the base's own vocabulary when it saves.
 os.environ["HF_HUB_OFFLINE"] = "1"
 SEED = 20260117
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 MODELS = ROOT / "models"
 GOLDENS = ROOT / "Tests/Goldens"
 VOCABULARY = 512
 PROMPT_LENGTHS = [1, 7, 33]
 GREEDY_COUNT = 24
+# Where this file lay when its headers were first written: moving it is no reason to change every golden.
+GENERATOR = "tools/make_goldens.py"
 PINNED = {"torch": "2.13.0", "transformers": "5.23.0", "peft": "0.21.2"}
 
 COMMON = dict(
@@ -117,7 +122,7 @@ MIXES = [
 
 
 def metadata():
-    return {"generator": "tools/make_goldens.py", "seed": str(SEED), **PINNED}
+    return {"generator": GENERATOR, "seed": str(SEED), **PINNED}
 
 
 def check_versions():
@@ -130,12 +135,6 @@ def check_versions():
         if found[name] != version:
             sys.exit(f"make_goldens: needs {name} {version}, found {found[name]}: "
                      "use the environment of tools/python/requirements.txt")
-
-
-def model_class(family):
-    import transformers
-
-    return (getattr(transformers, f"{family}ForCausalLM"), getattr(transformers, f"{family}Config"))
 
 
 def randomize(model):
@@ -173,8 +172,6 @@ def train_tokenizer(folder, **options):
 def make_bases():
     for name, (family, dtype, settings) in BASES.items():
         folder = MODELS / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
         torch.manual_seed(SEED + len(name))
         Model, Config = model_class(family)
         model = Model(Config(**settings))
@@ -182,8 +179,7 @@ def make_bases():
         model = model.to(getattr(torch, dtype))
         # The bf16 base comes in shards.
         size = "120KB" if name == "tiny-llama-bf16" else "50MB"
-        model.save_pretrained(folder, max_shard_size=size)
-        (folder / "generation_config.json").unlink(missing_ok=True)
+        save_checkpoint(model, folder, max_shard_size=size)
         if name == "tiny-llama":
             train_tokenizer(folder)
         elif name != "tiny-qwen2":
@@ -372,48 +368,15 @@ def make_cases():
 
 # ---- GGUF --------------------------------------------------------------------------------------
 
-GGUF_NAMES = {
-    "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
-}
-
-
-def gguf_name(name):
-    name, kind = name.rsplit(".", 1)
-    tops = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
-    if name in tops:
-        return f"{tops[name]}.{kind}"
-    _, _, layer, module = name.split(".", 3)
-    return f"blk.{layer}.{GGUF_NAMES[module]}.{kind}"
-
-
-def interleave(values, heads):
-    """Rows in the order of llama.cpp's rotary pairs: (head, half, pair) becomes (head, pair, half)."""
-    shape = values.shape
-    return values.reshape(heads, 2, -1, *shape[1:]).swapaxes(1, 2).reshape(shape)
-
-
 def write_gguf(path, base, quantization):
     """Writes a base as GGUF and returns what its values became: {name: values after rounding}."""
     import gguf
     import sentencepiece
 
-    family = BASES[base][0]
     model = load_base(base)
-    config = model.config
-    arch = "qwen2" if family == "Qwen2" else "llama"
-    writer = gguf.GGUFWriter(path, arch)
+    writer = gguf.GGUFWriter(path, "qwen2" if BASES[base][0] == "Qwen2" else "llama")
     writer.add_name(base)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    writer.add_vocab_size(config.vocab_size)
+    add_configuration(writer, model.config)
     pieces = sentencepiece.SentencePieceProcessor(
         model_file=str(MODELS / "tiny-llama/tokenizer.model"))
     kinds = [2 if pieces.is_unknown(i) else 3 if pieces.is_control(i) else 6 if pieces.is_byte(i) else 1
@@ -426,25 +389,7 @@ def write_gguf(path, base, quantization):
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)
     writer.add_add_bos_token(True)
-    rounded = {}
-    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-    for name, parameter in model.state_dict().items():
-        if name == "lm_head.weight" and config.tie_word_embeddings:
-            continue
-        values = parameter.numpy().astype(np.float32)
-        kind = gguf.GGMLQuantizationType[quantization if values.ndim == 2 else "F32"]
-        data = gguf.quantize(values, kind)
-        rounded[name] = torch.from_numpy(gguf.dequantize(data, kind).astype(np.float32).copy())
-        if arch == "llama":
-            for module, count in heads.items():
-                if module in name:
-                    data = interleave(data, count)
-        writer.add_tensor(gguf_name(name), np.ascontiguousarray(data), raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return rounded
+    return add_tensors(writer, model, quantization)
 
 
 def make_gguf_cases(tensors):

@@ -23,7 +23,7 @@ import tempfile
 
 import torch
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 GRAFT = ROOT / ".build/release/graft"
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -92,7 +92,7 @@ def compare(base, adapter, label):
 
 def random_base(folder, numbers):
     import transformers
-    from make_goldens import randomize
+    from references.make_goldens import randomize
 
     family = numbers.choice(["Llama", "Qwen2", "Mistral"])
     kv = numbers.choice([1, 2, 3])
@@ -165,12 +165,12 @@ def main():
     parser.add_argument("--adapter")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="random pairs")
     parser.add_argument("--methods", nargs="*", metavar="NAME",
-                        help="pairs of all methods, or of those named; see tools/compare_methods.py")
+                        help="pairs of all methods, or of those named; see tools/references/compare_methods.py")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     good = True
     if options.methods is not None:
-        from compare_methods import compare_methods
+        from references.compare_methods import compare_methods
 
         sys.exit(0 if compare_methods(options.methods, options.random or 1, options.seed) else 1)
     if options.base:

@@ -1,6 +1,7 @@
 """All measurements on the repository's tiny model, and how their figures are summed up."""
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -8,11 +9,11 @@ import pathlib
 import tempfile
 import unittest
 
-from serving_loads import guessed_tokens, hot_merging, long_prompts, servers, thousand_adapters
+from loads import guessed_tokens, hot_merging, long_prompts, options, thousand_adapters
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BASE = str(ROOT / "models/tiny-llama")
-GRAFT = os.environ.get("GRAFT_EXECUTABLE", servers.EXECUTABLE)
+GRAFT = os.environ.get("GRAFT_EXECUTABLE", options.EXECUTABLE)
 
 
 class Summary(unittest.TestCase):
@@ -35,18 +36,23 @@ class Measurements(unittest.TestCase):
         with tempfile.TemporaryDirectory() as cache, contextlib.redirect_stdout(io.StringIO()) as out:
             main(["--base", BASE, "--graft", GRAFT, "--cache", cache, "--rounds", "1", "--threads", "1",
                   *arguments])
-            return json.loads(out.getvalue())
+            found = json.loads(out.getvalue())
+        with open(GRAFT, "rb") as file:
+            self.assertEqual(found["build"]["graft"], hashlib.file_digest(file, "sha256").hexdigest())
+        self.assertEqual(found["parameters"]["base"], BASE)
+        self.assertEqual(list(found["versions"]), ["graft"])
+        return found["figures"]
 
     def test_merging_is_measured_with_merged_answers(self):
         found = self.run_quietly(
-            hot_merging.main, "--clients", "1", "--shares", "1", "--requests", "24", "--rank", "2")
+            hot_merging.main, "--clients", "1", "--shares", "1", "--seconds", "1", "--rank", "2")
         modes = found["1 clients, 1 of requests on one adapter"]
         self.assertEqual({mode: run["merged_share"] for mode, run in modes.items()},
                          {"off": 0, "hot": 1, "auto": 1})
 
     def test_waiting_beside_long_prompts_is_measured(self):
         found = self.run_quietly(
-            long_prompts.main, "--clients", "2", "--requests", "3", "--prompt", "100", "--budgets", "8,64")
+            long_prompts.main, "--clients", "2", "--seconds", "1", "--prompt", "100", "--budgets", "8,64")
         self.assertEqual(list(found), ["8", "64"])
         for run in found.values():
             waits = run["next_token_ms"]
@@ -57,7 +63,7 @@ class Measurements(unittest.TestCase):
 
     def test_guessing_is_measured_beside_none(self):
         found = self.run_quietly(
-            guessed_tokens.main, "--clients", "1,2", "--requests", "2", "--new", "60", "--kinds",
+            guessed_tokens.main, "--clients", "1,2", "--seconds", "0.5", "--new", "60", "--kinds",
             "questions,sampled")
         self.assertEqual(list(found), ["questions", "sampled"])
         for kind in found.values():
@@ -70,7 +76,7 @@ class Measurements(unittest.TestCase):
 
     def test_many_adapters_are_measured_beside_few(self):
         found = self.run_quietly(
-            thousand_adapters.main, "--adapters", "40", "--clients", "4", "--requests", "8")
+            thousand_adapters.main, "--adapters", "40", "--clients", "4", "--seconds", "0.3")
         rates = found["tokens_per_second"]
         self.assertEqual(len(rates), 7)
         self.assertTrue(all(rate > 0 for rate in rates.values()), rates)
