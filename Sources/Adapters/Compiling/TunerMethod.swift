@@ -16,12 +16,18 @@ protocol TunerMethod {
     static func parts(for settings: Settings) -> [TensorPart]
     /// Whole names of tensors that belong to no module.
     static func shared(_ slots: SlotTable) -> Set<String>
+    /// False where PEFT doesn't read those names with an adapter's name, `default`, behind them.
+    static var sharedTakeDefault: Bool { get }
     /// Settings without a meaning in inference, or whose effect is in the tensors.
     static var trainingOnly: Set<String> { get }
     /// Settings that can't be served where they are set, with the reason.
     static var unsupported: [(name: String, reason: String)] { get }
     /// What is targeted where neither the configuration nor PEFT's table for the model says.
     static var standardTargets: [String]? { get }
+
+    /// True where what is added doesn't depend on the weights that it stands beside, so that those
+    /// may be others than the base's.
+    static func isBesideBase(_ settings: Settings) -> Bool
 
     /// Why the method can't work on a kind of slot; nil where it can.
     static func refusal(of slot: Slot) -> String?
@@ -79,7 +85,11 @@ extension TunerMethod {
 
     static func parts(for settings: Settings) -> [TensorPart] { [] }
 
+    static var sharedTakeDefault: Bool { true }
+
     static func shared(_ slots: SlotTable) -> Set<String> { [] }
+
+    static func isBesideBase(_ settings: Settings) -> Bool { false }
 
     static func prepare(
         _ settings: inout Settings, _ compiler: inout TunerCompiler
@@ -103,10 +113,11 @@ extension TunerMethod {
             settings: tuner,
             tensors: try TunerTensors(
                 file, slots: slots, method: name, parts: parts + parts(for: own),
-                shared: shared(slots)),
+                shared: shared(slots), sharedTakeDefault: sharedTakeDefault),
             context: context,
             vocabularyCount: try ResizedTables.tokenCount(in: file, slots: slots),
             configurationFile: configuration.file)
+        compiler.strays.targetsAreServed = isBesideBase(own)
         try prepare(&own, &compiler)
         let settings = own
         try compiler.compile(supports: refusal) { (compiler, slot) throws(AdapterError) in

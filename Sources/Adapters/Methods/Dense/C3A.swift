@@ -12,6 +12,8 @@ enum C3A: LinearTuner {
     static let name = "C3A"
     static let parts = [kernels]
 
+    static func isBesideBase(_ settings: ModuleValues<Int>) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> ModuleValues<Int> {

@@ -37,6 +37,9 @@ enum FRoD: LinearTuner {
         "runtime_offload_base_weight", "sparse_rate",
     ]
 
+    /// PEFT puts the adapter's name into these once more.
+    static let sharedTakeDefault = false
+
     static func shared(_ slots: SlotTable) -> Set<String> {
         Set(
             slots.linearSlots.flatMap { slot in

@@ -23,6 +23,8 @@ enum DeLoRA: LinearTuner {
     // Strengths as trained are in the file.
     static let trainingOnly: Set<String> = ["delora_lambda", "lambda_pattern", "module_dropout"]
 
+    static func isBesideBase(_ settings: ModuleValues<Int>) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> ModuleValues<Int> {

@@ -37,6 +37,8 @@ enum GraLoRA: LinearTuner {
         if settings.generalRank > 0 { try addGeneral(linear, settings, &compiler) }
     }
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

@@ -33,6 +33,8 @@ enum Lily: LinearTuner {
         return "its mixture depends on all tokens of a call, and not all reach the head"
     }
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

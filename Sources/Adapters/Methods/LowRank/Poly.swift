@@ -28,6 +28,8 @@ enum Poly: LinearTuner {
     static let name = "Poly"
     static let parts = [a, b, logits]
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

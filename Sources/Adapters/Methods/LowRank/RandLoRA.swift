@@ -60,6 +60,8 @@ enum RandLoRA: LinearTuner {
         try add(linear, settings, bases, &compiler)
     }
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

@@ -73,6 +73,8 @@ extension SharedProjectionsTuner {
         ownTrainingOnly.union(["\(prefix)_dropout", "d_initial"])
     }
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func shared(_ slots: SlotTable) -> Set<String> { [nameOfA, nameOfB] }
 
     static func settings(

@@ -46,6 +46,9 @@ enum TinyLoRA: TunerMethod {
     static let parts = [a, b, projection]
     static let trainingOnly: Set<String> = ["init_v_bound", "tinylora_dropout"]
 
+    /// PEFT puts the adapter's name into these once more.
+    static let sharedTakeDefault = false
+
     static func shared(_ slots: SlotTable) -> Set<String> {
         Set(slots.all.indices.map(shared(group:)))
     }
@@ -54,6 +57,8 @@ enum TinyLoRA: TunerMethod {
         guard case .norm = slot else { return nil }
         return "TinyLoRA works on linear layers and embeddings, this is a norm"
     }
+
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
 
     static func settings(
         _ configuration: inout AdapterConfiguration

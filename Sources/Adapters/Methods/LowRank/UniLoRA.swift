@@ -33,6 +33,8 @@ enum UniLoRA: LinearTuner {
 
     static func shared(_ slots: SlotTable) -> Set<String> { [theta] }
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

@@ -57,6 +57,8 @@ enum VBLoRA: LinearTuner {
             reason: "'num_vectors' and 'vector_length' say so")
     }
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

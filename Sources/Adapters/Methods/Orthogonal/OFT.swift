@@ -24,6 +24,8 @@ enum OFT: TunerMethod {
         return "OFT works on linear layers and embeddings, this is a norm"
     }
 
+    static func isBesideBase(_ settings: OFTSettings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> OFTSettings {

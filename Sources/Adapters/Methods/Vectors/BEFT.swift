@@ -12,6 +12,8 @@ enum BEFT: LinearTuner {
     static let parts = [bias]
     static let trainingOnly: Set<String> = ["init_beft_weights"]
 
+    static func isBesideBase(_ settings: Void) -> Bool { true }
+
     static func settings(_ configuration: inout AdapterConfiguration) {}
 
     static func add(
