@@ -66,7 +66,7 @@ import Transformer
     }
 
     @Test func whatWasTrainedWholeActsBeforeTheInvocationToo() throws {
-        var fixture = fixture([4, 31], ["modules_to_save": .array([.string("norm")])])
+        var fixture = fixture([4, 31], ["modules_to_save": .array([.string("model.norm")])])
         let norm = FloatTensor("base_model.model.model.norm.weight", [16], seed: 9)
         fixture.tensors.append(norm)
         let adapter = try reading.read(fixture)

@@ -107,7 +107,9 @@ import Transformer
             let stored = try Data(contentsOf: URL(fileURLWithPath: file)).count
             #expect(counts.reading >= stored + 2 * 4 * 64)
             let roomy = registry(counts.reading)
-            try roomy.register(name: "a", path: path)
+            let listing = try roomy.register(name: "a", path: path)
+            let loaded = try AdapterRegistry(base: base).load(name: "a", path: path)
+            #expect(listing.hash == loaded.hash)
             let lease = try roomy.lease(select("a"))
             #expect(lease.entries.count == 1)
             let small = registry(stored + 2 * 4 * 64 - 1)
