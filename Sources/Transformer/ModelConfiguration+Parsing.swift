@@ -22,8 +22,8 @@ extension ModelConfiguration {
         intermediateSize = try reader.count("intermediate_size", limit: 1 << 22)
         layerCount = try reader.count("num_hidden_layers", limit: 1 << 12)
         queryHeadCount = try reader.count("num_attention_heads", limit: 1 << 12)
-        keyValueHeadCount =
-            try reader.optionalCount("num_key_value_heads", limit: 1 << 12) ?? queryHeadCount
+        let keyValueHeads = KeyValueHeads(reader, family, queryHeadCount: queryHeadCount)
+        keyValueHeadCount = try keyValueHeads.count()
         headDimension =
             try reader.optionalCount("head_dim", limit: 1 << 12) ?? hiddenSize / queryHeadCount
         normEpsilon = try reader.positive("rms_norm_eps", default: 1e-6)
@@ -37,12 +37,17 @@ extension ModelConfiguration {
         try checkHeads(reader)
     }
 
+    /// - Throws: `TransformerError.invalidSetting` where a number of heads that isn't stated is
+    ///   another than the weights'.
+    func checkKeyValueHeads(_ checkpoint: BaseCheckpoint) throws(TransformerError) {
+        let reader = SettingReader(
+            object: checkpoint.configuration, file: checkpoint.tensors.path)
+        try KeyValueHeads(
+            reader, try ModelFamily(reader), queryHeadCount: queryHeadCount
+        ).check(checkpoint.tensors, self)
+    }
+
     private func checkHeads(_ reader: SettingReader) throws(TransformerError) {
-        guard queryHeadCount % keyValueHeadCount == 0 else {
-            throw reader.invalid(
-                "num_key_value_heads", "\(keyValueHeadCount)",
-                expected: "a divisor of num_attention_heads, \(queryHeadCount)")
-        }
         guard headDimension > 0, headDimension % 2 == 0 else {
             throw reader.invalid(
                 "head_dim", "\(headDimension)",

@@ -1,4 +1,5 @@
 import Adapters
+import Checkpoints
 import Foundation
 import StrictJSON
 import Synchronization
@@ -85,6 +86,41 @@ import Transformer
                 count >= 12 << 30
             } else {
                 false
+            }
+        }
+    }
+
+    /// What another library's file has to be read for comes out of the budget before it is read.
+    @Test func whatNeverFitsOfAnotherLibraryIsRefusedBeforeItIsRead() throws {
+        let path = directory.path + "/foreign"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try AtomicFile.write(#"{"lora_alpha": 4}"#, to: path + "/lora_config.json")
+        let module = AdapterFixture.query
+        let tensors = [
+            FloatTensor(module + ".lora_A", [2, 16], type: .f16),
+            FloatTensor(module + ".lora_B", [16, 2], seed: 2, type: .f16),
+        ]
+        let file = path + "/lora.safetensors"
+        try FloatTensor.write(tensors, to: file)
+        for path in [path, file] {
+            let counts = try AdapterRegistry(base: base).memoryByteCounts(of: path)
+            let stored = try Data(contentsOf: URL(fileURLWithPath: file)).count
+            #expect(counts.reading >= stored + 2 * 4 * 64)
+            let roomy = registry(counts.reading)
+            let listing = try roomy.register(name: "a", path: path)
+            let loaded = try AdapterRegistry(base: base).load(name: "a", path: path)
+            #expect(listing.hash == loaded.hash)
+            let lease = try roomy.lease(select("a"))
+            #expect(lease.entries.count == 1)
+            let small = registry(stored + 2 * 4 * 64 - 1)
+            #expect {
+                try small.register(name: "a", path: path)
+            } throws: {
+                if case .memoryExceeded(path, stored + 2 * 4 * 64, _)? = $0 as? AdapterError {
+                    true
+                } else {
+                    false
+                }
             }
         }
     }

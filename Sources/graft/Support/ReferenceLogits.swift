@@ -52,11 +52,14 @@ struct ReferenceLogits {
         guard logits.elementType == .f32, logits.shape == shape else {
             throw ReferenceError.badTensor(logits, expected: "F32 of shape \(shape)")
         }
-        guard logits.nonFiniteSummary() == nil else {
+        let scores = try logits.floats()
+        guard scores.allSatisfy(\.isFinite) else {
             throw ReferenceError.badTensor(logits, expected: "finite logits")
         }
-        let values = (0..<tokens.elementCount).map {
-            tokens.bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self)
+        let values = try tokens.content().withUnsafeBytes { bytes in
+            (0..<tokens.elementCount).map {
+                bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self)
+            }
         }
         guard values.allSatisfy({ (0..<Int64(vocabularyCount)).contains($0) }) else {
             throw ReferenceError.badTensor(
@@ -64,7 +67,7 @@ struct ReferenceLogits {
         }
         return Prompt(
             tokens: values.map { Int32($0) },
-            logprobs: logprobs(try logits.floats(), vocabularyCount))
+            logprobs: logprobs(scores, vocabularyCount))
     }
 
     /// Each row minus the logarithm of its sum of exponentials.
