@@ -200,21 +200,6 @@ import Transformer
         #expect(registry.list().map(\.state) == [.idle, .attached])
     }
 
-    @Test func unloadingANameRefusesThoseWhoWaitForIt() async throws {
-        let registry = registry(byteCounts.reading)
-        for name in ["a", "b", "c"] { try registry.register(name: name, path: path(name)) }
-        let first = try registry.lease(select("a"))
-        let waiting = [ask(registry, "b"), ask(registry, "c"), ask(registry, "b")]
-        try await registry.unload(name: "b")
-        try await wait { !waiting[0].all.isEmpty && !waiting[2].all.isEmpty }
-        #expect(throws: AdapterError.unknownAdapter("b", loaded: ["a", "c"])) {
-            try waiting[0].all[0].get()
-        }
-        first.release()
-        try await lease(waiting[1]).release()
-        #expect(registry.liveCounts == (0, 0))
-    }
-
     @Test func contentThatANameHasLeftCountsUntilItsLastRequestEnds() async throws {
         let registry = registry(2 * byteCounts.reading)
         let paths = [try path("a"), try path("b", seed: 4)]
