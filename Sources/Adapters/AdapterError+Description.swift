@@ -128,6 +128,8 @@ extension AdapterError {
             "adapter '\(name)' is not merged: merge it first"
         case .replacedMeanwhile(let name):
             "adapter '\(name)' was loaded anew or unloaded while it was being merged: merge it again"
+        case .cancelled:
+            "the request was given up before its adapters were there"
         case .changedSinceRegistered(let name, let path):
             "\(path): is not what it was when adapter '\(name)' was given to it: put the file back, "
                 + "or load the adapter again"

@@ -48,6 +48,8 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
     case merge(MergeError)
     case notMerged(String)
     case replacedMeanwhile(String)
+    /// A lease was given up before it was there.
+    case cancelled
     /// An idle adapter can't come back: its files are not what they were.
     case changedSinceRegistered(name: String, path: String)
     /// It takes more memory than adapters may take in all.
@@ -88,7 +90,8 @@ public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
         case .combination, .twoTokenizers, .merge, .unmergeable, .uncombinable, .unextractable,
             .unconvertible, .memoryExceeded, .memoryInUse:
             .incompatible
-        case .invalidName, .invalidWeight, .repeatedSelection, .notMerged, .replacedMeanwhile:
+        case .invalidName, .invalidWeight, .repeatedSelection, .notMerged, .replacedMeanwhile,
+            .cancelled:
             .badRequest
         case .outputExists, .unwritable: .unwritable
         default: .invalidAdapter

@@ -245,6 +245,20 @@ struct AdapterFile: Sendable {
         return file
     }
 
+    /// The same with zeros for values, which take no memory.
+    func withoutValues() throws(AdapterError) -> AdapterFile {
+        var file = self
+        file.tensors = []
+        for tensor in tensors { file.tensors.append(try tensor.withoutValues(file: tensorFile)) }
+        file.experts = []
+        for expert in experts {
+            file.experts.append(
+                Mixture.Expert(name: expert.name, file: try expert.file.withoutValues()))
+        }
+        file.storedFiles = []
+        return file
+    }
+
     /// - Parameter files: nil where values don't count either.
     private static func hash(
         _ configuration: AdapterConfiguration, _ tensors: [AdapterTensor],

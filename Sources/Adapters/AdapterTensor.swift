@@ -29,6 +29,17 @@ struct AdapterTensor: Sendable {
     /// The same tensor under another name.
     func renamed(_ name: String) -> AdapterTensor { AdapterTensor(view.renamed(name)) }
 
+    /// The same tensor with zeros for values, which take no memory.
+    ///
+    /// - Throws: `AdapterError.damagedFile` when there is no room for them.
+    func withoutValues(file: String) throws(AdapterError) -> AdapterTensor {
+        do throws(CheckpointError) {
+            return AdapterTensor(
+                try TensorView(
+                    name: name, elementType: elementType, zerosOfShape: shape, path: file))
+        } catch { throw .damagedFile(error.description) }
+    }
+
     /// Whether shape, type and every bit are those of another tensor.
     func equals(_ other: AdapterTensor) -> Bool {
         shape == other.shape && elementType == other.elementType

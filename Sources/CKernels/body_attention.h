@@ -59,7 +59,7 @@ INLINE void widen_panel(const float *panel, const float *next, size_t pairs, siz
                         float *target) {
     for (size_t p = 0; p < pairs; p++) {
         __builtin_prefetch(next + p * GK_PANEL);
-        lanes_u pair = *(const lanes_u_unaligned *)(panel + p * GK_PANEL);
+        lanes_u pair = LOAD_WORDS(panel + p * GK_PANEL);
         STORE(target + 2 * p * stride, even_of_pair(pair));
         STORE(target + (2 * p + 1) * stride, odd_of_pair(pair));
     }

@@ -40,7 +40,7 @@ ALONE void GK(row_f16)(size_t inputs, const float *x, const uint8_t *const *pane
 #define ADD_PAIR(i)                                                                               \
     {                                                                                             \
         __builtin_prefetch(p##i + ahead + k * 2 * GK_PANEL);                                      \
-        lanes_u pair = *(const lanes_u_unaligned *)(p##i + k * 2 * GK_PANEL);                     \
+        lanes_u pair = LOAD_WORDS(p##i + k * 2 * GK_PANEL);                                       \
         a##i = FMA(even, even_of_pair(pair), a##i);                                               \
         a##i = FMA(odd, odd_of_pair(pair), a##i);                                                 \
     }

@@ -25,8 +25,19 @@ typedef uint32_t lanes_u_unaligned __attribute__((ext_vector_type(16), aligned(4
 /* A function of its own: the compiler spills its sums when it is part of a larger one. */
 #define ALONE static __attribute__((noinline))
 #define FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
-#define LOAD(p) ((lanes_f) * (const lanes_f_unaligned *)(p))
-#define STORE(p, v) (*(lanes_f_unaligned *)(p) = (v))
+#if __has_feature(thread_sanitizer)
+/* The sanitizer overlooks what is wider than 16 bytes. */
+void __tsan_read_range(void *memory, unsigned long bytes);
+void __tsan_write_range(void *memory, unsigned long bytes);
+#define READS(p) __tsan_read_range((void *)(uintptr_t)(p), sizeof(lanes_f))
+#define WRITES(p) __tsan_write_range((void *)(uintptr_t)(p), sizeof(lanes_f))
+#else
+#define READS(p) ((void)0)
+#define WRITES(p) ((void)0)
+#endif
+#define LOAD(p) (READS(p), (lanes_f) * (const lanes_f_unaligned *)(p))
+#define LOAD_WORDS(p) (READS(p), (lanes_u) * (const lanes_u_unaligned *)(p))
+#define STORE(p, v) (WRITES(p), *(lanes_f_unaligned *)(p) = (v))
 #define SPLAT(x) ((lanes_f)(x))
 
 INLINE lanes_f load_part(const float *p, size_t count, float fill) {

@@ -77,7 +77,7 @@ INLINE size_t step_bytes(gk_type type) { return GK_PANEL * (type == GK_F16 ? 2 :
  * sums. */
 #define FORGET(pointer) __asm__("" : "+r"(pointer))
 INLINE lanes_u pairs_at(const uint8_t *weights, size_t k) {
-    return *(const lanes_u_unaligned *)(weights + k / 2 * 4 * GK_PANEL);
+    return LOAD_WORDS(weights + k / 2 * 4 * GK_PANEL);
 }
 
 DEFINE_STREAM_TILE(1)

@@ -45,7 +45,7 @@ public struct BaseCheckpoint: Sendable {
     public static func open(path: String) throws(CheckpointError) -> BaseCheckpoint {
         if FilePath.isDirectory(path) { return try openDirectory(path) }
         let file = try MappedFile(path: path)
-        if FileFormat(file.bytes) == .gguf { return try openGGUF(GGUFFile(joining: file)) }
+        if try FileFormat(file) == .gguf { return try openGGUF(GGUFFile(joining: file)) }
         let tensors = try SafetensorsFile(file: file)
         if let format = tensors.metadata[PackedFormat.formatKey] {
             return try openPacked(tensors, format: format)

@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// What the elements of a stored tensor are; the raw values are the spellings of safetensors and
 /// GGUF.
 public enum ElementType: String, Sendable, CaseIterable {
@@ -23,24 +25,30 @@ public enum ElementType: String, Sendable, CaseIterable {
     /// The types that a safetensors header may name.
     static let safetensors = allCases.filter { $0.blockElementCount == 1 }
 
-    /// Elements that are stored together: 32 of quantised types, else 1.
-    public var blockElementCount: Int {
-        switch self {
-        case .q8_0, .q4_0, .q4_1: 32
+    /// Elements that are stored together; 1 of plain types.
+    public var blockElementCount: Int { kernelType.map(gk_block_inputs) ?? 1 }
+
+    /// Bytes of a block of `blockElementCount` elements.
+    public var blockByteCount: Int {
+        if let kernelType { return gk_block_bytes(kernelType) }
+        return switch self {
+        case .f64, .i64, .u64: 8
+        case .i32, .u32: 4
+        case .i16, .u16: 2
         default: 1
         }
     }
 
-    /// Bytes of a block of `blockElementCount` elements.
-    public var blockByteCount: Int {
+    /// What the kernels compute with, whose table of blocks is the only one; nil for other types.
+    private var kernelType: gk_type? {
         switch self {
-        case .f64, .i64, .u64: 8
-        case .f32, .i32, .u32: 4
-        case .f16, .bf16, .i16, .u16: 2
-        case .i8, .u8, .bool, .f8E4M3, .f8E5M2: 1
-        case .q8_0: 34
-        case .q4_0: 18
-        case .q4_1: 20
+        case .f32: GK_F32
+        case .f16: GK_F16
+        case .bf16: GK_BF16
+        case .q8_0: GK_Q8_0
+        case .q4_0: GK_Q4_0
+        case .q4_1: GK_Q4_1
+        default: nil
         }
     }
 }

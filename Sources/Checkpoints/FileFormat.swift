@@ -6,7 +6,13 @@ enum FileFormat: Equatable {
     /// No mark of another format: safetensors has none of its own.
     case unmarked
 
-    init(_ bytes: UnsafeRawBufferPointer) {
+    /// - Throws: `CheckpointError.malformed` where the file is no longer what was opened.
+    init(_ file: MappedFile) throws(CheckpointError) {
+        let beginning = try file.beginning()
+        self = withExtendedLifetime(beginning) { FileFormat(beginning.bytes) }
+    }
+
+    private init(_ bytes: UnsafeRawBufferPointer) {
         for (prefix, noun) in Self.foreignMarks where bytes.starts(with: prefix) {
             self = .foreign(noun)
             return

@@ -108,6 +108,14 @@ public final class MappedFile: @unchecked Sendable {
         guard file.read(into: memory, from: offset), file.isUnchanged else { throw file.changed }
     }
 
+    /// The first bytes, which tell what a file is, in memory of their own.
+    ///
+    /// - Throws: as `read(_:into:)`.
+    func beginning() throws(CheckpointError) -> MappedFile {
+        let count = min(bytes.count, Self.beginningByteCount)
+        return try copy(of: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+    }
+
     /// Some of the bytes in memory of their own.
     ///
     /// - Throws: as `read(_:into:)`; `CheckpointError.unreadable` when there is no memory for them.
@@ -120,7 +128,7 @@ public final class MappedFile: @unchecked Sendable {
         return copy
     }
 
-    /// Calls `body` with the bytes, and keeps the file mapped meanwhile.
+    /// Calls `body` with the bytes, and keeps them meanwhile; for files that are read, not mapped.
     func withBytes<Result>(
         _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> Result
     ) throws(CheckpointError) -> Result {
@@ -141,6 +149,7 @@ public final class MappedFile: @unchecked Sendable {
     }
 
     private static let largePageByteCount = 2 << 20
+    private static let beginningByteCount = 512
 }
 
 /// What stands at a path, as far as the mode tells.

@@ -91,6 +91,23 @@ public struct TensorView: @unchecked Sendable {
         try owner.read(UnsafeRawBufferPointer(rebasing: bytes[part]), into: memory)
     }
 
+    /// A copy of all stored bytes.
+    ///
+    /// - Throws: as `read(from:into:)`.
+    package func content() throws(CheckpointError) -> [UInt8] {
+        var failure: CheckpointError?
+        let content = [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, count in
+            let memory = UnsafeMutableRawBufferPointer(
+                rebasing: UnsafeMutableRawBufferPointer(buffer)[..<bytes.count])
+            do throws(CheckpointError) {
+                try read(into: memory)
+                count = memory.count
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return content
+    }
+
     /// Whether another tensor has the same type, shape and bytes.
     ///
     /// - Throws: `CheckpointError.malformed` where a file is no longer what was opened.

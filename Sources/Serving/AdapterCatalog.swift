@@ -21,13 +21,16 @@ public protocol AdapterCatalog: Sendable {
     /// What adapters hold in memory now.
     var memory: AdapterMemory { get }
 
-    /// Holds the adapters that a request names, from before this returns; never waits.
+    /// Gets the adapters that a request names, as they are when this is called; never waits.
     ///
     /// - Parameter completion: called once, before this returns or, when adapters must be read
     ///   first, later on another thread.
+    /// - Returns: gives up what hasn't come yet, so that the completion is called at once; harmless
+    ///   when it was.
     func select(
         _ selection: [SelectionEntry],
-        completion: @escaping @Sendable (Result<AdapterSelection, AdapterError>) -> Void)
+        completion: @escaping @Sendable (Result<AdapterSelection, AdapterError>) -> Void
+    ) -> @Sendable () -> Void
 }
 
 /// The adapters that answer one request, held until `lease` is released.
@@ -36,13 +39,17 @@ public struct AdapterSelection: Sendable {
     public let adapters: [AnsweringAdapter]
     /// The adapters' own; nil: the base's.
     public let tokenizer: AdapterTokenizer?
+    /// Tokens that the model knows under them; nil: the base's.
+    public let rowCount: Int?
 
     public init(
-        lease: any PlanLease, adapters: [AnsweringAdapter], tokenizer: AdapterTokenizer? = nil
+        lease: any PlanLease, adapters: [AnsweringAdapter], tokenizer: AdapterTokenizer? = nil,
+        rowCount: Int? = nil
     ) {
         self.lease = lease
         self.adapters = adapters
         self.tokenizer = tokenizer
+        self.rowCount = rowCount
     }
 }
 
@@ -87,10 +94,11 @@ extension AdapterRegistry: AdapterCatalog {
     public func select(
         _ selection: [SelectionEntry],
         completion: @escaping @Sendable (Result<AdapterSelection, AdapterError>) -> Void
-    ) {
-        lease(selection) { outcome in
+    ) -> @Sendable () -> Void {
+        let pending = lease(selection) { outcome in
             completion(outcome.map { AdapterSelection($0) })
         }
+        return { pending.cancel() }
     }
 }
 
@@ -101,6 +109,6 @@ extension AdapterSelection {
             adapters: lease.entries.map {
                 AnsweringAdapter(
                     name: $0.name, weight: $0.weight, hash: $0.hash, isMerged: $0.merged)
-            }, tokenizer: lease.tokenizer)
+            }, tokenizer: lease.tokenizer, rowCount: lease.vocabularyCount)
     }
 }

@@ -1,3 +1,4 @@
+internal import Adapters
 internal import StrictJSON
 internal import Tokenization
 
@@ -11,8 +12,9 @@ enum ClientRequest: Sendable, Equatable {
     case listAdapters
     case mergeAdapter(name: String, weight: Float)
     case unmergeAdapter(name: String)
-    case tokenize(text: String, specialTokens: SpecialTokens? = nil)
-    case detokenize(tokens: [Int32])
+    case tokenize(
+        text: String, specialTokens: SpecialTokens? = nil, adapter: [SelectionEntry] = [])
+    case detokenize(tokens: [Int32], adapter: [SelectionEntry] = [])
     case stats
     case shutdown
 }
@@ -22,9 +24,8 @@ extension ClientRequest {
     private static let operations: [(name: String, fields: [String])] = [
         ("cancel", []), ("load_adapter", ["name", "path"]), ("unload_adapter", ["name"]),
         ("list_adapters", []), ("merge_adapter", ["name", "weight"]),
-        ("unmerge_adapter", ["name"]), ("tokenize", ["text", "special_tokens"]),
-        ("detokenize", ["tokens"]),
-        ("stats", []), ("shutdown", []),
+        ("unmerge_adapter", ["name"]), ("tokenize", ["text", "special_tokens", "adapter"]),
+        ("detokenize", ["tokens", "adapter"]), ("stats", []), ("shutdown", []),
     ]
 
     /// - Throws: `unknown_op`, or `bad_request` with the field to blame.
@@ -62,12 +63,14 @@ extension ClientRequest {
         case "unmerge_adapter": return .unmergeAdapter(name: try fields.requiredString("name"))
         case "tokenize":
             return .tokenize(
-                text: try fields.requiredString("text"), specialTokens: try fields.specialTokens())
+                text: try fields.requiredString("text"), specialTokens: try fields.specialTokens(),
+                adapter: try GenerateRequest.adapter(fields["adapter"]))
         case "detokenize":
             guard let tokens = try fields.tokens("tokens") else {
                 throw FieldReader.missing("tokens", "an array of token ids")
             }
-            return .detokenize(tokens: tokens)
+            return .detokenize(
+                tokens: tokens, adapter: try GenerateRequest.adapter(fields["adapter"]))
         case "stats": return .stats
         default: return .shutdown
         }

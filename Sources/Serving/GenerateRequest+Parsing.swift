@@ -78,7 +78,7 @@ extension GenerateRequest {
         return messages
     }
 
-    private static func adapter(_ value: JSONValue?) throws(ServingError) -> [SelectionEntry] {
+    static func adapter(_ value: JSONValue?) throws(ServingError) -> [SelectionEntry] {
         switch value {
         case nil: return []
         case .string(let name): return [SelectionEntry(name: name)]

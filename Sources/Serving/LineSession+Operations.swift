@@ -34,9 +34,17 @@ extension LineSession {
             }
             send(.adapterUnmerged(adapter), id: id)
         case .listAdapters: send(.adapters(context.adapters.descriptions()), id: id)
-        case .tokenize(let text, let specialTokens):
-            send(.tokens(try tokenize(text, specialTokens)), id: id)
-        case .detokenize(let tokens): send(.text(try detokenize(tokens)), id: id)
+        case .tokenize(let text, let specialTokens, let adapter):
+            try convert(with: adapter, byteCount: text.utf8.count, id: id) {
+                (selection) throws(ServingError) in
+                .tokens(try self.tokenize(text, specialTokens, selection))
+            }
+        case .detokenize(let tokens, let adapter):
+            let byteCount = tokens.count * MemoryLayout<Int32>.stride
+            try convert(with: adapter, byteCount: byteCount, id: id) {
+                (selection) throws(ServingError) in
+                .text(try self.detokenize(tokens, selection))
+            }
         case .stats: send(.stats(service.statistics), id: id)
         case .shutdown: service.requestShutdown()
         case .generate, .cancel: break
@@ -82,10 +90,46 @@ extension LineSession {
         }
     }
 
+    /// Answers with what `body` makes: at once for the base, for adapters when they are there.
+    private func convert(
+        with adapter: [SelectionEntry], byteCount: Int, id: RequestID?,
+        _ body: @escaping @Sendable (AdapterSelection?) throws(ServingError) -> ServerEvent
+    ) throws(ServingError) {
+        guard !adapter.isEmpty else { return send(try body(nil), id: id) }
+        guard service.waitingBytes.tryTake(byteCount) else { throw RequestDesk.noRoom }
+        beginAnswer()
+        let number = service.nextRequestNumber()
+        let giveUp = context.adapters.select(adapter) { outcome in
+            self.lane.perform {
+                let event: ServerEvent
+                do throws(ServingError) {
+                    event = try self.converted(outcome, body)
+                } catch { event = .failed(error) }
+                self.service.waitingBytes.give(byteCount)
+                self.endConversion(number)
+                self.endAnswer(event, id: id)
+            }
+        }
+        beginConversion(number, giveUp: giveUp)
+    }
+
+    private func converted(
+        _ outcome: Result<AdapterSelection, AdapterError>,
+        _ body: (AdapterSelection?) throws(ServingError) -> ServerEvent
+    ) throws(ServingError) -> ServerEvent {
+        let selection: AdapterSelection
+        do { selection = try outcome.get() } catch {
+            throw ServingError(error, field: "adapter")
+        }
+        defer { selection.lease.release() }
+        return try body(selection)
+    }
+
     private func tokenize(
-        _ text: String, _ specialTokens: SpecialTokens?
+        _ text: String, _ specialTokens: SpecialTokens?, _ selection: AdapterSelection?
     ) throws(ServingError) -> [Int] {
-        let tokenizer = try context.require(context.tokenizer, field: "text")
+        let tokenizer = try context.require(
+            selection?.tokenizer?.tokenizer ?? context.tokenizer, field: "text")
         do {
             return try tokenizer.encode(
                 text, addingSpecialTokens: true, specialTokens: specialTokens)
@@ -94,12 +138,15 @@ extension LineSession {
         }
     }
 
-    private func detokenize(_ tokens: [Int32]) throws(ServingError) -> String {
-        guard let tokenizer = context.tokenizer else {
+    private func detokenize(
+        _ tokens: [Int32], _ selection: AdapterSelection?
+    ) throws(ServingError) -> String {
+        guard let tokenizer = selection?.tokenizer?.tokenizer ?? context.tokenizer else {
             throw ServingError(.badRequest, "this base has no tokenizer", field: "tokens")
         }
         do {
-            return try tokenizer.decode(tokens.map(Int.init), rowCount: context.rowCount)
+            return try tokenizer.decode(
+                tokens.map(Int.init), rowCount: selection?.rowCount ?? context.rowCount)
         } catch {
             throw ServingError(error, field: "tokens")
         }

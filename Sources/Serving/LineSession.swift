@@ -11,6 +11,10 @@ public final class LineSession: Sendable {
     private struct State {
         /// Requests whose last event is still to come.
         var inFlight: [RequestID: AcceptedRequest] = [:]
+        /// What gives up the adapters of texts and tokens to convert that wait for them.
+        var conversions: [Int: @Sendable () -> Void] = [:]
+        /// Conversions that ended before they were noted.
+        var endedConversions: Set<Int> = []
         /// Answers that are still to come, those of operations too.
         var outstandingCount = 0
         var isClosed = false
@@ -79,12 +83,13 @@ public final class LineSession: Sendable {
 
     /// The client is gone: cancels its requests and writes nothing any more.
     public func close() {
-        let requests = state.withLock { state in
+        let (requests, conversions) = state.withLock { state in
             state.isClosed = true
-            return Array(state.inFlight.values)
+            return (Array(state.inFlight.values), Array(state.conversions.values))
         }
         writer.close()
         for request in requests { request.cancel() }
+        for giveUp in conversions { giveUp() }
     }
 
     private func handle(_ bytes: [UInt8]) {
@@ -187,6 +192,23 @@ extension LineSession {
             return state.completions
         }
         completions.forEach { $0() }
+    }
+
+    /// A conversion waits for adapters from here to ``endConversion(_:)``, which may come first.
+    func beginConversion(_ number: Int, giveUp: @escaping @Sendable () -> Void) {
+        let isClosed = state.withLock { state in
+            if state.endedConversions.remove(number) == nil { state.conversions[number] = giveUp }
+            return state.isClosed
+        }
+        if isClosed { giveUp() }
+    }
+
+    func endConversion(_ number: Int) {
+        state.withLock { state in
+            if state.conversions.removeValue(forKey: number) == nil {
+                state.endedConversions.insert(number)
+            }
+        }
     }
 
     /// Whether a request with this id is in flight.

@@ -46,6 +46,8 @@ extension Service {
             "resident": number(memory.residentCount), "idle": number(memory.idleCount),
             "loads": number(memory.loadCount), "drops": number(memory.dropCount),
             "waiting": number(memory.waitingCount),
+            "tokenizers": number(memory.tokenizerCount),
+            "tokenizer_bytes": number(memory.tokenizerByteCount),
         ]
     }
 

@@ -54,13 +54,6 @@ import Transformer
             reading.failure(fixture([3], ["use_dora": .bool(true)])).hasPrefix(
                 refused + "PEFT has no invocation together with 'use_dora'"))
         #expect(
-            reading.failure(fixture([3], ["modules_to_save": .array([.string("norm")])]))
-                == refused + "'modules_to_save' act on every token, those before the invocation too"
-        )
-        #expect(
-            reading.failure(fixture([3], ["bias": .string("all")]))
-                == refused + "trained biases act on every token, those before the invocation too")
-        #expect(
             reading.failure(fixture([3], ["init_lora_weights": .string("pissa")]))
                 == refused + "'init_lora_weights' is pissa, which changes the base's weights for "
                 + "every token")
@@ -70,6 +63,22 @@ import Transformer
         #expect(
             reading.failure(table)
                 == refused + "PEFT has it for linear layers only, and the embedding is changed too")
+    }
+
+    @Test func whatWasTrainedWholeActsBeforeTheInvocationToo() throws {
+        var fixture = fixture([4, 31], ["modules_to_save": .array([.string("model.norm")])])
+        let norm = FloatTensor("base_model.model.model.norm.weight", [16], seed: 9)
+        fixture.tensors.append(norm)
+        let adapter = try reading.read(fixture)
+        guard case .gain(let gain)? = adapter.operators.earlier.norms[.final] else {
+            Issue.record("the norm waits for the invocation")
+            return
+        }
+        #expect(gain == norm.values)
+        #expect(adapter.operators.earlier.linear.isEmpty)
+        let selected = SelectedOperators(name: "a", operators: adapter.operators, weight: 1)
+        let plan = try AdapterPlan([selected], slots: reading.base.slots)
+        #expect(plan.earlier?.isBase == false)
     }
 
     @Test func repeatedLayersActBeforeTheInvocationToo() throws {

@@ -1,4 +1,5 @@
 import Adapters
+import Checkpoints
 import Foundation
 import StrictJSON
 import Synchronization
@@ -89,6 +90,41 @@ import Transformer
         }
     }
 
+    /// What another library's file has to be read for comes out of the budget before it is read.
+    @Test func whatNeverFitsOfAnotherLibraryIsRefusedBeforeItIsRead() throws {
+        let path = directory.path + "/foreign"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try AtomicFile.write(#"{"lora_alpha": 4}"#, to: path + "/lora_config.json")
+        let module = AdapterFixture.query
+        let tensors = [
+            FloatTensor(module + ".lora_A", [2, 16], type: .f16),
+            FloatTensor(module + ".lora_B", [16, 2], seed: 2, type: .f16),
+        ]
+        let file = path + "/lora.safetensors"
+        try FloatTensor.write(tensors, to: file)
+        for path in [path, file] {
+            let counts = try AdapterRegistry(base: base).memoryByteCounts(of: path)
+            let stored = try Data(contentsOf: URL(fileURLWithPath: file)).count
+            #expect(counts.reading >= stored + 2 * 4 * 64)
+            let roomy = registry(counts.reading)
+            let listing = try roomy.register(name: "a", path: path)
+            let loaded = try AdapterRegistry(base: base).load(name: "a", path: path)
+            #expect(listing.hash == loaded.hash)
+            let lease = try roomy.lease(select("a"))
+            #expect(lease.entries.count == 1)
+            let small = registry(stored + 2 * 4 * 64 - 1)
+            #expect {
+                try small.register(name: "a", path: path)
+            } throws: {
+                if case .memoryExceeded(path, stored + 2 * 4 * 64, _)? = $0 as? AdapterError {
+                    true
+                } else {
+                    false
+                }
+            }
+        }
+    }
+
     @Test func aMixThatNeverFitsIsRefusedAndOneThatDoesIsServed() throws {
         let names = ["a", "b"]
         for limit in [2 * byteCounts.reading, 2 * byteCounts.reading - 1] {
@@ -162,21 +198,6 @@ import Transformer
         try await wait { !loaded.all.isEmpty }
         #expect(loaded.all == ["b"])
         #expect(registry.list().map(\.state) == [.idle, .attached])
-    }
-
-    @Test func unloadingANameRefusesThoseWhoWaitForIt() async throws {
-        let registry = registry(byteCounts.reading)
-        for name in ["a", "b", "c"] { try registry.register(name: name, path: path(name)) }
-        let first = try registry.lease(select("a"))
-        let waiting = [ask(registry, "b"), ask(registry, "c"), ask(registry, "b")]
-        try await registry.unload(name: "b")
-        try await wait { !waiting[0].all.isEmpty && !waiting[2].all.isEmpty }
-        #expect(throws: AdapterError.unknownAdapter("b", loaded: ["a", "c"])) {
-            try waiting[0].all[0].get()
-        }
-        first.release()
-        try await lease(waiting[1]).release()
-        #expect(registry.liveCounts == (0, 0))
     }
 
     @Test func contentThatANameHasLeftCountsUntilItsLastRequestEnds() async throws {

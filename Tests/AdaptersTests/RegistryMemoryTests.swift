@@ -170,11 +170,10 @@ import Transformer
         #expect(registry.liveCounts == (0, 0))
     }
 
-    /// Whether a name goes before, while or after its adapter is read: who waits is answered, the
-    /// unloading ends, and nothing stays in memory.
-    @Test func unloadingDuringALoadEndsBoth() async throws {
+    /// Whether a name goes before, while or after its adapter is read: who waits is answered by it,
+    /// then the unloading ends, and nothing stays in memory.
+    @Test func unloadingDuringALoadWaitsForWhoCameBefore() async throws {
         let adapter = try path("a", seed: 3)
-        var refusedCount = 0
         for _ in 0..<100 {
             try registry.register(name: "a", path: adapter)
             let leases = AsyncStream<Result<SelectionLease, AdapterError>>.makeStream()
@@ -183,20 +182,17 @@ import Transformer
             async let unloaded: Void = registry.unload(name: "a")
             switch await leases.stream.first(where: { _ in true }) {
             case .success(let lease): lease.release()
-            case .failure(let error):
-                #expect(error == .unknownAdapter("a", loaded: []))
-                refusedCount += 1
+            case .failure(let error): Issue.record("\(error)")
             case nil: Issue.record("no answer")
             }
             try await unloaded
             #expect(registry.list().isEmpty)
         }
-        #expect(refusedCount > 0)
         #expect(registry.liveCounts == (0, 0))
         #expect(registry.memory.byteCount == 0)
     }
 
-    @Test func aNameWithAnotherLifeDuringALoadAnswersFromThat() async throws {
+    @Test func aNameWithAnotherLifeDuringALoadAnswersFromTheFirst() async throws {
         let paths = [try path("old", seed: 3), try path("new", seed: 4)]
         let hashes = try paths.map { path in
             try AdapterRegistry(base: registry.base).load(name: "a", path: path).hash
@@ -208,9 +204,8 @@ import Transformer
             registry.unload(name: "a") { _ in }
             try registry.register(name: "a", path: paths[1])
             switch await leases.stream.first(where: { _ in true }) {
-            case .success(let lease): #expect(hashes.contains(lease.entries[0].hash))
-            // Between the two lives nothing has the name.
-            case .failure(let error): #expect(error == .unknownAdapter("a", loaded: []))
+            case .success(let lease): #expect(lease.entries[0].hash == hashes[0])
+            case .failure(let error): Issue.record("\(error)")
             case nil: Issue.record("no answer")
             }
             #expect(try lease("a").entries[0].hash == hashes[1])

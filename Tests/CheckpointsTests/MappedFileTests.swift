@@ -46,6 +46,33 @@ import Testing
         }
     }
 
+    /// A mapped read behind the file's end would end the process.
+    @Test func aHeaderOfAFileThatIsCutShortIsRefused() throws {
+        let content = SafetensorsFixture.floats([("t", [1], [1])])
+        for byteCount in [0, 12] {
+            let path = try directory.write(content, "f")
+            let file = try MappedFile(path: path)
+            truncate(path, byteCount)
+            expectFailure("PATH: the file was changed while it was read; try again", in: path) {
+                _ = try SafetensorsFile(file: file)
+            }
+            expectFailure("PATH: the file was changed while it was read; try again", in: path) {
+                _ = try GGUFFile(file: file)
+            }
+        }
+    }
+
+    @Test func theContentOfATensorIsReadWithoutTheMapping() throws {
+        let content = SafetensorsFixture.floats([("t", [4096], [Float](repeating: 1, count: 4096))])
+        let path = try directory.write(content, "f")
+        let tensor = try SafetensorsFile(path: path).requiredTensor("t")
+        #expect(try tensor.content() == [UInt8](tensor.bytes))
+        truncate(path, 100)
+        expectFailure("PATH: the file was changed while it was read; try again", in: path) {
+            _ = try tensor.content()
+        }
+    }
+
     @Test func aCopyOutlivesItsFile() throws {
         let path = try directory.write([1, 2, 3], "f")
         let file = try MappedFile(copying: [1, 2, 3], path: path)

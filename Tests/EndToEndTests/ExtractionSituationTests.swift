@@ -338,6 +338,30 @@ struct ExtractionSituationTests {
         #expect(failure.contains("none of the targeted layers differs"))
     }
 
+    /// The base as llama.cpp's file, tuned by other software; and the other way round.
+    @Test func eitherCheckpointMayBeAGGUF() throws {
+        let found = try extract(tuned(), on: "L3g")
+        try expectServedAsTuned(found)
+        #expect(found.report.kinds.map(\.name).count == Set(found.report.kinds.map(\.name)).count)
+
+        let folder = directory.path + "/base"
+        try tuned().write(to: folder)
+        let base = try BaseModel.open(path: folder, pool: GoldenTests.pool, keyValueType: .f32)
+        let gguf = try SituationTests.base("L3g")
+        let out = directory.path + "/out"
+        let report = try LoRAExtraction(
+            base: base, tuned: gguf, options: ExtractionOptions(rank: .fixed(3)),
+            pool: GoldenTests.pool
+        ).write(to: out)
+        #expect(report.share > 0.9999)
+        let adapter = try AdapterReader.read(
+            name: "a", path: out, slots: base.slots, base: base, pool: GoldenTests.pool)
+        let expected = try logprobs(SituationTests.base("L3"))
+        for other in [try logprobs(gguf), try logprobs(base, adapter)] {
+            #expect(zip(expected, other).allSatisfy { abs($0 - $1) < 1e-3 })
+        }
+    }
+
     /// Rounded to bf16, and in two files.
     @Test func otherFormsOfTheTunedCheckpointAreRead() throws {
         var checkpoint = try tuned()

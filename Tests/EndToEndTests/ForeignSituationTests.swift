@@ -97,6 +97,14 @@ struct ForeignSituationTests {
         #expect(try difference(served(peft), expected) < 1e-3)
         let again = try convert(peft, to: .gguf, out: variant + "-again.gguf")
         #expect(try difference(served(again), expected) < 1e-3)
+        // On llama.cpp's file of the same base, whose rows of q and k lie in another order.
+        let ofGGUF = try convert(
+            golden("rslora-scale/\(variant)"), to: .gguf, base: "L3g", out: variant + "-g.gguf")
+        for adapter in [golden("rslora-scale/\(variant)"), gguf, peft, ofGGUF] {
+            #expect(try difference(served(adapter, base: "L3g"), expected) < 1e-3, "\(adapter)")
+        }
+        let back = try convert(ofGGUF, base: "L3g", out: variant + "-of-g")
+        #expect(try difference(served(back), expected) < 1e-3)
     }
 
     private func combine(

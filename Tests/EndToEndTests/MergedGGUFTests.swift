@@ -1,7 +1,8 @@
 import Adapters
 import Checkpoints
-import LlamaSlots
+import Foundation
 import Kernels
+import LlamaSlots
 import Testing
 import Transformer
 
@@ -49,6 +50,33 @@ struct MergedGGUFTests {
             let otherCount = zip(found, expected).count { $0 != $1 }
             #expect(otherCount * 500 <= found.count, "\(name): \(otherCount) of \(found.count)")
         }
+    }
+
+    /// A mapped read behind the file's end would end the process.
+    @Test func aBaseThatIsCutWhileItIsMergedIsRefused() throws {
+        let path = directory.file("base.gguf")
+        try FileManager.default.copyItem(
+            atPath: Checkout.model("gguf/tiny-llama-F16.gguf"), toPath: path)
+        let checkpoint = try BaseCheckpoint.open(path: path)
+        let model = try BaseModel(checkpoint: checkpoint, pool: Self.pool)
+        let adapter = try AdapterReader.read(
+            name: "a", path: Checkout.adapter("some-layers"), slots: model.slots, base: model,
+            pool: Self.pool)
+        let writer = try MergeWriter(
+            base: model, checkpoint: checkpoint, adapters: [(adapter, 1)], pool: Self.pool)
+        let merged = directory.file("merged.gguf")
+        var isCut = false
+        let error = #expect(throws: AdapterError.self) {
+            _ = try writer.write(to: merged) { _ in
+                guard !isCut else { return }
+                isCut = true
+                truncate(path, 4096)
+            }
+        }
+        #expect(
+            error?.description.contains("the file was changed while it was read; try again")
+                == true, "\(error as Any)")
+        #expect(!FileManager.default.fileExists(atPath: merged))
     }
 
     @Test(arguments: ["Q8_0", "Q4_1", "F16"])

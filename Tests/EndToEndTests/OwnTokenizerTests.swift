@@ -156,6 +156,35 @@ struct OwnTokenizerTests {
         #expect(first.key != second.key)
     }
 
+    /// Those of adapters in memory are told of, each once.
+    @Test func theMemoryOfTokenizersIsReported() async throws {
+        let registry = try registry()
+        #expect(registry.memory.tokenizerCount == 0)
+        #expect(registry.memory.tokenizerByteCount == 0)
+        let file = Self.folder + "/added/tokenizer.json"
+        let fileByteCount = try Data(contentsOf: URL(fileURLWithPath: file)).count
+        for name in ["a", "b"] {
+            try registry.load(name: name, path: Self.folder + "/added")
+            #expect(registry.memory.tokenizerCount == 1)
+        }
+        let one = registry.memory.tokenizerByteCount
+        #expect(one > fileByteCount)
+        try registry.load(name: "c", path: Self.folder + "/template")
+        #expect(registry.memory.tokenizerCount == 2)
+        #expect(registry.memory.tokenizerByteCount > one)
+        // A request that is in flight keeps its own.
+        var lease: SelectionLease? = try registry.lease([SelectionEntry(name: "c")])
+        async let unloaded: Void = registry.unload(name: "c")
+        try await waitUntil { registry.list().count == 2 }
+        #expect(registry.memory.tokenizerCount == 2)
+        lease = nil
+        #expect(lease == nil)
+        try await unloaded
+        for name in ["a", "b"] { try await registry.unload(name: name) }
+        try await waitUntil { registry.memory.tokenizerCount == 0 }
+        #expect(registry.memory.tokenizerByteCount == 0)
+    }
+
     @Test func theBasesOwnFilesMakeNoOther() throws {
         let directory = try TemporaryDirectory()
         let adapter = try copy(of: "template", in: directory)

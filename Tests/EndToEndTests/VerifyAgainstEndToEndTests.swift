@@ -70,7 +70,7 @@ struct VerifyAgainstEndToEndTests {
         #expect(models.status != 0)
         #expect(
             models.errors.contains(
-                "has no tensor 'tokens.0': write it with tools/export_reference.py"))
+                "has no tensor 'tokens.0': write it with tools/reference export"))
         let missing = try verify(["--adapter", lora, "--against", "/nowhere.safetensors"])
         #expect(missing.status != 0)
         #expect(missing.errors.contains("/nowhere.safetensors: no such file or directory"))

@@ -85,6 +85,47 @@ import Testing
         #expect(tokens.first == 60)
     }
 
+    /// One of the stand-ins has 300 rows, 42 more than the tokenizer's tokens.
+    @Test func textAndTokensAreThoseOfTheAdapterThatIsNamed() throws {
+        let desk = Desk(adapters: ListedAdapters(["grown", "law"], rowCounts: ["grown": 300]))
+        let line = #"{"op":"detokenize","id":1,"tokens":[97,299]"#
+        let message = "The token id 299 is not in the vocabulary, whose ids are 0 to 257."
+        #expect(try desk.failure(line + "}").message == message)
+        #expect(try desk.failure(line + #","adapter":"law"}"#).message == message)
+        #expect(try desk.events(after: line + #","adapter":"grown"}"#)[0]["text"] == "a")
+        #expect(try desk.events(after: line + #","adapter":{"grown":0.5}}"#)[0]["text"] == "a")
+        let tokens = try desk.events(after: #"{"op":"tokenize","text":"é","adapter":"law"}"#)
+        #expect(tokens.map { $0["tokens"] } == [.array([256, 195, 169])])
+        for operation in [#""op":"tokenize","text":"x""#, #""op":"detokenize","tokens":[1]"#] {
+            let unknown = try desk.failure("{\(operation),\"adapter\":\"tax\"}")
+            #expect(unknown.code == "adapter_not_found")
+            #expect(unknown.field == "adapter")
+            let wrong = try desk.failure("{\(operation),\"adapter\":7}")
+            #expect(wrong.code == "bad_request")
+        }
+        #expect(desk.adapters.leases.allSatisfy { $0.releaseCount == 1 })
+        #expect(desk.session.isIdle)
+    }
+
+    @Test func conversionsWaitForAdaptersAndAreGivenUpWithTheConnection() throws {
+        let desk = Desk(
+            configuration: ServingConfiguration(sharedByteCount: 8, preparationLaneCount: 0))
+        desk.adapters.hold()
+        desk.receive(#"{"op":"detokenize","id":1,"tokens":[97,98],"adapter":"law"}"#)
+        let line = #"{"op":"tokenize","id":2,"text":"x","adapter":"law"}"#
+        #expect(try desk.failure(line).code == "overloaded")
+        #expect(!desk.session.isIdle)
+        desk.adapters.letGo()
+        #expect(try desk.events().map { $0["text"] } == ["ab"])
+        desk.adapters.hold()
+        desk.receive(line)
+        #expect(desk.adapters.heldCount == 1)
+        desk.session.close()
+        #expect(desk.adapters.heldCount == 0)
+        #expect(desk.session.isIdle)
+        #expect(desk.adapters.leases.allSatisfy { $0.releaseCount == 1 })
+    }
+
     @Test func tellsItsStatistics() throws {
         let desk = Desk()
         let event = try desk.events(after: #"{"op":"stats","id":1}"#)[0]
@@ -93,6 +134,8 @@ import Testing
         #expect(event["connections"] == .integer(1))
         #expect(event["requests"]?.objectValue?["running"] == .integer(0))
         #expect(event["requests"]?.objectValue?["cancelled"] == .integer(0))
+        #expect(event["adapter_memory"]?.objectValue?["tokenizers"] == .integer(0))
+        #expect(event["adapter_memory"]?.objectValue?["tokenizer_bytes"] == .integer(0))
         #expect(event["drafts"]?.objectValue?["tokens"] == .integer(0))
         #expect(event["drafts"]?.objectValue?["accepted"] == .integer(0))
         #expect(event["steps"]?.objectValue?["most_selections"] == .integer(0))

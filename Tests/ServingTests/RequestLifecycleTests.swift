@@ -154,6 +154,29 @@ import Testing
         #expect(nothingIsLeft(of: desk))
     }
 
+    /// Adapters that are awaited, and a place in the queue, are for those who still want them.
+    @Test(arguments: ["cancel", "timeout", "close", "abort"])
+    func awaitsNoAdaptersForARequestThatHasEnded(ending: String) async throws {
+        let desk = Desk()
+        desk.adapters.hold()
+        let timeout = ending == "timeout" ? #","timeout_ms":20"# : ""
+        desk.receive(#"{"id":1,"prompt":"x","adapter":"law"\#(timeout)}"#)
+        desk.receive(#"{"id":2,"prompt":"x","adapter":"law"}"#)
+        #expect(desk.adapters.heldCount == 2)
+        switch ending {
+        case "cancel": desk.receive(#"{"op":"cancel","id":1}"#)
+        case "timeout": _ = try await desk.events(count: 1)
+        case "close": desk.session.close()
+        default: desk.service.abort()
+        }
+        let endsAll = ["close", "abort"].contains(ending)
+        #expect(await eventually { desk.generator.inFlightCount == (endsAll ? 0 : 1) })
+        #expect(desk.adapters.heldCount == (endsAll ? 0 : 1))
+        desk.adapters.letGo()
+        #expect(desk.generator.requests.count == (endsAll ? 0 : 1))
+        await desk.service.drain()
+    }
+
     @Test func givesEverythingBackHoweverARequestEnds() throws {
         let desk = Desk()
         desk.receive(#"{"id":1,"prompt":"x","adapter":"law"}"#)

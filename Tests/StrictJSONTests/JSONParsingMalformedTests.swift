@@ -123,6 +123,27 @@ import Testing
         }
     }
 
+    /// Elements are as many as the text's bytes allow; the text is bounded, and how deep they lie.
+    @Test(arguments: [-1, 0, 1])
+    func limitsHoldBelowThemAtThemAndAbove(excess: Int) throws {
+        let text = "[1,2,3]"
+        let byteCount = text.utf8.count
+        let nested =
+            String(repeating: "[", count: 5 + excess) + String(repeating: "]", count: 5 + excess)
+        let bounded = JSONLimits(maximumDepth: 5, maximumByteCount: byteCount - excess)
+        if excess > 0 {
+            #expect(throws: JSONError.tooLong(byteCount: byteCount, limit: byteCount - excess)) {
+                try JSONValue(parsing: text, limits: bounded)
+            }
+            #expect(throws: JSONError.tooDeep(limit: 5, offset: 5)) {
+                try JSONValue(parsing: nested, limits: JSONLimits(maximumDepth: 5))
+            }
+        } else {
+            #expect(try JSONValue(parsing: text, limits: bounded).arrayValue?.count == 3)
+            _ = try JSONValue(parsing: nested, limits: JSONLimits(maximumDepth: 5))
+        }
+    }
+
     @Test func everyPrefixOfATextIsRefused() throws {
         let text = #"{"a":[1.5,-2e3,"x\u00e9\ud83d\ude00é",true,null],"b":{"c":{}}}"#
         _ = try JSONValue(parsing: text)

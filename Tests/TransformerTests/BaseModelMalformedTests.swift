@@ -35,6 +35,16 @@ struct BaseModelMalformedTests {
                 "setting 'num_key_value_heads' is 3, expected a divisor of num_attention_heads, 4"
             ),
             (
+                ["num_key_value_heads": .null],
+                "setting 'num_key_value_heads' is absent, which means 4 for llama, expected 2, as the "
+                    + "first layer's keys have 32 rows in heads of 16: state it"
+            ),
+            (
+                ["num_key_value_heads": .null, "model_type": .string("mistral")],
+                "setting 'num_key_value_heads' is absent, which means 8 for mistral, expected a divisor "
+                    + "of num_attention_heads, 4"
+            ),
+            (
                 ["head_dim": .integer(7)],
                 "setting 'head_dim' is 7, expected an even number (hidden_size / num_attention_heads "
                     + "where absent)"

@@ -4,7 +4,7 @@
 
 An activated LoRA acts from the last occurrence of its invocation tokens on. Prompts have them in the
 middle, twice, at either end, cut off, overlapping with themselves, and not at all; greedy tokens come
-from PEFT's own generate. Needs the bases of tools/make_goldens.py and its environment.
+from PEFT's own generate. Needs the bases of tools/references/make_goldens.py and its environment.
 """
 
 import json
@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-import make_goldens as shared  # noqa: E402
+from references import make_goldens as shared  # noqa: E402
 
 FOLDER = shared.GOLDENS / "activated"
 SEED = shared.SEED + 300

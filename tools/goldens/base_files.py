@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import make_goldens as shared  # noqa: E402
+from references import checkpoints, make_goldens as shared  # noqa: E402
 from cases import common  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
@@ -109,11 +109,6 @@ def changed_tensors(tensors, changes):
     return {prefix + name.removeprefix(strip): value.contiguous() for name, value in tensors.items()}
 
 
-def logprobs(model):
-    with torch.no_grad():
-        return torch.log_softmax(model(torch.tensor([TOKENS])).logits[0].float(), -1).contiguous()
-
-
 def context(config):
     """Tokens that every layer attends to in full."""
     windows = "sliding_attention" in (getattr(config, "layer_types", None) or [])
@@ -134,7 +129,7 @@ def write_variant(name, expected):
         stored = changed_tensors(load_file(BASES / base / "model.safetensors"), tensors)
         save_file(stored, folder / "model.safetensors", {"format": "pt"})
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-        expected[name] = logprobs(model)
+        expected[name] = checkpoints.log_probabilities(model, TOKENS)
         full = context(model.config)
         return {"name": name, "base": base, "config": settings, "tensors": tensors, "context": full,
                 "rows": min(len(TOKENS), full)}
@@ -145,37 +140,16 @@ def divisors(expected):
     model = AutoModelForCausalLM.from_pretrained(BASES / "L3", dtype=torch.float32).eval()
     rotary = model.model.rotary_emb
     rotary.inv_freq = rotary.inv_freq / (torch.tensor(DIVISORS) * FACTOR)
-    expected["divisors"] = logprobs(model)
+    expected["divisors"] = checkpoints.log_probabilities(model, TOKENS)
 
 
 def write_gguf(path, base=BASES / "L3", kind="F32", **options):
     import gguf
 
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    config = model.config
     writer = gguf.GGUFWriter(path, "llama", **options)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    writer.add_vocab_size(config.vocab_size)
-    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-    for name, parameter in model.state_dict().items():
-        if name == HEAD and config.tie_word_embeddings:
-            continue
-        values = parameter.numpy().astype(np.float16 if kind == "F16" and parameter.ndim == 2 else np.float32)
-        for module, count in heads.items():
-            if module in name:
-                values = shared.interleave(values, count)
-        writer.add_tensor(shared.gguf_name(name), np.ascontiguousarray(values))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    checkpoints.add_configuration(writer, model.config)
+    checkpoints.add_tensors(writer, model, kind)
 
 
 def sixteen_bit():
@@ -184,8 +158,7 @@ def sixteen_bit():
     base = folder / "L3-F16"
     model = AutoModelForCausalLM.from_pretrained(BASES / "L3", dtype=torch.float32)
     model.model.layers[0].self_attn.v_proj.weight.data[0, 0] = 60000
-    model.to(torch.float16).save_pretrained(base)
-    (base / "generation_config.json").unlink(missing_ok=True)
+    checkpoints.save_checkpoint(model.to(torch.float16), base)
     write_gguf(folder / "L3-F16.gguf", base, "F16")
     small = {name: value * (0.02 if "lora_B" in name else 1.0)
              for name, value in common.plain_tensors(name="sixteen-bit").items()}
@@ -216,7 +189,8 @@ def main():
     expected = {}
     variants = [write_variant(name, expected) for name in VARIANTS]
     divisors(expected)
-    expected["L3"] = logprobs(AutoModelForCausalLM.from_pretrained(BASES / "L3", dtype=torch.float32).eval())
+    plain = AutoModelForCausalLM.from_pretrained(BASES / "L3", dtype=torch.float32).eval()
+    expected["L3"] = checkpoints.log_probabilities(plain, TOKENS)
     save_file(expected, OUT / "expected.safetensors")
     write_gguf(OUT / "L3-F32.gguf")
     write_gguf(OUT / "L3t-F32.gguf", BASES / "L3t")

@@ -5,7 +5,7 @@
 `added` has three tokens more than its base, another end token and another chat template; its embedding
 was resized for them. `template` has a chat template alone. Their base has a vocabulary that leaves spaces as
 they are, as Llama's does, and the weights of tiny-llama. Ids come from transformers' tokenizers, greedy
-tokens from PEFT. Needs the bases of tools/make_goldens.py, the adapters of `--methods`, and its environment.
+tokens from PEFT. Needs the bases of tools/references/make_goldens.py, the adapters of `--methods`, and its environment.
 """
 
 import json
@@ -16,7 +16,7 @@ import sys
 import torch
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-import make_goldens as shared  # noqa: E402
+from references import make_goldens as shared  # noqa: E402
 
 FOLDER = shared.GOLDENS / "tokenizers"
 BASE = "tiny-llama"

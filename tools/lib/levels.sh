@@ -4,9 +4,7 @@
 rounds=${1:-${standard_rounds:-100}}
 [[ $rounds =~ ^[1-9][0-9]*$ ]] || fail "'$rounds' is no number of rounds"
 ensure_swift
-# The compiler that comes with Swift; it makes code for any of the processors.
-clang=$(dirname "$(readlink -f "$(command -v swift)")")/clang
-[ -x "$clang" ] || clang=$(command -v clang) || fail "needs clang, which Swift's toolchain brings along"
+clang=$(swift_clang)
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 

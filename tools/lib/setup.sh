@@ -50,6 +50,14 @@ ensure_swift() {
         || fail "needs the Swift toolchain, 6.2 or newer, with 'swift' on the PATH: see https://www.swift.org/install"
 }
 
+# Prints the path of the C compiler that comes with Swift; it makes code for any of the processors.
+swift_clang() {
+    local path
+    path=$(dirname "$(readlink -f "$(command -v swift)")")/clang
+    [ -x "$path" ] || path=$(command -v clang) || fail "needs clang, which Swift's toolchain brings along"
+    printf '%s\n' "$path"
+}
+
 # Python 3 with pip, for the scripts; whatever 'python3' is on the PATH will do.
 ensure_python() {
     python3 -m pip --version >/dev/null 2>&1 || ensure_packages python3 python3-pip

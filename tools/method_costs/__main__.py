@@ -3,15 +3,14 @@
 import argparse
 import json
 import os
-import pathlib
 import sys
 
 from lib import docs_block
-from peers import hardware
+from loads import builds
+from loads.places import ROOT
 
 from . import making, measuring, page, settings
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 RESULTS = ROOT / "docs/performance/methods.json"
 PAGE = ROOT / "docs/adapters.md"
 
@@ -26,6 +25,8 @@ def options():
     parser.add_argument("--make", action="store_true", help="make the adapters, count, and measure no speed")
     parser.add_argument("--missing", action="store_true", help="measure only what has no figures yet")
     parser.add_argument("--render", action="store_true", help="write the table from the figures there are")
+    parser.add_argument("--commit", help="write the table of one build's figures alone: the beginning of its "
+                        "commit or of graft's SHA-256, or 'unrecorded'")
     return parser.parse_args()
 
 
@@ -33,9 +34,16 @@ def read():
     return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"methods": []}
 
 
-def write(results):
+def save(results):
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = docs_block.replaced(PAGE.read_text(encoding="utf-8"), page.NAME, page.text(results))
+
+
+def write(results, commit):
+    try:
+        block = page.text(page.of_one_build(results, commit))
+    except builds.MixedBuilds as error:
+        sys.exit(f"method-costs: {RESULTS}: {error}")
+    text = docs_block.replaced(PAGE.read_text(encoding="utf-8"), page.NAME, block)
     PAGE.write_text(text, encoding="utf-8")
 
 
@@ -68,29 +76,35 @@ def main():
     chosen = options()
     results = read()
     if chosen.render:
-        return write(results)
-    if not chosen.make or "machine" not in results:
-        results |= {"machine": hardware.describe(chosen.threads), "prompt": measuring.PROMPT,
-                    "generate": measuring.GENERATE, "rounds": chosen.rounds}
+        return write(results, chosen.commit)
     directory, base = making.base(chosen.cache, chosen.graft)
     known = {entry["title"]: entry for entry in results["methods"]}
     paths = prepare(chosen, known, directory, base)
 
     def put():
         results["methods"] = [known[s.title] for s in settings.SETTINGS if s.title in known]
-        write(results)
+        save(results)
 
     put()
-    if chosen.make:
-        return
+    if not chosen.make:
+        measure(chosen, known, paths, base, put)
+    write(results, chosen.commit)
+
+
+def measure(chosen, known, paths, base, put):
+    """Times what is wanted; every figure is saved at once, with what it is of."""
+    build, run = builds.build_of(chosen.graft), builds.new_run()
+    versions = measuring.versions(chosen.graft)
     for kind in ("one", "eight"):
         # Those that take long to load come last.
         order = sorted(paths, key=lambda title: known[title].get("one", {}).get("load_seconds", 0))
         for title in order:
             if chosen.missing and kind in known[title]:
                 continue
-            known[title][kind] = measuring.speeds(
+            figures = measuring.speeds(
                 chosen.graft, base, paths[title], kind == "eight", chosen.rounds, chosen.threads)
+            parameters = measuring.parameters(kind == "eight", chosen.rounds, chosen.threads)
+            known[title][kind] = builds.stamped(figures, build, run, versions, parameters)
             print(f"{title}, {kind}: {known[title][kind]['of_base']} of the base", flush=True)
             put()
 

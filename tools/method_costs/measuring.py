@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+from loads import hardware
+
 BATCH, PROMPT, GENERATE = 8, 8, 16
 
 
@@ -29,6 +31,19 @@ def facts(executable, base, path):
             "multiply_adds": report["multiply_adds"],
             "multiply_adds_of_layers": report["multiply_adds_of_layers"],
             "bytes_of_layers": report["bytes_of_layers"]}
+
+
+def versions(executable):
+    import peft
+
+    done = subprocess.run([executable, "--version"], capture_output=True, text=True, check=True)
+    return {"graft": done.stdout.strip(), "peft": peft.__version__}
+
+
+def parameters(different, rounds, threads):
+    """What `speeds` is measured with."""
+    return {"processor": hardware.describe(threads)["processor"], "batch": BATCH, "adapters": BATCH if different else 1,
+            "prompt": PROMPT, "generate": GENERATE, "rounds": rounds, "threads": threads}
 
 
 def speeds(executable, base, path, different, rounds, threads):

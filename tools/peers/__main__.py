@@ -6,22 +6,25 @@ import pathlib
 import signal
 import sys
 
-from . import assets, page
+from loads.builds import build_of, new_run
+from loads.hardware import describe
+from loads.places import PEERS, ROOT
+
+from . import assets
 from .engine import Unavailable
-from .graft_engine import Graft, GraftWithoutGuesses
+from .graft_engine import Graft, GraftGuessing
 from .guard import Guard
-from .hardware import describe
 from .llama_cpp import LlamaCpp, LlamaCppGuessing
 from .measure import Measurement
 from .openvino_engine import OpenVINO
 from .peft_engine import Peft, PeftOneByOne
-from .places import PEERS, ROOT
+from .publishing import refuse_other_builds, write
 from .results import Results
 from .rows import GROUPS, all_rows
 from .vllm_engine import Vllm, VllmGuessing
 
-NAMES = ["graft-steady", "llama.cpp", "llama.cpp-ngram", "openvino", "vllm", "vllm-ngram", "peft",
-         "peft-1"]
+NAMES = ["llama.cpp", "openvino", "vllm", "peft", "peft-1", "graft-guessing", "llama.cpp-ngram",
+         "vllm-ngram"]
 
 
 def parse(arguments):
@@ -38,6 +41,7 @@ def parse(arguments):
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--render", action="store_true")
     parser.add_argument("--docs", action="store_true")
+    parser.add_argument("--commit")
     parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args(arguments)
     options.only = chosen(parser, "--only", options.only, GROUPS)
@@ -74,8 +78,8 @@ def set_priority(nice):
 
 
 def make_engine(name, options):
-    if name == "graft-steady":
-        return GraftWithoutGuesses(options.threads, options.graft)
+    if name == "graft-guessing":
+        return GraftGuessing(options.threads, options.graft)
     for kind in [LlamaCpp, LlamaCppGuessing, OpenVINO, Vllm, VllmGuessing]:
         if name == kind.name:
             return kind(options.threads)
@@ -85,7 +89,8 @@ def make_engine(name, options):
 
 def prepared(engine, results):
     """Whether the engine could be set up; the results keep how, or why not."""
-    about = {"title": engine.title, "mixing": engine.mixing, "variant_of": engine.variant_of}
+    about = {"title": engine.title, "mixing": engine.mixing, "variant_of": engine.variant_of,
+             "guesses": engine.guesses}
     try:
         engine.prepare(say)
         about |= {"available": True, "versions": engine.versions()}
@@ -103,9 +108,12 @@ def measure(options, results):
         if known and known[key] != machine[key]:
             sys.exit(f"compare-peers: {results.path} was measured with {key} {known[key]}, now it is "
                      f"{machine[key]}: use --fresh or another --out")
+    rows = [row for row in all_rows(options.quick) if row.group in options.only]
+    build = build_of(options.graft)
+    replaced = [(row.identifier, name) for row in rows for name in ["graft", *options.peers]]
+    refuse_other_builds(results, build, replaced if options.again else ())
     results.data["machine"] = machine
     results.data["quick"] = options.quick
-    rows = [row for row in all_rows(options.quick) if row.group in options.only]
     assets.ensure(say, with_large="large" in options.only)
     results.data["models"] = assets.describe()
     graft = Graft(options.threads, options.graft)
@@ -114,7 +122,8 @@ def measure(options, results):
     if options.again:
         results.drop([row.identifier for row in rows], [engine.name for engine in engines])
     guard = Guard(results, graft, say)
-    Measurement(results, engines, guard, options.rounds, options.threads, say).run(rows)
+    Measurement(
+        results, engines, guard, build, new_run(), options.rounds, options.threads, say).run(rows)
 
 
 def main():
@@ -132,12 +141,8 @@ def main():
         if not options.render:
             measure(options, results)
     finally:
-        if results.data["rows"]:
-            page.write(results.data, options.out, "")
+        if write(results, options.out, options.commit, ROOT / "docs" if options.docs else None):
             say(f"Written: {options.out}/performance.md, its plots and results.json")
-    if options.docs:
-        page.write(results.data, ROOT / "docs", "performance/")
-        Results(ROOT / "docs/performance/results.json").replace(results.data)
 
 
 if __name__ == "__main__":

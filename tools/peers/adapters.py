@@ -5,8 +5,9 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
+from loads.places import replacing
+
 from .gguf_files import LINEAR_NAMES, interleaved, write_adapter
-from .places import replacing
 
 SEED = 20261122
 # Size of the change: large enough to change the answers, small enough to leave them language.

@@ -10,10 +10,11 @@ import subprocess
 
 import numpy as np
 
+from loads.places import ASSETS, ROOT, replacing
+
 from . import gguf_files
 from .adapters import write_adapters
 from .hugging_face import write_hugging_face
-from .places import ASSETS, ROOT, replacing
 from .shapes import LARGE, large_metadata, large_tensors
 
 ADAPTER_COUNT = 64

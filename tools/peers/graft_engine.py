@@ -1,24 +1,23 @@
-"""Graft itself: `graft bench` for the kernels, `graft serve` on a Unix socket for the clients."""
+"""Graft itself: `graft bench` for the kernels, `graft serve` on a TCP port for the clients."""
 
 import contextlib
 import json
-import os
 import pathlib
-import socket
 import subprocess
-import tempfile
+
+from loads.graft_server import GraftServer
+from loads.processes import Failed, last_words, run
 
 from . import assets
-from .engine import Engine, Failed, ServerOnly, last_words, process, run, wait_until
-from .exchanges import GraftLines
-from .load import run_load
+from .engine import Engine, ServerOnly
 
 
 class Graft(Engine):
     name = "graft"
     title = "Graft"
     mixing = "requests with different adapters share every forward step"
-    options = []
+    # Every token has a step of its own: how often guesses are right depends on the text.
+    options = ["--draft-tokens", 0]
 
     def __init__(self, threads, program):
         super().__init__(threads)
@@ -28,10 +27,7 @@ class Graft(Engine):
         """tools/compare-peers has built it."""
 
     def versions(self):
-        commit = subprocess.run(
-            ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "--short", "HEAD"],
-            stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
-        return {"graft": run([self.program, "--version"]).strip(), "commit": commit}
+        return {"graft": run([self.program, "--version"]).strip()}
 
     def bench(self, model, weights, *options):
         return json.loads(run([
@@ -53,17 +49,11 @@ class Graft(Engine):
 
     @contextlib.contextmanager
     def serving(self, weights, adapters, clients):
-        names = [f"a{i:02}" for i in range(adapters)]
-        with tempfile.TemporaryDirectory(prefix="graft-peers-") as folder:
-            path = os.path.join(folder, "socket")
-            log = pathlib.Path(folder) / "log"
-            command = [self.program, "serve", "--base", assets.base("small", weights),
-                       "--threads", self.threads, "--socket", path, *self.options]
-            for index, name in enumerate(names):
-                command += ["--adapter", f"{name}={assets.adapter_directory(index)}"]
-            with process(command, log) as server:
-                wait_until(lambda: accepts(path), server, log)
-                yield lambda jobs, limit: run_load(jobs, path, lambda: GraftLines(names), limit)
+        shelf = {f"a{index:02}": assets.adapter_directory(index) for index in range(adapters)}
+        names = list(shelf)
+        with GraftServer(self.program, assets.base("small", weights), self.threads, shelf,
+                         self.options) as server:
+            yield lambda jobs, limit, seconds=None: server.load(jobs, seconds, limit, names)
 
     def greedy(self, model, weights, prompts, count, adapter=None):
         command = [self.program, "serve", "--base", assets.base(model, weights),
@@ -82,21 +72,12 @@ class Graft(Engine):
         return [found[number] for number in range(len(prompts))]
 
 
-class GraftWithoutGuesses(ServerOnly, Graft):
-    """Graft where every token has a step of its own."""
+class GraftGuessing(ServerOnly, Graft):
+    """Graft as it serves when nothing is said."""
 
-    name = "graft-steady"
-    title = "Graft, no guessing"
+    name = "graft-guessing"
+    title = "Graft, guessing"
     variant_of = "graft"
-    mixing = "as Graft, with `--draft-tokens 0`"
-    options = ["--draft-tokens", 0]
-
-
-def accepts(path):
-    """Whether a Unix socket takes connections."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        try:
-            client.connect(path)
-            return True
-        except OSError:
-            return False
+    guesses = True
+    mixing = "as Graft, with its standard of `--draft-tokens 8`"
+    options = []

@@ -1,9 +1,9 @@
 """Writes SmolLM2 as a Hugging Face directory: config.json, model.safetensors, tokenizer.json."""
 
 import json
-import struct
 
 import numpy as np
+from loads.adapters import bf16_header
 
 from .gguf_files import halved, hugging_face_name
 
@@ -64,15 +64,10 @@ def tokenizer(keys):
 
 def write_bf16(path, tensors):
     """A safetensors file of bf16 tensors: numpy has no bf16, so its upper halves are written."""
-    header, offset = {"__metadata__": {"format": "pt"}}, 0
-    for name, values in tensors.items():
-        end = offset + values.size * 2
-        header[name] = {"dtype": "BF16", "shape": list(values.shape), "data_offsets": [offset, end]}
-        offset = end
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
+    header, _ = bf16_header(
+        {name: values.shape for name, values in tensors.items()}, {"format": "pt"})
     with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
+        file.write(header)
         for values in tensors.values():
             bits = np.ascontiguousarray(values, np.float32).view(np.uint32) >> 16
             file.write(bits.astype("<u2").tobytes())

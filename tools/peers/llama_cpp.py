@@ -4,19 +4,18 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.request
+
+from loads.clients import run_load
+from loads.exchanges import LlamaCompletions
+from loads.places import PEERS
+from loads.processes import Failed, answers, free_port, post, process, run, wait_until
 
 from . import assets
-from .engine import (Engine, Failed, ServerOnly, Unavailable, answers, process, run,
-                     wait_until)
-from .exchanges import LlamaCompletions
-from .load import run_load
-from .places import PEERS
+from .engine import Engine, ServerOnly, Unavailable
 
 VERSION = "0.3.36"
 OPTIONS = {
@@ -114,8 +113,8 @@ class LlamaCpp(Engine):
     @contextlib.contextmanager
     def serving(self, weights, adapters, clients):
         with self.server("small", weights, adapters, clients) as port:
-            yield lambda jobs, limit: run_load(
-                jobs, ("127.0.0.1", port), lambda: LlamaCompletions(adapters), limit)
+            yield lambda jobs, limit, seconds=None: run_load(
+                jobs, ("127.0.0.1", port), lambda: LlamaCompletions(adapters), limit, seconds)
 
     def greedy(self, model, weights, prompts, count, adapter=None):
         adapters = 0 if adapter is None else adapter + 1
@@ -137,19 +136,6 @@ class LlamaCppGuessing(ServerOnly, LlamaCpp):
     options = ["--spec-type", "ngram-map-k", "--spec-ngram-map-k-size-n", 2,
                "--spec-ngram-map-k-size-m", 4]
     variant_of = "llama.cpp"
+    guesses = True
     mixing = f"as llama.cpp, with `{' '.join(str(option) for option in options)}`"
 
-
-def free_port():
-    """A TCP port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def post(url, body):
-    """Sends JSON and gives the JSON of the answer."""
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=300) as response:
-        return json.load(response)

@@ -1,19 +1,20 @@
 """Runs the rows: engines take turns within every round, and every sample is written at once."""
 
-import datetime
+from loads.hardware import load_average, measure_limits
+from loads.processes import RUN_SECONDS, Failed
+from loads.summary import summarize
 
 from . import assets
-from .engine import FAILURES, RUN_SECONDS, Failed, Unsupported
-from .hardware import load_average, measure_limits
+from .engine import FAILURES, Unsupported
 from .rows import sessions
-from .summary import summarize
 
 
 class Measurement:
-    """Measures `rows` with `engines` (Graft first) until each has `rounds` samples."""
+    """Measures `rows` with `engines` (Graft first) until each has `rounds` samples of `build`."""
 
-    def __init__(self, results, engines, guard, rounds, threads, say):
+    def __init__(self, results, engines, guard, build, run, rounds, threads, say):
         self.results, self.engines, self.guard = results, engines, guard
+        self.build, self.run_name = build, run
         self.rounds, self.threads, self.say = rounds, threads, say
 
     def run(self, rows):
@@ -80,10 +81,11 @@ class Measurement:
                 load(warm_up(adapters), RUN_SECONDS)
                 while left:
                     busy = load_average()
-                    records = load(left[0].workload.jobs(assets.prompt_tokens), RUN_SECONDS)
+                    row = left[0]
+                    records = load(row.workload.jobs(assets.prompt_tokens), RUN_SECONDS, row.seconds)
                     sample = {k: round(v, 4) if isinstance(v, float) else v
-                              for k, v in summarize(records).items()}
-                    self.add(left[0], engine, sample | {"load": busy})
+                              for k, v in summarize(records, row.seconds).items()}
+                    self.add(row, engine, sample | {"load": busy})
                     left.pop(0)
         except Unsupported as error:
             for row in left:
@@ -93,8 +95,7 @@ class Measurement:
                 self.failed(row, engine, error)
 
     def add(self, row, engine, sample):
-        sample["at"] = datetime.datetime.now().isoformat("T", "seconds")
-        self.results.add_sample(row.identifier, engine.name, sample)
+        self.results.add_measured(row, engine.name, sample, self.build, self.run_name, self.threads)
         late = f", p95 {sample['latency_p95']:.2f} s" if "latency_p95" in sample else ""
         self.say(f"  {row.identifier:22} {engine.name:10} {sample['value']:9.1f} tokens/s{late}")
 

@@ -2,10 +2,12 @@
 
 import contextlib
 
+from loads.places import replacing
+from loads.processes import run
+
 from . import assets
-from .driver import Driver
-from .engine import Engine, Unsupported, python_environment, run
-from .places import replacing
+from .driver import Driver, listed
+from .engine import Engine, Unsupported, python_environment
 
 VERSION = "2026.4.1.0"
 
@@ -85,10 +87,12 @@ class OpenVINO(Engine):
         with self.driver() as driver:
             if adapters:
                 self.open_with(driver, weights, range(adapters))
-                yield lambda jobs, limit: driver.call("one_at_a_time", jobs=jobs)
+                yield lambda jobs, limit, seconds=None: driver.call(
+                    "one_at_a_time", jobs=listed(jobs), seconds=seconds)
             else:
                 driver.call("open_batching", path=self.path("small", weights))
-                yield lambda jobs, limit: driver.call("batching", jobs=jobs)
+                yield lambda jobs, limit, seconds=None: driver.call(
+                    "batching", jobs=listed(jobs), seconds=seconds)
 
     def greedy(self, model, weights, prompts, count, adapter=None):
         with self.driver() as driver:

@@ -2,11 +2,12 @@
 
 import textwrap
 
+from loads.places import replacing
+from loads.summary import median
+
 from . import tables
-from .places import replacing
 from .plots import distribution_plot, line_plot
 from .rows import ADAPTERS, CLIENTS
-from .summary import median
 
 PLOTS = {
     "clients-loras.svg": "Throughput over the number of clients with different LoRAs (8 at most)",
@@ -70,11 +71,12 @@ def text_of(data, plots, plots_under):
         "# Performance",
         "Written by `tools/compare-peers`; change that, not this page. All figures are tokens per "
         "second where nothing else is said, medians of runs in which the engines took turns (Graft, "
-        "a peer, the next peer …). Before an engine was timed, its greedy answers were compared "
-        "with Graft's on the same weights.",
+        "a peer, the next peer …); † marks figures of another run. Before an engine was timed, its greedy "
+        "answers were compared with Graft's on the same weights.",
         "**A quick run**: shorter prompts and answers than this page says, one run of each."
         if data.get("quick") else "",
         tables.headline(data),
+        tables.build_text(data),
         machine_text(data),
         "## One sequence, sixteen sequences",
         f"{models.get('small', '')}. Prefill: one prompt of 512 tokens. Decode: 128 tokens after a "
@@ -85,17 +87,18 @@ def text_of(data, plots, plots_under):
         tables.NOTES,
         "## A server under load",
         "8 clients; each sends a prompt of 64 tokens, waits for its 64 new tokens, and sends its "
-        "next prompt. SmolLM2 in bf16, without adapter and with 8 different adapters, one for each "
+        f"next prompt{load_text(data)}. SmolLM2 in bf16, without adapter and with 8 different adapters, one for each "
         f"client ({models.get('adapters', '')}). The clients run on the same machine. Latency is the time "
-        "until an answer is complete. After prompts of random tokens greedy answers repeat themselves, so "
-        "that guesses from their own text are often right: engines that can guess so are measured both "
-        "ways; [what it gives on other texts](scaling.md#guessed-tokens).",
+        "until an answer is complete. First come the figures without guessing. After prompts of random tokens "
+        "greedy answers repeat themselves, so that guesses from their own text are often right: engines that "
+        "can guess so were measured so as well, and are compared with Graft when it guesses; [what it gives on "
+        "other texts](scaling.md#guessed-tokens).",
         tables.server_table(data),
-        tables.turns_text(data),
         *[f"![{PLOTS[name]}]({plots_under}{name})" for name in PLOTS if name in plots],
         tables.zipf_text(data),
         "Points of the plots are medians too; many rest on one run, as results.json says, and a single "
         "run that the machine's other work held up shows as a point far below its neighbours.",
+        tables.turns_text(data),
         "## Who was measured",
         tables.engine_table(data),
         "## Not measured, and why",
@@ -105,9 +108,20 @@ def text_of(data, plots, plots_under):
         "tokens each; with adapters 8 prompts on two adapters, which must also differ from the base. "
         "After a near-tie two engines go different ways, so not all need to be equal.",
         tables.checks_table(data),
-        repeat_text(data),
+        repeat_text(),
     ]
     return "\n\n".join(wrapped(part.strip()) for part in parts if part and part.strip()) + "\n"
+
+
+def load_text(data):
+    """How the clients asked, where the samples say so."""
+    found = {s["parameters"]["seconds"] for row in ("server-base", "server-loras")
+             for samples in data["rows"].get(row, {}).get("samples", {}).values() for s in samples
+             if "parameters" in s}
+    if not found:
+        return ""
+    return (f", for {' or '.join(f'{seconds:g}' for seconds in sorted(found))} s; every request has a TCP "
+            "connection of its own, where the engine is a server and no library")
 
 
 def wrapped(part):
@@ -149,14 +163,13 @@ def priority_text(machine):
     return f"All engines ran at a scheduling priority of {nice}. " if nice else ""
 
 
-def repeat_text(data):
-    versions = data["engines"].get("graft", {}).get("versions", {})
-    return f"""## Repeat it
+def repeat_text():
+    return """## Repeat it
 
     tools/compare-peers            # everything, hours; goes on where it stopped
     tools/compare-peers --quick    # a short run of everything
     tools/compare-peers --only server --peers llama.cpp --rounds 5
-    tools/compare-peers --docs     # writes this page
+    tools/compare-peers --docs     # writes this page, of one build: --commit chooses one
 
 It builds Graft, makes the models and adapters, and installs the engines with pinned versions; `--help` has the
-rest. Graft here: {versions.get('graft', '?')}, commit {versions.get('commit', '?')}."""
+rest."""

@@ -3,10 +3,12 @@
 import contextlib
 import pathlib
 
+from loads.hardware import has_bf16
+from loads.processes import run
+
 from . import assets
-from .driver import Driver
-from .engine import Engine, Unavailable, Unsupported, run
-from .hardware import has_bf16
+from .driver import Driver, listed
+from .engine import Engine, Unavailable, Unsupported
 
 
 class Peft(Engine):
@@ -59,8 +61,8 @@ class Peft(Engine):
     @contextlib.contextmanager
     def serving(self, weights, adapters, clients):
         with self.opened("small", weights, range(adapters)) as driver:
-            yield lambda jobs, limit: driver.call(
-                "batches", jobs=jobs, largest=self.largest_batch)
+            yield lambda jobs, limit, seconds=None: driver.call(
+                "batches", jobs=listed(jobs), largest=self.largest_batch, seconds=seconds)
 
     def greedy(self, model, weights, prompts, count, adapter=None):
         with self.opened(model, weights, [] if adapter is None else [adapter]) as driver:

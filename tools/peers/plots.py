@@ -8,7 +8,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 260, 54, 56
 # The engine's colour on light and on dark ground: told apart also by readers who see fewer colours.
 COLOURS = {
     "graft": ("#0b62b8", "#5aa9ff"), "llama.cpp": ("#c05600", "#ff9d4d"),
-    "graft-steady": ("#4aa3c7", "#a3d8f0"), "llama.cpp-ngram": ("#b98a5a", "#f0c9a0"),
+    "graft-guessing": ("#4aa3c7", "#a3d8f0"), "llama.cpp-ngram": ("#b98a5a", "#f0c9a0"),
     "vllm-ngram": ("#b07ab8", "#e3bfe8"),
     "openvino": ("#2d7d46", "#62c587"), "vllm": ("#8a3fa0", "#cf94e2"),
     "peft": ("#6b6b6b", "#a8a8a8"), "peft-1": ("#a08000", "#d9bd4a"),

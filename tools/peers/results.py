@@ -3,9 +3,11 @@
 import json
 import os
 
-from .places import replacing
+from loads.builds import key_of, only_build, stamped
+from loads.places import replacing
 
-FORMAT = 1
+# 1 called Graft what now is Graft with guesses.
+FORMAT = 2
 
 
 class Results:
@@ -41,6 +43,27 @@ class Results:
         row["missing"].pop(engine, None)
         row["samples"].setdefault(engine, []).append(sample)
         self.save()
+
+    def add_measured(self, row, engine, sample, build, run, threads):
+        """Adds a sample with what it is of, and returns that."""
+        versions = self.data["engines"][engine]["versions"]
+        sample = stamped(sample, build, run, versions, row.parameters(threads))
+        self.add_sample(row.identifier, engine, sample)
+        return sample
+
+    def all_samples(self):
+        """[(row, engine, sample)]"""
+        return [(identifier, engine, sample) for identifier, row in self.data["rows"].items()
+                for engine, found in row["samples"].items() for sample in found]
+
+    def of_one_build(self, wanted=None):
+        """The data with the samples of one build alone. Raises MixedBuilds where that is not one."""
+        build = only_build([sample for _, _, sample in self.all_samples()], wanted)
+        rows = {}
+        for identifier, row in self.data["rows"].items():
+            kept = {engine: [s for s in found if key_of(s) == build] for engine, found in row["samples"].items()}
+            rows[identifier] = row | {"samples": {engine: found for engine, found in kept.items() if found}}
+        return self.data | {"rows": rows}
 
     def add_missing(self, identifier, engine, reason):
         """Says why an engine has no figure for a row; a figure that is there stays."""

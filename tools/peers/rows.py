@@ -2,13 +2,15 @@
 
 import dataclasses
 
-from .workload import Workload
+from loads.options import SAMPLE_SECONDS
+
+from .workload import NEW_TOKENS, PROMPT_TOKENS, Workload
 
 CLIENTS = [1, 2, 4, 8, 16, 32]
 ADAPTERS = [1, 2, 4, 8, 16, 32, 64]
-# Requests of each client, so that few clients don't end before they are measured.
-REQUESTS = {1: 4, 2: 4, 4: 3, 8: 2, 16: 2, 32: 2}
 SEQUENCES = 16
+# Of a load, to try the tool out.
+QUICK_SECONDS = 5
 WEIGHTS = ["bf16", "q8", "q4"]
 GROUPS = ["prefill", "decode", "batch", "server", "adapters", "clients", "large"]
 
@@ -24,6 +26,16 @@ class Row:
     weights: str = "bf16"
     count: int = 0
     workload: Workload | None = None
+    # Of a load.
+    seconds: float = 0
+
+    def parameters(self, threads):
+        """What a sample of the row was measured with, for its record."""
+        found = {"kind": self.kind, "model": self.model, "weights": self.weights, "threads": threads}
+        if self.workload is None:
+            return found | {"count": self.count} | ({"sequences": SEQUENCES} if self.kind == "batch" else {})
+        return found | dataclasses.asdict(self.workload) | {
+            "seconds": self.seconds, "prompt_tokens": PROMPT_TOKENS, "new_tokens": NEW_TOKENS}
 
     def measure(self, engine):
         """Tokens a second; not for `load`, which runs in a session."""
@@ -54,24 +66,19 @@ def all_rows(quick):
 
 def load_rows(quick):
     """Rows that need a server and clients."""
-    def requests(clients):
-        return 1 if quick else REQUESTS[clients]
+    def row(identifier, group, *arguments, **options):
+        return Row(identifier, group, "load", workload=Workload(*arguments, **options),
+                   seconds=QUICK_SECONDS if quick else SAMPLE_SECONDS)
 
     # A seed for each row: no prompt is sent twice, so no engine finds one computed already.
-    rows = [Row("server-base", "server", "load", workload=Workload(8, requests(8))),
-            Row("server-loras", "server", "load", workload=Workload(8, requests(8), 8, seed=2))]
+    rows = [row("server-base", "server", 8), row("server-loras", "server", 8, 8, seed=2)]
     for count in [1, 8] if quick else ADAPTERS:
-        rows.append(Row(f"adapters-{count}", "adapters", "load",
-                        workload=Workload(16, requests(16), count, seed=100 + count)))
+        rows.append(row(f"adapters-{count}", "adapters", 16, count, seed=100 + count))
     if not quick:
-        rows.append(Row("adapters-64-zipf", "adapters", "load",
-                        workload=Workload(16, requests(16), 64, exponent=1.5, seed=200)))
+        rows.append(row("adapters-64-zipf", "adapters", 16, 64, exponent=1.5, seed=200))
     for clients in [1, 4] if quick else CLIENTS:
-        rows.append(Row(f"clients-{clients}-base", "clients", "load",
-                        workload=Workload(clients, requests(clients), seed=300 + clients)))
-        rows.append(Row(f"clients-{clients}-loras", "clients", "load",
-                        workload=Workload(clients, requests(clients), min(clients, 8),
-                                           seed=400 + clients)))
+        rows.append(row(f"clients-{clients}-base", "clients", clients, seed=300 + clients))
+        rows.append(row(f"clients-{clients}-loras", "clients", clients, min(clients, 8), seed=400 + clients))
     return rows
 
 

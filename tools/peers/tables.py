@@ -1,6 +1,9 @@
 """The tables of the page, from the results."""
 
-from .summary import median
+import datetime
+
+from loads.builds import UNRECORDED, key_of
+from loads.summary import median
 
 KERNEL_ROWS = {
     "small": [("prefill", "prefill 512"), ("decode", "decode"), ("batch", "16 sequences, decode")],
@@ -15,13 +18,20 @@ bf16 products, where that is faster for them."""
 
 
 def engines(data):
-    """The engines that could be set up, Graft first."""
-    return [name for name, about in data["engines"].items() if about["available"]]
+    """The engines that could be set up, Graft first, those that guess last."""
+    found = [name for name, about in data["engines"].items() if about["available"]]
+    return sorted(found, key=lambda name: guesses(data, name))
+
+
+def guesses(data, engine):
+    """Whether the engine guesses tokens: what that gives depends on the text more than on the engine."""
+    return data["engines"][engine].get("guesses", False)
 
 
 def peers(data):
-    """Engines that are not Graft, other settings of them included."""
-    return [name for name in engines(data) if "graft" not in (name, variant_of(data, name))]
+    """Engines that are not Graft and don't guess, other settings of them included."""
+    return [name for name in engines(data)
+            if "graft" not in (name, variant_of(data, name)) and not guesses(data, name)]
 
 
 def variant_of(data, engine):
@@ -52,7 +62,7 @@ def cell(data, row, engine):
     found = values(data, row, engine)
     if not found:
         return "–"
-    text = number(median(found))
+    text = number(median(found)) + (" †" if apart(data, row, engine) else "")
     return text if len(found) == 1 else f"{text} ({number(min(found))}–{number(max(found))})"
 
 
@@ -107,13 +117,15 @@ def reads_before(data, sample):
 def server_table(data):
     lines = []
     for row, words in [("server-base", "no adapter"), ("server-loras", "8 LoRAs")]:
-        ours = value(data, row, "graft")
         for engine in engines(data):
             samples = values(data, row, engine)
             if not samples:
                 continue
             speed = median(samples)
-            factor = "" if engine == "graft" or ours is None else f"{ours / speed:.1f}"
+            # Those that guess are compared with Graft when it guesses.
+            like = "graft-guessing" if guesses(data, engine) else "graft"
+            ours = value(data, row, like) if like in data["engines"] else None
+            factor = "" if engine == like or ours is None else f"{ours / speed:.1f}"
             seconds = [f"{value(data, row, engine, key):.2f} s" for key in
                        ["latency_p50", "latency_p95", "first_token_p50", "first_token_p95"]]
             lines.append([words, title(data, engine), cell(data, row, engine), *seconds, factor,
@@ -133,28 +145,53 @@ def headline(data):
                and values(data, "server-loras", e)]
     if not factors:
         return ""
-    steady = value(data, "server-loras", "graft-steady")
-    alone = "" if steady is None else f" Without guessing it makes {number(steady)}."
+    guessing = [f"{title(data, variant_of(data, e))} {number(value(data, 'server-loras', e))}"
+                for e in engines(data) if guesses(data, e) and values(data, "server-loras", e)]
+    more = f" With guesses, which are often right in this load: {', '.join(guessing)}." if guessing else ""
     return ("**With eight clients, each with an adapter of its own, Graft makes "
-            f"{number(ours)} tokens/s:** {', '.join(factors)}.{alone}")
+            f"{number(ours)} tokens/s:** {', '.join(factors)}.{more}")
+
+
+def apart(data, row, engine):
+    """Whether the engine's samples of a row are of other runs than Graft's, so not in turns with them."""
+    samples = data["rows"].get(row, {}).get("samples", {})
+    ours, theirs = samples.get("graft", []), samples.get(engine, [])
+    if engine == "graft" or not ours or not theirs:
+        return False
+    if all("run" in sample for sample in ours + theirs):
+        return {sample["run"] for sample in ours} != {sample["run"] for sample in theirs}
+    # Runs without a name: those of another hour.
+    return any(min(distance(one, other) for other in ours) > datetime.timedelta(hours=1) for one in theirs)
+
+
+def distance(one, other):
+    return abs(datetime.datetime.fromisoformat(one["at"]) - datetime.datetime.fromisoformat(other["at"]))
 
 
 def turns_text(data):
-    """Which engines were measured under load at another time than Graft, so not in turns with it."""
-    def times(engine):
-        return [t for row in ["server-base", "server-loras"] for t in values(data, row, engine, "at")]
-
-    ours = times("graft")
-    apart = []
+    """Which figures were not measured in turns with Graft's."""
+    found = {}
     for engine in engines(data):
-        theirs = times(engine)
-        if ours and theirs and (max(theirs) < min(ours) or min(theirs) > max(ours)):
-            apart.append(f"{title(data, engine)} ({min(theirs)[:16].replace('T', ' ')} to "
-                         f"{max(theirs)[11:16]})")
-    if not apart:
+        rows = [row for row in data["rows"] if apart(data, row, engine)]
+        if rows:
+            found[engine] = f"{title(data, engine)} ({row_names(data, rows)})"
+    if not found:
         return ""
-    return (f"Not in turns with Graft ({min(ours)[:16].replace('T', ' ')} to {max(ours)[11:16]}) but "
-            f"at another time were measured: {'; '.join(apart)}. Their factors are rough.")
+    return ("† Not in turns with Graft but in another run were measured: "
+            f"{'; '.join(found.values())}. Their ratios are rough.")
+
+
+def build_text(data):
+    """Of which build the figures are."""
+    samples = [s for row in data["rows"].values() for found in row["samples"].values() for s in found]
+    if not samples:
+        return ""
+    if key_of(samples[0]) == UNRECORDED:
+        return "**Build.** " + data.get("build_note", "The samples don't say which build they are of.")
+    build = samples[0]["build"]
+    changes = ", with changes that were not committed" if build["dirty"] else ""
+    return (f"**Build.** All figures are of commit {build['commit'] or 'unknown'}{changes}; the graft program's "
+            f"SHA-256 is {build['graft']}.")
 
 
 def zipf_text(data):

@@ -4,15 +4,15 @@ import contextlib
 import json
 import os
 
+from loads.clients import run_load
+from loads.exchanges import OpenAICompletions
+from loads.hardware import has_bf16
+from loads.places import PEERS
+from loads.processes import Failed, answers, free_port, post, process, wait_until
+from loads.summary import median
+
 from . import assets
-from .engine import (Engine, Failed, ServerOnly, Unsupported, answers, process,
-                     python_environment, wait_until)
-from .exchanges import OpenAICompletions
-from .hardware import has_bf16
-from .llama_cpp import free_port, post
-from .load import run_load
-from .places import PEERS
-from .summary import median
+from .engine import Engine, ServerOnly, Unsupported, python_environment
 
 VERSION = "0.32.0"
 
@@ -69,8 +69,8 @@ class Vllm(Engine):
         if weights != "bf16":
             raise Unsupported("measured with SmolLM2's bf16 weights only")
         with self.server(range(adapters), clients) as (port, names):
-            yield lambda jobs, limit: run_load(
-                jobs, ("127.0.0.1", port), lambda: self.exchange(names), limit)
+            yield lambda jobs, limit, seconds=None: run_load(
+                jobs, ("127.0.0.1", port), lambda: self.exchange(names), limit, seconds)
 
     def single(self, model, weights, jobs):
         """Runs jobs one after the other on an idle server; gives the records after the first."""
@@ -127,5 +127,6 @@ class VllmGuessing(ServerOnly, Vllm):
     settings = {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_min": 2,
                 "prompt_lookup_max": 4}
     variant_of = "vllm"
+    guesses = True
     mixing = f"as vLLM, with `--speculative-config '{json.dumps(settings)}'`"
     options = ["--speculative-config", json.dumps(settings)]

@@ -1,11 +1,14 @@
 """What the clients of a server ask: prompts, adapters, lengths."""
 
 import dataclasses
+import itertools
 
-from .summary import zipf_choices
+from loads.summary import zipf_draws
 
 PROMPT_TOKENS = 64
 NEW_TOKENS = 64
+# Of each client: more than any answers while it is measured, so that the seeds of their prompts differ.
+MOST_REQUESTS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,28 +21,23 @@ class Workload:
     """
 
     clients: int
-    requests: int
     adapters: int = 0
     exponent: float | None = None
     seed: int = 1
 
-    def adapters_of(self):
-        """adapter[client][request], None for the base."""
+    def adapters_of(self, client):
+        """The adapters that a client asks for, without end; None is the base."""
         if self.adapters == 0:
-            return [[None] * self.requests for _ in range(self.clients)]
+            return itertools.repeat(None)
         if self.exponent is None:
-            return [[(client + request * self.clients) % self.adapters
-                     for request in range(self.requests)] for client in range(self.clients)]
-        draws = zipf_choices(
-            self.adapters, self.exponent, self.clients * self.requests, self.seed)
-        return [draws[c * self.requests:(c + 1) * self.requests] for c in range(self.clients)]
+            return ((client + request * self.clients) % self.adapters for request in itertools.count())
+        return zipf_draws(self.adapters, self.exponent, f"{self.seed} {client}")
 
     def jobs(self, prompt_tokens):
-        """jobs[client] = [{tokens, adapter, count}]; `prompt_tokens(count, seed)` makes prompts."""
-        jobs = []
-        for client, adapters in enumerate(self.adapters_of()):
-            jobs.append([
-                {"tokens": prompt_tokens(PROMPT_TOKENS, (self.seed * 1000 + client) * 1000 + number),
-                 "adapter": adapter, "count": NEW_TOKENS}
-                for number, adapter in enumerate(adapters)])
-        return jobs
+        """jobs[client] yields {tokens, adapter, count}; `prompt_tokens(count, seed)` makes prompts."""
+        return [self.jobs_of(client, prompt_tokens) for client in range(self.clients)]
+
+    def jobs_of(self, client, prompt_tokens):
+        for number, adapter in zip(range(MOST_REQUESTS), self.adapters_of(client)):
+            seed = (self.seed * 1000 + client) * MOST_REQUESTS + number
+            yield {"tokens": prompt_tokens(PROMPT_TOKENS, seed), "adapter": adapter, "count": NEW_TOKENS}

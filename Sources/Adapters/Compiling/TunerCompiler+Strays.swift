@@ -21,6 +21,8 @@ struct StrayTensors {
     var areServed = true
     /// True where the method can be served on other weights of the base than this one's.
     var targetsAreServed = false
+    /// True where that holds of embedding and head as well.
+    var targetedTablesAreServed = false
     /// Tables that differ from the base's, until the walk over the slots is done.
     var tables: [Slot: AdapterTensor] = [:]
     /// Names of tables that are the base's.
@@ -48,7 +50,11 @@ extension TunerCompiler {
     func strayParts(at slot: Slot, isTargeted: Bool, isSaved: Bool) -> StrayTensors.Parts? {
         guard strays.areServed, !isSaved, !hasTrainedTokens(at: slot) else { return nil }
         guard isTargeted else { return (.weight, .bias) }
-        return strays.targetsAreServed ? (.baseWeight, .baseBias) : nil
+        let isTable = slot == .embedding || slot == .linear(.head)
+        guard strays.targetsAreServed, !isTable || strays.targetedTablesAreServed else {
+            return nil
+        }
+        return (.baseWeight, .baseBias)
     }
 
     /// True where the rows of a table are differences to the base's.

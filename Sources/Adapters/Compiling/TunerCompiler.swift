@@ -21,6 +21,9 @@ struct TunerCompiler {
     /// What is known of those tables.
     var resized = ResizedTables()
     var operators = AdapterOperators()
+    /// Which operators of a layer are the method's own; all others change what it works on.
+    private var own: [LinearSlot: Range<Int>] = [:]
+    private var ownEmbedding = 0..<0
     /// Those of the operators that are products of stored matrices.
     var products: [StoredProduct] = []
     var parameterCount = 0
@@ -75,7 +78,7 @@ struct TunerCompiler {
             if saved.contains(slot) {
                 try addSaved(slot)
             } else if targeted.contains(slot) {
-                try addTarget(&self, slot)
+                try addOwn(slot, addTarget)
             }
             try addBaseBias(slot, isTargeted: targeted.contains(slot))
             let parts = strayParts(
@@ -86,6 +89,41 @@ struct TunerCompiler {
         let replaced = try addStrayTables(saved: saved)
         try addVocabulary(saved: saved.union(replaced))
         try tensors.checkNothingIsLeft()
+    }
+
+    private mutating func addOwn(
+        _ slot: Slot, _ addTarget: (inout TunerCompiler, Slot) throws(AdapterError) -> Void
+    ) throws(AdapterError) {
+        switch slot {
+        case .linear(let linear):
+            let start = operators.linear[linear]?.count ?? 0
+            try addTarget(&self, slot)
+            own[linear] = start..<(operators.linear[linear]?.count ?? 0)
+        case .embedding:
+            let start = operators.embedding.count
+            try addTarget(&self, slot)
+            ownEmbedding = start..<operators.embedding.count
+        case .norm: try addTarget(&self, slot)
+        }
+    }
+
+    /// All but the method's own operators, which may wait for an invocation: trained tokens, and
+    /// modules, biases and tables in place of the base's.
+    var besideOwn: EarlierOperators {
+        var others = EarlierOperators()
+        for (linear, list) in operators.linear {
+            let rest = Self.without(own[linear] ?? 0..<0, list)
+            if !rest.isEmpty { others.linear[linear] = rest }
+        }
+        others.norms = operators.norms
+        others.embedding = Self.without(ownEmbedding, operators.embedding)
+        return others
+    }
+
+    private static func without<Element>(_ own: Range<Int>, _ list: [Element]) -> [Element] {
+        var rest = list
+        rest.removeSubrange(own)
+        return rest
     }
 
     /// The slots that the configuration targets; on a tied base, embedding and head together where

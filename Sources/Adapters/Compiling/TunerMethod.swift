@@ -1,35 +1,105 @@
 internal import Transformer
 
-/// A method that changes chosen modules, each by tensors of its own: what its reader has to say;
-/// all else such methods have in common.
-struct TunerMethod<Settings> {
-    /// As people write it, for messages.
-    let name: String
-    /// What its tensors of modules are called.
-    let parts: [TensorPart]
-    /// Whole names of tensors that belong to no module.
-    var shared: Set<String> = []
-    /// Settings without a meaning in inference, or whose effect is in the tensors.
-    var trainingOnly: Set<String> = []
-    /// Settings that can't be served where they are set, with the reason.
-    var unsupported: [(name: String, reason: String)] = []
-    /// What is targeted where the configuration doesn't say.
-    var standardTargets: [String]? = nil
-    /// Why the method can't work on a kind of slot; nil where it can.
-    var refusal: (Slot) -> String? = TunerMethods.linearOnly
-    /// Reads the settings that are the method's own.
-    let settings: (inout AdapterConfiguration) throws(AdapterError) -> Settings
-    /// Takes what belongs to no module, before the first slot; most methods have nothing there.
-    var prepare: (inout Settings, inout TunerCompiler) throws(AdapterError) -> Void = {
-        (_, _) throws(AdapterError) in
-    }
-    /// Adds what the method does to a targeted slot.
-    let add: (Slot, Settings, inout TunerCompiler) throws(AdapterError) -> Void
+/// A method that changes chosen modules, each by tensors of its own. It says what is its own;
+/// reading is the same for all.
+///
+/// A method that works on linear layers alone is a `LinearTuner`.
+protocol TunerMethod {
+    /// What its configuration says, checked.
+    associatedtype Settings
 
-    func read(
+    /// As people write it, for messages.
+    static var name: String { get }
+    /// What its tensors of modules are called.
+    static var parts: [TensorPart] { get }
+    /// Further ones, where settings decide how many there are.
+    static func parts(for settings: Settings) -> [TensorPart]
+    /// Whole names of tensors that belong to no module.
+    static func shared(_ slots: SlotTable) -> Set<String>
+    /// False where PEFT doesn't read those names with an adapter's name, `default`, behind them.
+    static var sharedTakeDefault: Bool { get }
+    /// Settings without a meaning in inference, or whose effect is in the tensors.
+    static var trainingOnly: Set<String> { get }
+    /// Settings that can't be served where they are set, with the reason.
+    static var unsupported: [(name: String, reason: String)] { get }
+    /// What is targeted where neither the configuration nor PEFT's table for the model says.
+    static var standardTargets: [String]? { get }
+
+    /// True where what is added doesn't depend on the weights that it stands beside, so that those
+    /// may be others than the base's.
+    static func isBesideBase(_ settings: Settings) -> Bool
+
+    /// Why the method can't work on a kind of slot; nil where it can.
+    static func refusal(of slot: Slot) -> String?
+
+    /// Reads the settings that are the method's own.
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> Settings
+
+    /// Takes what belongs to no module, before the first slot; most methods have nothing there.
+    static func prepare(
+        _ settings: inout Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError)
+
+    /// Adds what the method does to a targeted slot.
+    static func add(
+        _ slot: Slot, _ settings: Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError)
+}
+
+/// A method that changes chosen linear layers, and no other modules.
+protocol LinearTuner: TunerMethod {
+    /// Adds what the method does to a targeted layer.
+    static func add(
+        _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError)
+}
+
+extension LinearTuner {
+    static func refusal(of slot: Slot) -> String? { slot.reasonAgainstLinearTuners }
+
+    static func add(
+        _ slot: Slot, _ settings: Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        guard case .linear(let linear) = slot else { return }
+        try add(linear, settings, &compiler)
+    }
+}
+
+extension Slot {
+    /// Why methods that change linear layers can't work on it; nil where they can.
+    var reasonAgainstLinearTuners: String? {
+        switch self {
+        case .linear: nil
+        case .norm: "this method works on linear layers, this is a norm"
+        case .embedding: "this method works on linear layers, this is an embedding"
+        }
+    }
+}
+
+extension TunerMethod {
+    static var trainingOnly: Set<String> { [] }
+    static var unsupported: [(name: String, reason: String)] { [] }
+    static var standardTargets: [String]? { nil }
+
+    static func parts(for settings: Settings) -> [TensorPart] { [] }
+
+    static var sharedTakeDefault: Bool { true }
+
+    static func shared(_ slots: SlotTable) -> Set<String> { [] }
+
+    static func isBesideBase(_ settings: Settings) -> Bool { false }
+
+    static func prepare(
+        _ settings: inout Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {}
+
+    static func read(
         _ file: AdapterFile, in context: Methods.Context
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
+        let slots = context.base.slots
         try UnknownSettings.refuse(unsupported, in: &configuration)
         let standard = StandardTargets.modules(
             of: file.peftType, modelType: context.base.configuration.modelType)
@@ -37,15 +107,17 @@ struct TunerMethod<Settings> {
             &configuration, standardTargets: standard ?? standardTargets)
         var own = try settings(&configuration)
         let warnings = try UnknownSettings.check(
-            configuration, trainingOnly: trainingOnly.union(TunerMethods.trainingOnly),
+            configuration, trainingOnly: trainingOnly.union(trainingOnlyOfAll),
             strict: context.options.strict)
         var compiler = TunerCompiler(
             settings: tuner,
             tensors: try TunerTensors(
-                file, slots: context.base.slots, method: name, parts: parts, shared: shared),
+                file, slots: slots, method: name, parts: parts + parts(for: own),
+                shared: shared(slots), sharedTakeDefault: sharedTakeDefault),
             context: context,
-            vocabularyCount: try ResizedTables.tokenCount(in: file, slots: context.base.slots),
+            vocabularyCount: try ResizedTables.tokenCount(in: file, slots: slots),
             configurationFile: configuration.file)
+        compiler.strays.targetsAreServed = isBesideBase(own)
         try prepare(&own, &compiler)
         let settings = own
         try compiler.compile(supports: refusal) { (compiler, slot) throws(AdapterError) in
@@ -53,19 +125,8 @@ struct TunerMethod<Settings> {
         }
         return compiler.result(warnings: warnings)
     }
-}
 
-/// What several methods share.
-enum TunerMethods {
     /// Of PEFT's methods: where weights began doesn't matter once they are trained, and linear
     /// layers' weights are always [outputs, inputs] there.
-    static let trainingOnly: Set<String> = ["fan_in_fan_out", "init_weights"]
-
-    static func linearOnly(_ slot: Slot) -> String? {
-        switch slot {
-        case .linear: nil
-        case .norm: "this method works on linear layers, this is a norm"
-        case .embedding: "this method works on linear layers, this is an embedding"
-        }
-    }
+    private static var trainingOnlyOfAll: Set<String> { ["fan_in_fan_out", "init_weights"] }
 }

@@ -39,7 +39,7 @@ struct TensorPart: Hashable, Sendable {
     func hash(into hasher: inout Hasher) { hasher.combine(suffix) }
 
     static let baseWeight = TensorPart(".base_layer.weight", spellings: []) {
-        "it would stand in place of the base's own '\($0)', which is served of plain LoRA's targets alone"
+        "it would stand in place of the base's own '\($0)', which isn't served of this module and method"
     }
     static let baseBias = TensorPart(".base_layer.bias", spellings: []) {
         "the configuration's 'bias' doesn't include that of '\($0)'"
@@ -82,11 +82,12 @@ struct TunerTensors {
     ///   - method: its name, for messages.
     ///   - parts: what the method's tensors of modules are called.
     ///   - shared: whole names of tensors that belong to no module.
+    ///   - sharedTakeDefault: whether those may have an adapter's name, `default`, behind them.
     ///   - prefix: what stands before the names of modules.
     /// - Throws: `AdapterError.unknownTensor` for names that mean nothing to method or base.
     init(
         _ file: AdapterFile, slots: SlotTable, method: String, parts: [TensorPart],
-        shared: Set<String> = [], prefix: String = Self.prefix
+        shared: Set<String> = [], sharedTakeDefault: Bool = false, prefix: String = Self.prefix
     ) throws(AdapterError) {
         self.file = file.tensorFile
         self.prefix = prefix
@@ -97,8 +98,10 @@ struct TunerTensors {
             .flatMap { part in ([part.suffix] + part.spellings).map { ($0, part) } }
             .sorted { $0.0.utf8.count > $1.0.utf8.count }
         for tensor in file.tensors {
-            if shared.contains(tensor.name) {
-                self.shared[tensor.name] = tensor
+            if let name = sharedName(tensor.name, among: shared, takeDefault: sharedTakeDefault) {
+                if let other = self.shared.updateValue(tensor, forKey: name) {
+                    throw unknown(tensor, "'\(other.name)' stands for the same weights")
+                }
                 continue
             }
             let (slot, part) = try place(of: tensor)
@@ -107,6 +110,24 @@ struct TunerTensors {
             }
             self.parts[slot, default: [:]][part] = tensor
         }
+    }
+
+    /// The whole name that a tensor of no module is asked for by; nil for others.
+    private mutating func sharedName(
+        _ name: String, among shared: Set<String>, takeDefault: Bool
+    ) -> String? {
+        if shared.contains(name) { return name }
+        guard takeDefault, name.utf8.ends(with: Self.defaultName.utf8) else { return nil }
+        let plain = String(name.dropLast(Self.defaultName.utf8.count))
+        guard shared.contains(plain) else { return nil }
+        note(named: name)
+        return plain
+    }
+
+    private static let defaultName = ".default"
+
+    private mutating func note(named name: String) {
+        named = (named?.first ?? name, (named?.count ?? 0) + 1)
     }
 
     /// What is to be said of the names.
@@ -185,9 +206,7 @@ struct TunerTensors {
         guard let slot = slots.slot(named: module) else {
             throw unknown(tensor, missingModuleReason(module))
         }
-        if ending != part.suffix, ending.contains(".default") {
-            named = (named?.first ?? tensor.name, (named?.count ?? 0) + 1)
-        }
+        if ending != part.suffix, ending.contains(Self.defaultName) { note(named: tensor.name) }
         return (slot, part)
     }
 
@@ -211,9 +230,9 @@ struct TunerTensors {
     }
 }
 
-extension Substring.UTF8View {
+extension BidirectionalCollection<UInt8> {
     /// Byte by byte, where `hasSuffix` goes by characters: names are compared by the thousand.
     fileprivate func ends(with ending: String.UTF8View) -> Bool {
-        suffix(ending.count).elementsEqual(ending)
+        self.suffix(ending.count).elementsEqual(ending)
     }
 }

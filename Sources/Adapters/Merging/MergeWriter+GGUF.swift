@@ -106,7 +106,7 @@ extension MergeWriter {
                     (tensor) throws(CheckpointError) in
                     guard let entry = entries.popFirst() else { return [] }
                     guard entry.source != nil else {
-                        return [UInt8](try plan.file.readableTensor(tensor.name).bytes)
+                        return try plan.file.readableTensor(tensor.name).content()
                     }
                     do throws(MergeError) { return try self.bytes(of: entry) } catch {
                         failure = .merge(error)

@@ -45,7 +45,11 @@ struct TokenizerFiles {
     ) throws(CheckpointError) {
         for name in Self.names {
             let content: [UInt8]
-            do { content = try MappedFile(path: directory + name).content } catch {
+            do throws(CheckpointError) {
+                content = try MappedFile(
+                    reading: directory + name, limit: CheckpointLimits.tokenizerFileByteCount
+                ).content
+            } catch {
                 if case .notFound = error { continue }
                 throw error
             }

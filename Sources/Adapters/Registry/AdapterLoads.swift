@@ -4,7 +4,7 @@ internal import Synchronization
 /// Adapters that are being read: each once, however many requests wait for it, on threads of its
 /// own, so that neither the engine nor a connection waits; a few at a time, and of those that
 /// compute with whole matrices one.
-final class AdapterLoads: Sendable {
+package final class AdapterLoads: Sendable {
     typealias Completion = @Sendable (Result<Void, AdapterError>) -> Void
 
     private struct Work: Sendable {
@@ -22,6 +22,8 @@ final class AdapterLoads: Sendable {
     private let queue = DispatchQueue(
         label: "graft-adapters", qos: .userInitiated, attributes: .concurrent)
     private let state = Mutex(State())
+
+    package init() {}
 
     /// Runs `body` unless it runs already for this version; all who asked get the same outcome.
     func load(
@@ -47,7 +49,9 @@ final class AdapterLoads: Sendable {
     }
 
     /// Runs `body` when it is its turn.
-    func read(isHeavy: Bool, _ body: @escaping @Sendable () -> Void) {
+    ///
+    /// - Parameter isHeavy: whether it computes with whole matrices.
+    package func read(isHeavy: Bool, _ body: @escaping @Sendable () -> Void) {
         state.withLock { $0.waiting.append(Work(isHeavy: isHeavy, body: body)) }
         startNext()
     }

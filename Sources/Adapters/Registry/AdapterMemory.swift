@@ -9,6 +9,10 @@ public struct AdapterMemory: Sendable, Equatable {
     public var workByteCount = 0
     /// What `byteCount` never exceeds; nil where there is no bound.
     public var byteCountLimit: Int?
+    /// Tokenizers that adapters in memory brought along; those with the same files share one.
+    public var tokenizerCount = 0
+    /// About what these take, beside `byteCount` and the limit.
+    public var tokenizerByteCount = 0
     /// Requests and loads that wait for memory.
     public var waitingCount = 0
     /// Adapters whose operators are in memory.

@@ -5,63 +5,115 @@ extension AdapterRegistry {
     ///
     /// Never waits: where an adapter is idle, it is read on another thread, once for all who ask,
     /// as soon as there is memory for it, and `completion` is called from there; otherwise before
-    /// this returns. Until there is memory, the request holds nothing, and it gets what its names
-    /// stand for then.
+    /// this returns. Until there is memory, the request holds nothing. It gets what its names stand
+    /// for when this is called, though they be given to other content or unloaded meanwhile.
     ///
     /// - Parameter completion: called once. Fails with an `AdapterError`: an unknown or repeated
     ///   name, a weight out of range, adapters that can't be combined or never fit into memory
     ///   together, or an idle adapter whose files are gone or have changed.
+    /// - Returns: by which it can be given up before it is there.
+    @discardableResult
     public func lease(
         _ selection: [SelectionEntry],
         completion: @escaping @Sendable (Result<SelectionLease, AdapterError>) -> Void
-    ) {
+    ) -> PendingLease {
+        let pending = PendingLease(registry: self, completion: completion)
         do throws(AdapterError) {
             let sorted = try Self.checked(selection)
-            try admit(.selection(sorted)) { outcome in
-                guard case .success(.selection(let reservation)) = outcome else {
-                    if case .failure(let error) = outcome { completion(.failure(error)) }
-                    return
-                }
-                self.grant(sorted, reservation, completion: completion)
-            }
-        } catch { completion(.failure(error)) }
+            let claims = try locked { (state) throws(AdapterError) in try state.claim(sorted) }
+            admit(claims, for: pending)
+        } catch { pending.end(.failure(error)) }
+        return pending
     }
 
     /// The same for callers that may wait.
     ///
     /// - Throws: `AdapterError`, as above.
     public func lease(_ selection: [SelectionEntry]) throws(AdapterError) -> SelectionLease {
-        try waitForOutcome { lease(selection, completion: $0) }
+        try waitForOutcome { _ = lease(selection, completion: $0) }
     }
 
-    private func grant(
-        _ selection: [SelectionEntry], _ reservation: Reservation,
-        completion: @escaping @Sendable (Result<SelectionLease, AdapterError>) -> Void
-    ) {
+    private func admit(_ claims: [SelectionClaim], for pending: PendingLease) {
+        do throws(AdapterError) {
+            let isThere = try admit(.selection(claims), for: pending) { outcome in
+                switch outcome {
+                case .success(.selection(let reservation)): self.grant(reservation, to: pending)
+                case .success(.read): break
+                case .failure(let error):
+                    self.endClaims(claims)
+                    pending.end(.failure(error))
+                }
+            }
+            // It may have been given up before it stood in the queue.
+            if !isThere, pending.isOver { withdraw(pending) }
+        } catch {
+            endClaims(claims)
+            pending.end(.failure(error))
+        }
+    }
+
+    private func grant(_ reservation: Reservation, to pending: PendingLease) {
+        guard pending.beginReading(reservation) else {
+            abandon(reservation)
+            return endClaims(reservation.claims)
+        }
         wake(reservation.orders) { outcome in
+            guard pending.beginGranting() else { return }
             do throws(AdapterError) {
                 try outcome.get()
-                if let lease = try self.lease(selection, holding: reservation.holds) {
-                    self.recordForMerging(selection)
-                    return completion(.success(lease))
+                if let lease = try self.lease(reservation) {
+                    self.endClaims(reservation.claims)
+                    self.recordForMerging(reservation.claims.map(\.selected))
+                    return pending.end(.success(lease))
                 }
             } catch {
                 self.abandon(reservation)
-                return completion(.failure(error))
+                self.endClaims(reservation.claims)
+                return pending.end(.failure(error))
             }
             self.abandon(reservation)
-            self.lease(selection, completion: completion)
+            guard pending.beginWaiting() else {
+                self.endClaims(reservation.claims)
+                return pending.end(.failure(.cancelled))
+            }
+            self.admit(reservation.claims, for: pending)
         }
     }
 
-    /// Nil where a name got other content meanwhile. When this throws, nothing but the reservation
-    /// is left.
-    private func lease(
-        _ selection: [SelectionEntry], holding holds: [LeaseHold]
-    ) throws(AdapterError) -> SelectionLease? {
-        let granted = try locked { (state) throws(AdapterError) in
-            try state.grant(selection, holds: holds)
-        }
+    /// What waits for memory doesn't any more; nothing happens where it doesn't wait.
+    func withdraw(_ pending: PendingLease) {
+        finish(
+            locked { state in
+                var released = RegistryState.Released()
+                if case .selection(let claims)? = state.queue.remove(pending)?.need {
+                    state.endClaims(claims, &released)
+                    state.admitWaiting(&released)
+                }
+                return released
+            })
+    }
+
+    /// Ends a reservation whose adapters may still be read: who else waits for them gets them.
+    func giveUp(_ reservation: Reservation) {
+        giveBack(reservation.holds)
+        endClaims(reservation.claims)
+    }
+
+    func endClaims(_ claims: [SelectionClaim]) {
+        guard !claims.isEmpty else { return }
+        finish(
+            locked { state in
+                var released = RegistryState.Released()
+                state.endClaims(claims, &released)
+                if !released.isEmpty { state.admitWaiting(&released) }
+                return released
+            })
+    }
+
+    /// Nil where content was dropped meanwhile. When this throws, nothing but the reservation is
+    /// left.
+    private func lease(_ reservation: Reservation) throws(AdapterError) -> SelectionLease? {
+        let granted = try locked { (state) throws(AdapterError) in try state.grant(reservation) }
         guard var grant = granted else { return nil }
         let plan = try plan(of: &grant)
         let key = grant.lease.key
@@ -108,18 +160,21 @@ extension AdapterRegistry {
 extension AdapterRegistry {
     /// Calls `completion` when there is memory: at once, or later from another thread.
     ///
-    /// - Throws: `AdapterError.unknownAdapter`, `.memoryExceeded`; `completion` isn't called then.
+    /// - Returns: whether it was called.
+    /// - Throws: `AdapterError.memoryExceeded`; `completion` isn't called then.
+    @discardableResult
     func admit(
-        _ need: MemoryQueue.Need,
+        _ need: MemoryQueue.Need, for lease: PendingLease? = nil,
         completion: @escaping @Sendable (Result<Admission, AdapterError>) -> Void
-    ) throws(AdapterError) {
-        let waiter = MemoryQueue.Waiter(need: need, resume: completion)
+    ) throws(AdapterError) -> Bool {
+        let waiter = MemoryQueue.Waiter(need: need, lease: lease, resume: completion)
         let (admission, released) = try locked { (state) throws(AdapterError) in
             var released = RegistryState.Released()
             return (try state.admit(waiter, &released), released)
         }
         finish(released)
         if let admission { completion(.success(admission)) }
+        return admission != nil
     }
 
     /// Waits on this thread until there is memory.

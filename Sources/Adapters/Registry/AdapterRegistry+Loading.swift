@@ -74,7 +74,7 @@ extension AdapterRegistry {
     }
 
     /// An adapter without its values, and what reading those takes. Files that can't fit aren't
-    /// opened.
+    /// opened; those of another library, which have to be read whole, once there is memory.
     private func header(
         of origin: AdapterOrigin
     ) throws(AdapterError) -> (file: AdapterFile, cost: LoadCost) {
@@ -82,8 +82,17 @@ extension AdapterRegistry {
         try locked { (state) throws(AdapterError) in
             try state.checkEverFits(byteCount, what: origin.path)
         }
-        let file = try AdapterFile.open(origin.path, options: options(origin), extent: .header)
-        return (file, LoadCost(file, base: base, options: options))
+        let options = options(origin)
+        guard let conversion = try ConversionCost.of(origin.path, options: options) else {
+            let file = try AdapterFile.open(origin.path, options: options, extent: .header)
+            return (file, LoadCost(file, base: base, options: options))
+        }
+        return try reading(origin.path, conversion) { (_) throws(AdapterError) in
+            let file = try AdapterFile.open(origin.path, options: options)
+            var cost = LoadCost(file, base: self.base, options: options)
+            cost.temporaryByteCount += conversion.temporaryByteCount
+            return (try file.withoutValues(), cost)
+        }
     }
 
     /// Calls `body` on one of the threads that adapters are read on, once there is memory.

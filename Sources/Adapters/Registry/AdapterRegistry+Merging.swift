@@ -10,14 +10,20 @@ extension AdapterRegistry {
     @discardableResult
     public func merge(name: String, weight: Float = 1) throws(AdapterError) -> AdapterListing {
         try AdapterName.check(weight: weight, of: name)
-        let admission = try waitForAdmission(of: .selection([SelectionEntry(name: name)]))
+        let claims = try locked { (state) throws(AdapterError) in
+            try state.claim([SelectionEntry(name: name)])
+        }
+        defer { endClaims(claims) }
+        let admission = try waitForAdmission(of: .selection(claims))
         guard case .selection(let reservation) = admission else {
             throw .replacedMeanwhile(name)
         }
         defer { abandon(reservation) }
         try waitForOutcome { wake(reservation.orders, completion: $0) }
         let entry = try locked { (state) throws(AdapterError) in try state.entry(name) }
-        guard let adapter = entry.adapter else { throw .replacedMeanwhile(name) }
+        guard entry.version == claims[0].version, let adapter = entry.adapter else {
+            throw .replacedMeanwhile(name)
+        }
         let charge = try beginMerging(adapter, name: name)
         defer { finish(locked { $0.closeWork(charge) }) }
         let merged: AdapterOperators

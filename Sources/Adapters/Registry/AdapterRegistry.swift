@@ -27,6 +27,9 @@ public final class AdapterRegistry: Sendable {
         public var mergesOnlyWhatPays: Bool
         /// Called when an adapter that traffic asked to merge can't be; it is served attached then.
         public var onMergeFailure: @Sendable (SelectionEntry, AdapterError) -> Void
+        /// Called with its path before an adapter's files are looked at or read, by the thread that
+        /// does so: tests hold it there.
+        package var willRead: @Sendable (String) -> Void = { _ in }
 
         public init(
             memoryByteCountLimit: Int? = nil, mergeShare: Double? = nil,
@@ -51,6 +54,7 @@ public final class AdapterRegistry: Sendable {
     private let buffers = ReadBuffers()
     let mergePolicy: LockedMergePolicy?
     let onMergeFailure: @Sendable (SelectionEntry, AdapterError) -> Void
+    private let willRead: @Sendable (String) -> Void
     private let state: Mutex<RegistryState>
 
     /// - Parameter pool: used for reading and merging, on the caller's thread; not to be shared
@@ -68,6 +72,7 @@ public final class AdapterRegistry: Sendable {
                 HotMergePolicy(.init(share: $0, weighsCosts: settings.mergesOnlyWhatPays)))
         }
         onMergeFailure = settings.onMergeFailure
+        willRead = settings.willRead
         let state = RegistryState(
             slots: base.slots, byteCountLimit: settings.memoryByteCountLimit)
         basePlan = state.basePlan
@@ -112,7 +117,11 @@ public final class AdapterRegistry: Sendable {
     }
 
     /// What adapters hold in memory now.
-    public var memory: AdapterMemory { locked { $0.memory } }
+    public var memory: AdapterMemory {
+        var memory = locked { $0.memory }
+        (memory.tokenizerCount, memory.tokenizerByteCount) = shelf.usage
+        return memory
+    }
 
     /// The adapter of a name while it is in memory.
     package func resident(_ name: String) -> LoadedAdapter? {
@@ -128,7 +137,8 @@ public final class AdapterRegistry: Sendable {
     }
 
     func read(name: String, _ origin: AdapterOrigin) throws(AdapterError) -> LoadedAdapter {
-        try AdapterReader.read(
+        willRead(origin.path)
+        return try AdapterReader.read(
             name: name, path: origin.path, base: base, options: options(origin), pool: pool,
             shelf: shelf, layouts: layouts)
     }
@@ -137,7 +147,8 @@ public final class AdapterRegistry: Sendable {
     func check(
         _ file: AdapterFile, cost: LoadCost, _ origin: AdapterOrigin
     ) throws(AdapterError) -> AdapterFacts? {
-        try AdapterReader.check(
+        willRead(origin.path)
+        return try AdapterReader.check(
             file, cost: cost, path: origin.path, base: base, options: options(origin), pool: pool,
             recipes: recipes, layouts: layouts)
     }
@@ -145,7 +156,8 @@ public final class AdapterRegistry: Sendable {
     func checkValues(
         recipe: String, cost: LoadCost, _ origin: AdapterOrigin
     ) throws(AdapterError) -> AdapterFacts {
-        try AdapterReader.checkValues(
+        willRead(origin.path)
+        return try AdapterReader.checkValues(
             recipe: recipe, cost: cost, path: origin.path, base: base, options: options(origin),
             pool: pool,
             recipes: recipes, layouts: layouts)
@@ -153,13 +165,15 @@ public final class AdapterRegistry: Sendable {
 
     /// Nil for an adapter that must be read as if nothing were known of it.
     func readAgain(_ order: LoadOrder) -> LoadedAdapter? {
-        AdapterReader.read(
+        willRead(order.origin.path)
+        return AdapterReader.read(
             order, base: base, options: options(order.origin), pool: pool, buffers: buffers,
             shelf: shelf)
     }
 
     func stamps(of origin: AdapterOrigin) throws(AdapterError) -> [FileStamp] {
-        try AdapterFile.stamps(of: origin.path, options: options(origin))
+        willRead(origin.path)
+        return try AdapterFile.stamps(of: origin.path, options: options(origin))
     }
 
     /// How an adapter's files are read: a client's, inside the client's directory.

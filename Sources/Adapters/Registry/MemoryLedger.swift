@@ -27,6 +27,9 @@ struct MemoryLedger: Sendable {
 
     func byteCount(of number: UInt64) -> Int { charges[number]?.byteCount ?? 0 }
 
+    /// Whether one alone holds it.
+    func isHeldOnce(_ number: UInt64) -> Bool { charges[number]?.holderCount == 1 }
+
     /// - Parameter number: which no other charge has.
     mutating func open(_ number: UInt64, _ purpose: Purpose, byteCount: Int) {
         charges[number] = Charge(purpose: purpose, byteCount: byteCount)

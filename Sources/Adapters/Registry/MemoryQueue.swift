@@ -6,13 +6,15 @@
 struct MemoryQueue: Sendable {
     enum Need: Sendable {
         /// A request's adapters.
-        case selection([SelectionEntry])
+        case selection([SelectionClaim])
         /// Reading what is at a path.
         case read(LoadCost, path: String)
     }
 
     struct Waiter: Sendable {
         let need: Need
+        /// The lease that is waited for; nil where nobody gives it up.
+        var lease: PendingLease?
         /// Called outside the registry's lock.
         let resume: @Sendable (Result<Admission, AdapterError>) -> Void
     }
@@ -38,14 +40,11 @@ struct MemoryQueue: Sendable {
         return waiters.removeFirst()
     }
 
-    /// Takes out those that ask for a name.
-    mutating func remove(naming name: String) -> [Waiter] {
-        func names(_ waiter: Waiter) -> Bool {
-            guard case .selection(let selection) = waiter.need else { return false }
-            return selection.contains { $0.name == name }
-        }
-        defer { waiters.removeAll(where: names) }
-        return waiters.filter(names)
+    /// Takes out what is waited for no more; nil where it doesn't wait.
+    mutating func remove(_ lease: PendingLease) -> Waiter? {
+        guard let index = waiters.firstIndex(where: { $0.lease === lease }) else { return nil }
+        // The one behind it hasn't been overtaken so often.
+        return index == 0 ? removeFirst() : waiters.remove(at: index)
     }
 }
 

@@ -2,13 +2,15 @@ import Transformer
 
 /// One adapter that a lease holds.
 struct LeaseHold: Sendable, Equatable {
-    let name: String
+    /// Of its entry.
+    let key: String
     /// Which life of the name: a new number after each unload, the same when it is re-pointed.
     let life: UInt64
 }
 
 /// Adapters that a request keeps from being dropped, and those that must come back first.
 struct Reservation: Sendable {
+    let claims: [SelectionClaim]
     let holds: [LeaseHold]
     let orders: [LoadOrder]
 }
@@ -39,14 +41,14 @@ extension RegistryState {
     /// for those that must be read.
     ///
     /// - Returns: nil where there isn't; nothing is changed then.
-    /// - Throws: `AdapterError.unknownAdapter`.
     mutating func reserve(
-        _ selection: [SelectionEntry], _ released: inout Released
-    ) throws(AdapterError) -> Reservation? {
+        _ claims: [SelectionClaim], _ released: inout Released
+    ) -> Reservation? {
         var needed = 0
         var ownIdleByteCount = 0
-        for selected in selection {
-            let entry = try entry(selected.name)
+        let keys = claims.map { key(of: $0) }
+        for key in keys {
+            let entry = entries[key]!
             if let adapter = entry.adapter {
                 ownIdleByteCount += entry.inUseCount == 0 ? adapter.byteCount : 0
             } else if entry.reading == nil {
@@ -58,51 +60,52 @@ extension RegistryState {
         {
             return nil
         }
-        for selected in selection { pin(selected.name) }
+        for key in keys { pin(key) }
         _ = makeRoom(needed, &released)
         var orders: [LoadOrder] = []
-        for selected in selection {
-            if let order = order(selected.name) { orders.append(order) }
+        for (claim, key) in zip(claims, keys) {
+            if let order = order(claim, key) { orders.append(order) }
         }
         return Reservation(
-            holds: selection.map {
-                LeaseHold(name: $0.name, life: entries[$0.name]!.life)
-            }, orders: orders)
+            claims: claims, holds: keys.map { LeaseHold(key: $0, life: entries[$0]!.life) },
+            orders: orders)
     }
 
     /// For an adapter that isn't in memory; one that is being read is waited for.
-    private mutating func order(_ name: String) -> LoadOrder? {
-        let entry = entries[name]!
+    private mutating func order(_ claim: SelectionClaim, _ key: String) -> LoadOrder? {
+        let entry = entries[key]!
         guard entry.adapter == nil else { return nil }
         let charge = entry.reading ?? nextNumber()
         if entry.reading == nil {
             ledger.open(charge, .work, byteCount: entry.facts.cost.peakByteCount)
-            entries[name]!.reading = charge
+            entries[key]!.reading = charge
         }
         return LoadOrder(
-            name: name, version: entry.version, origin: entry.origin, facts: entry.facts,
+            name: claim.selected.name, version: entry.version, origin: entry.origin,
+            facts: entry.facts,
             charge: charge)
     }
 
     /// The second half, when all are in memory.
     ///
-    /// - Parameter selection: sorted by name, no name twice, weights in range.
-    /// - Returns: nil where a name got other content meanwhile, or another life, so that the
-    ///   selection must be reserved anew.
-    mutating func grant(
-        _ selection: [SelectionEntry], holds: [LeaseHold]
-    ) throws(AdapterError) -> SelectionGrant? {
+    /// - Parameter reservation: sorted by name, no name twice, weights in range.
+    /// - Returns: nil where content that its name has left was dropped meanwhile, so that it must
+    ///   be reserved anew.
+    mutating func grant(_ reservation: Reservation) throws(AdapterError) -> SelectionGrant? {
+        let holds = reservation.holds
         var named: [Named] = []
-        for (selected, hold) in zip(selection, holds) {
-            let entry = try entry(selected.name)
-            guard entry.life == hold.life, let adapter = entry.adapter else { return nil }
-            named.append(Named(selected: selected, entry: entry, adapter: adapter))
+        for claim in reservation.claims {
+            let entry = entries[key(of: claim)]!
+            guard let adapter = entry.adapter else { return nil }
+            named.append(Named(selected: claim.selected, entry: entry, adapter: adapter))
         }
         let tokenizer = try Self.tokenizer(named)
         let merged = mergedMatch(named)
         let charges = named.compactMap { $0.entry.charge } + [merged?.charge].compactMap(\.self)
         for charge in charges { ledger.hold(charge) }
-        for selected in selection { entries[selected.name]!.requestCount += 1 }
+        for hold in holds where entries[hold.key]?.life == hold.life {
+            entries[hold.key]!.requestCount += 1
+        }
         leaseCount += 1
         var lease = LeaseReturn(
             key: Self.key(named, isMerged: merged != nil), holds: holds, charges: charges)
@@ -137,7 +140,7 @@ extension RegistryState {
     mutating func release(_ lease: LeaseReturn, tokenCount: Int) -> Released {
         leaseCount -= 1
         addTokens(tokenCount, holds: lease.holds)
-        for charge in lease.charges { ledger.close(charge) }
+        closeCharges(of: lease)
         var plan: AdapterPlan?
         if lease.hasPlan, var shared = plans[lease.key] {
             shared.leaseCount -= 1
@@ -153,9 +156,9 @@ extension RegistryState {
     mutating func takeBack(_ lease: LeaseReturn) -> Released {
         var released = Released()
         leaseCount -= 1
-        for charge in lease.charges { ledger.close(charge) }
-        for hold in lease.holds where entries[hold.name]?.life == hold.life {
-            entries[hold.name]!.requestCount -= 1
+        closeCharges(of: lease)
+        for hold in lease.holds where entries[hold.key]?.life == hold.life {
+            entries[hold.key]!.requestCount -= 1
         }
         admitWaiting(&released)
         return released
@@ -165,16 +168,23 @@ extension RegistryState {
     mutating func giveBack(_ holds: [LeaseHold]) -> Released {
         var released = Released()
         for hold in holds {
-            if entries[hold.name]?.life == hold.life {
-                unpin(hold.name)
-            } else if var left = departing[hold.life] {
-                left.inUseCount -= 1
-                departing[hold.life] = left.inUseCount == 0 ? nil : left
-                if left.inUseCount == 0 { released.waiters += left.waiters }
+            if entries[hold.key]?.life == hold.life {
+                unpin(hold.key)
+                forgetUnclaimed(hold.key, &released)
+            } else {
+                depart(hold.life, &released)
             }
         }
         admitWaiting(&released)
         return released
+    }
+
+    /// One use less of a life that has ended.
+    mutating func depart(_ life: UInt64, _ released: inout Released) {
+        guard var left = departing[life] else { return }
+        left.inUseCount -= 1
+        departing[life] = left.inUseCount == 0 ? nil : left
+        if left.inUseCount == 0 { released.waiters += left.waiters }
     }
 
     /// Whether leases that don't hold the one adapter of the selection are in flight.
@@ -184,8 +194,8 @@ extension RegistryState {
     }
 
     private mutating func addTokens(_ count: Int, holds: [LeaseHold]) {
-        for hold in holds where entries[hold.name]?.life == hold.life {
-            entries[hold.name]!.tokenCount += count
+        for hold in holds where entries[hold.key]?.life == hold.life {
+            entries[hold.key]!.tokenCount += count
         }
     }
 

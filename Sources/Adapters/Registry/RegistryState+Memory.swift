@@ -7,15 +7,16 @@ extension RegistryState {
         memory.workByteCount = ledger.byteCount(.work)
         memory.byteCountLimit = byteCountLimit
         memory.waitingCount = queue.waiters.count
-        memory.residentCount = residentCount
-        memory.idleCount = entries.count - residentCount
+        let formerCount = former.count { entries[$0]?.adapter != nil }
+        memory.residentCount = residentCount - formerCount
+        memory.idleCount = names.count - memory.residentCount
         memory.loadCount = loadCount
         memory.dropCount = dropCount
         return memory
     }
 
-    /// An idle adapter is back; nothing happens where its name has got other content meanwhile, or
-    /// none.
+    /// An idle adapter is back; nothing happens where neither its name nor a request wants it any
+    /// more.
     ///
     /// - Throws: `AdapterError.changedSinceRegistered` where the content isn't the same.
     mutating func install(
@@ -23,29 +24,33 @@ extension RegistryState {
     ) throws(AdapterError) -> Released {
         loadCount += 1
         var released = Released()
-        guard let entry = entries[order.name], entry.version == order.version else {
+        guard let key = key(order.name, version: order.version), let entry = entries[key] else {
             return released
         }
         guard entry.facts.hash.isEmpty || entry.facts.hash == adapter.hash else {
             throw .changedSinceRegistered(name: order.name, path: order.origin.path)
         }
         endReading(order)
-        put(adapter, at: order.name, &released)
+        put(adapter, at: key, &released)
         admitWaiting(&released)
         return released
     }
 
-    /// False where the adapter has come back meanwhile, or its name has got other content, or none.
+    /// False where the adapter has come back meanwhile, or all who asked for it have given it up.
     func isWanted(_ order: LoadOrder) -> Bool {
-        entries[order.name]?.version == order.version
-            && entries[order.name]?.reading == order.charge
+        guard let key = key(order.name, version: order.version), let entry = entries[key] else {
+            return false
+        }
+        return entry.claimCount > 0 && entry.reading == order.charge
     }
 
     /// Reading is over, whatever came of it.
     mutating func endReading(_ order: LoadOrder) {
         ledger.close(order.charge)
-        guard entries[order.name]?.reading == order.charge else { return }
-        entries[order.name]!.reading = nil
+        guard let key = key(order.name, version: order.version),
+            entries[key]?.reading == order.charge
+        else { return }
+        entries[key]!.reading = nil
     }
 
     /// The same, and lets those go on that fit now.
@@ -100,7 +105,7 @@ extension RegistryState {
         if entries[name]!.inUseCount == 0, entries[name]!.adapter != nil { setIdle(name) }
     }
 
-    private mutating func setIdle(_ name: String) {
+    mutating func setIdle(_ name: String) {
         let number = nextNumber()
         idleByteCount += entries[name]!.adapter?.byteCount ?? 0
         entries[name]!.lastUse = number
@@ -161,13 +166,13 @@ extension RegistryState {
     /// Lets something go on that needs memory, or has it wait.
     ///
     /// - Returns: nil where it waits; `resume` is called then.
-    /// - Throws: `AdapterError.unknownAdapter`, `.memoryExceeded` where it never can.
+    /// - Throws: `AdapterError.memoryExceeded` where it never can.
     mutating func admit(
         _ waiter: MemoryQueue.Waiter, _ released: inout Released
     ) throws(AdapterError) -> Admission? {
         let needsRead = try checkEverFits(waiter.need)
         if needsRead ? queue.isEmpty : queue.allowsOvertaking,
-            let admission = try admission(of: waiter.need, &released)
+            let admission = admission(of: waiter.need, &released)
         {
             queue.noteOvertaking()
             return admission
@@ -182,7 +187,7 @@ extension RegistryState {
             let outcome: Result<Admission, AdapterError>
             do throws(AdapterError) {
                 _ = try checkEverFits(first.need)
-                guard let admission = try admission(of: first.need, &released) else { return }
+                guard let admission = admission(of: first.need, &released) else { return }
                 outcome = .success(admission)
             } catch { outcome = .failure(error) }
             released.resumed.append(Resumed(waiter: queue.removeFirst(), outcome: outcome))
@@ -190,24 +195,24 @@ extension RegistryState {
     }
 
     /// - Returns: whether something must be read for it.
-    /// - Throws: `AdapterError.unknownAdapter`, `.memoryExceeded`.
+    /// - Throws: `AdapterError.memoryExceeded`.
     private func checkEverFits(_ need: MemoryQueue.Need) throws(AdapterError) -> Bool {
         switch need {
         case .read(let cost, let path):
             try checkEverFits(cost.peakByteCount, what: path)
             return true
-        case .selection(let selection):
+        case .selection(let claims):
             var needed = 0
             var needsRead = false
-            for selected in selection {
-                let entry = try entry(selected.name)
+            for claim in claims {
+                let entry = entries[key(of: claim)]!
                 needed += entry.adapter?.byteCount ?? entry.facts.cost.peakByteCount
                 needsRead = needsRead || entry.adapter == nil && entry.reading == nil
             }
             if needsRead {
-                let names = selection.map { "'\($0.name)'" }.joined(separator: ", ")
+                let names = claims.map { "'\($0.selected.name)'" }.joined(separator: ", ")
                 try checkEverFits(
-                    needed, what: "adapter\(selection.count == 1 ? "" : "s") \(names)")
+                    needed, what: "adapter\(claims.count == 1 ? "" : "s") \(names)")
             }
             return needsRead
         }
@@ -222,12 +227,12 @@ extension RegistryState {
     /// Takes the memory; nil where there isn't enough now.
     private mutating func admission(
         of need: MemoryQueue.Need, _ released: inout Released
-    ) throws(AdapterError) -> Admission? {
+    ) -> Admission? {
         switch need {
         case .read(let cost, _):
-            return openWork(cost.peakByteCount, &released).map { .read(charge: $0) }
-        case .selection(let selection):
-            return try reserve(selection, &released).map { .selection($0) }
+            openWork(cost.peakByteCount, &released).map { .read(charge: $0) }
+        case .selection(let claims):
+            reserve(claims, &released).map { .selection($0) }
         }
     }
 

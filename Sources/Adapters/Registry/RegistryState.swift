@@ -27,6 +27,11 @@ struct RegistryState: Sendable {
         var merged: Merged?
         /// Requests that hold it, or for which it is read: it isn't dropped meanwhile.
         var inUseCount = 0
+        /// Requests that were accepted for this content and have no lease yet.
+        var claimCount = 0
+        /// True for content that its name has left, while leases from before have it: they count as
+        /// one use.
+        var isHeldByEarlierLeases = false
         var requestCount = 0
         var tokenCount = 0
         /// When it was used last, in uses of all adapters.
@@ -69,7 +74,10 @@ struct RegistryState: Sendable {
     let basePlan: AdapterPlan
     /// Bytes that adapters may take in all; nil: no bound.
     let byteCountLimit: Int?
+    /// By name; content that its name has left, by ``formerKey(_:_:)``.
     var entries: [String: Entry] = [:]
+    /// Keys of content that names have left and requests still wait for.
+    var former: Set<String> = []
     /// Of the entries, sorted.
     private(set) var names: [String] = []
     var departing: [UInt64: Departing] = [:]
@@ -153,8 +161,10 @@ extension RegistryState {
         entries[name]!.version = version
     }
 
-    /// What a name has in memory goes from it; what leases hold stays counted until they end.
+    /// What a name has in memory goes from it, to the requests that were accepted for it if there
+    /// are any; what leases hold stays counted until they end.
     private mutating func takeContent(of name: String, _ released: inout Released) {
+        if entries[name]!.claimCount > 0 { keepForClaims(name) }
         if let adapter = drop(name) { released.adapters.append(adapter) }
         // Whoever reads it finds that it is wanted no more, and closes the charge.
         entries[name]!.reading = nil
@@ -183,7 +193,8 @@ extension RegistryState {
         return range.lowerBound
     }
 
-    /// Forgets the name; its leases are counted on until `wait(for:_:)` is answered.
+    /// Forgets the name; its leases, and requests that were accepted for it, are counted on until
+    /// `wait(for:_:)` is answered.
     mutating func remove(_ name: String) throws(AdapterError) -> (life: UInt64, released: Released)
     {
         let entry = try entry(name)
@@ -191,10 +202,8 @@ extension RegistryState {
         takeContent(of: name, &released)
         entries[name] = nil
         names.remove(at: place(of: name))
-        if entry.inUseCount > 0 { departing[entry.life] = Departing(inUseCount: entry.inUseCount) }
-        released.resumed = queue.remove(naming: name).map {
-            Resumed(waiter: $0, outcome: .failure(.unknownAdapter(name, loaded: names)))
-        }
+        let useCount = entry.inUseCount + formerCount(of: entry.life)
+        if useCount > 0 { departing[entry.life] = Departing(inUseCount: useCount) }
         admitWaiting(&released)
         return (entry.life, released)
     }

@@ -55,6 +55,9 @@ public final class SelectionLease: Sendable {
         }?.hash ?? ""
     }
 
+    /// Tokens that the model knows under them: the base's, unless one resized the vocabulary.
+    public var vocabularyCount: Int { plan.vocabularyCount }
+
     /// Gives the adapters back; further calls do nothing.
     public func release() {
         guard !isReleased.exchange(true, ordering: .acquiringAndReleasing) else { return }

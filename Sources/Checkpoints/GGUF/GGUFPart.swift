@@ -85,7 +85,7 @@ struct GGUFPart: Sendable {
 
 extension GGUFPart {
     private static func checkMagic(_ file: MappedFile) throws(CheckpointError) {
-        switch FileFormat(file.bytes) {
+        switch try FileFormat(file) {
         case .gguf: return
         case .foreign(let noun):
             throw .foreignFormat(path: file.path, found: noun, expected: "GGUF")

@@ -50,12 +50,15 @@ struct SafetensorsHeader {
 
     /// The bytes of the JSON text.
     private static func text(_ file: MappedFile) throws(CheckpointError) -> UnsafeRawBufferPointer {
-        let bytes = file.bytes
+        let beginning = try file.beginning()
         do throws(CheckpointError) {
-            return try text(bytes, file.path)
+            let range = try withExtendedLifetime(beginning) { () throws(CheckpointError) in
+                try textRange(beginning.bytes, fileByteCount: file.bytes.count, file.path)
+            }
+            return UnsafeRawBufferPointer(rebasing: file.bytes[range])
         } catch {
             // The bytes of another format read as an absurd length; say what it is instead.
-            switch FileFormat(bytes) {
+            switch try FileFormat(file) {
             case .gguf:
                 throw .foreignFormat(path: file.path, found: "a GGUF file", expected: "safetensors")
             case .foreign(let noun):
@@ -65,9 +68,9 @@ struct SafetensorsHeader {
         }
     }
 
-    private static func text(
-        _ bytes: UnsafeRawBufferPointer, _ path: String
-    ) throws(CheckpointError) -> UnsafeRawBufferPointer {
+    private static func textRange(
+        _ bytes: UnsafeRawBufferPointer, fileByteCount: Int, _ path: String
+    ) throws(CheckpointError) -> Range<Int> {
         guard bytes.count >= lengthByteCount else {
             throw .malformed(
                 path: path,
@@ -79,12 +82,12 @@ struct SafetensorsHeader {
             throw .malformed(
                 path: path, reason: "header length \(length) exceeds limit \(maximumByteCount)")
         }
-        let remaining = bytes.count - lengthByteCount
+        let remaining = fileByteCount - lengthByteCount
         guard length <= UInt64(remaining) else {
             throw .malformed(
                 path: path, reason: "header length \(length) exceeds remaining \(remaining) bytes")
         }
-        return UnsafeRawBufferPointer(rebasing: bytes[8..<(8 + Int(length))])
+        return lengthByteCount..<(lengthByteCount + Int(length))
     }
 
     private static func object(

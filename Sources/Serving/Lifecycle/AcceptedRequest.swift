@@ -8,11 +8,23 @@ internal import Synchronization
 final class AcceptedRequest: Sendable {
     private enum Phase {
         /// Its adapters are awaited, and its text becomes tokens.
-        case preparing(GenerateRequest, timer: Task<Void, Never>?)
+        case preparing(GenerateRequest, Preparation)
         /// The generator is being given it, and may send its events already.
         case starting(isCancelled: Bool)
         case running(cancel: @Sendable () -> Void)
         case ended
+    }
+
+    /// What must end with it while it prepares.
+    private struct Preparation {
+        var timer: Task<Void, Never>?
+        /// Gives up its adapters where they aren't there yet.
+        var giveUpAdapters: (@Sendable () -> Void)?
+
+        func end() {
+            timer?.cancel()
+            giveUpAdapters?()
+        }
     }
 
     /// Tells it from the server's other requests.
@@ -40,7 +52,7 @@ final class AcceptedRequest: Sendable {
         byteCount = request.byteCount
         self.emit = emit
         self.emitLast = emitLast
-        phase = Mutex(.preparing(request, timer: nil))
+        phase = Mutex(.preparing(request, Preparation()))
     }
 
     /// Ends it with `timeout` unless it has started by then.
@@ -50,12 +62,24 @@ final class AcceptedRequest: Sendable {
             try? await Task.sleep(until: end, clock: .continuous)
             if !Task.isCancelled { self?.endUnstarted(.timeout) }
         }
-        let isPreparing = phase.withLock { phase in
-            guard case .preparing(let request, _) = phase else { return false }
-            phase = .preparing(request, timer: timer)
+        if !change({ $0.timer = timer }) { timer.cancel() }
+    }
+
+    /// Its adapters are asked for.
+    ///
+    /// - Parameter giveUp: called if it ends before they are there; harmless when they are.
+    func awaitAdapters(giveUp: @escaping @Sendable () -> Void) {
+        if !change({ $0.giveUpAdapters = giveUp }) { giveUp() }
+    }
+
+    /// - Returns: false where it doesn't prepare any more; nothing is changed then.
+    private func change(_ body: (inout Preparation) -> Void) -> Bool {
+        phase.withLock { phase in
+            guard case .preparing(let request, var preparation) = phase else { return false }
+            body(&preparation)
+            phase = .preparing(request, preparation)
             return true
         }
-        if !isPreparing { timer.cancel() }
     }
 
     /// What is asked for, while that is still wanted.
@@ -107,15 +131,15 @@ final class AcceptedRequest: Sendable {
 
     /// Sends the last event; does nothing once it had one.
     func end(_ event: ServerEvent) {
-        let (isFirst, timer) = phase.withLock { phase -> (Bool, Task<Void, Never>?) in
+        let (isFirst, preparation) = phase.withLock { phase -> (Bool, Preparation?) in
             defer { phase = .ended }
             switch phase {
-            case .preparing(_, let timer): return (true, timer)
+            case .preparing(_, let preparation): return (true, preparation)
             case .starting, .running: return (true, nil)
             case .ended: return (false, nil)
             }
         }
-        timer?.cancel()
+        preparation?.end()
         if isFirst { emitLast(event) }
     }
 
@@ -132,12 +156,12 @@ final class AcceptedRequest: Sendable {
     }
 
     private func leavePreparing(to next: Phase) -> Bool {
-        let (isFirst, timer) = phase.withLock { phase -> (Bool, Task<Void, Never>?) in
-            guard case .preparing(_, let timer) = phase else { return (false, nil) }
+        let left = phase.withLock { phase -> Preparation? in
+            guard case .preparing(_, let preparation) = phase else { return nil }
             phase = next
-            return (true, timer)
+            return preparation
         }
-        timer?.cancel()
-        return isFirst
+        left?.end()
+        return left != nil
     }
 }

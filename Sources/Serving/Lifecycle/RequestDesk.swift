@@ -7,6 +7,9 @@ internal import Tokenization
 struct RequestDesk {
     let service: Service
 
+    static let noRoom = ServingError(
+        .overloaded, "requests that wait take all memory that there is for them: try again later")
+
     private var context: ServerContext { service.context }
 
     /// Counts a request, before anything costly is done for it.
@@ -23,9 +26,7 @@ struct RequestDesk {
     ) throws(ServingError) -> AcceptedRequest {
         try service.promptRoom.checkAccepted(request)
         guard service.waitingBytes.tryTake(request.byteCount) else {
-            throw ServingError(
-                .overloaded,
-                "requests that wait take all memory that there is for them: try again later")
+            throw Self.noRoom
         }
         let ticket: RequestTicket
         do { ticket = try context.generator.accept() } catch {
@@ -53,13 +54,14 @@ struct RequestDesk {
         }
         service.beginStart(accepted)
         if let timeout = request.timeout { accepted.expire(after: timeout) }
-        context.adapters.select(request.adapter) { outcome in
+        let giveUp = context.adapters.select(request.adapter) { outcome in
             lane.perform {
                 self.start(accepted, outcome)
                 self.service.endStart(accepted.number)
                 self.service.waitingBytes.give(accepted.byteCount)
             }
         }
+        accepted.awaitAdapters(giveUp: giveUp)
     }
 
     private func start(

@@ -21,7 +21,7 @@ enum KnownChatTemplates {
         # e2e.test
         153280e3ff55d19da1398bdb3914ee2a51b80429bfaedde11d7d216c39db80f3
         fcf7a096fe99a48fd9ad2b250bf9237e96e8f48bffec1c7ea4d3f225176cd40e
-        # tools/make_goldens
+        # references/make_goldens
         5232972e170b18c392662ebce37daaee11169c6ab7c58b585c5496b600958b0d
         7107cfc6a6b081de7284b235487f423cea7cc29b5dc0557f7563701337468d7b
         {"name": "ChatML", "system": ["<|im_start|>system\n", "<|im_end|>\n"], "turns": {"assistant": ["<|im_start|>assistant\n", "<|im_end|>\n"], "system": ["<|im_start|>system\n", "<|im_end|>\n"], "tool": ["<|im_start|>tool\n", "<|im_end|>\n"], "user": ["<|im_start|>user\n", "<|im_end|>\n"]}, "generation": "<|im_start|>assistant\n"}

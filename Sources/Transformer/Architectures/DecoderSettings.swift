@@ -38,12 +38,12 @@ struct DecoderSettings {
         hiddenSize = try reader.count(names.hiddenSize, limit: 1 << 20)
         layerCount = try reader.count(names.layerCount, limit: 1 << 12)
         queryHeadCount = try reader.count(names.queryHeadCount, limit: 1 << 12)
-        var keyValueHeads = keyValueHeadCount ?? queryHeadCount
-        if let name = names.keyValueHeadCount,
-            let stated = try reader.optionalCount(name, limit: 1 << 12)
-        {
-            keyValueHeads = stated
-        }
+        let name = names.keyValueHeadCount
+        // Null means as many as query heads, whatever the class.
+        let isMissing = name.map { reader.object[$0] == nil } ?? true
+        let stated =
+            if let name { try reader.optionalCount(name, limit: 1 << 12) } else { nil as Int? }
+        let keyValueHeads = stated ?? (isMissing ? keyValueHeadCount : nil) ?? queryHeadCount
         self.keyValueHeadCount = keyValueHeads
         var dimension = headDimension ?? hiddenSize / queryHeadCount
         if let name = names.headDimension,
@@ -56,7 +56,9 @@ struct DecoderSettings {
             try reader.optionalCount(names.positionCount, limit: 1 << 30) ?? positionCount
         guard queryHeadCount % keyValueHeads == 0 else {
             throw reader.invalid(
-                names.keyValueHeadCount ?? "num_key_value_heads", "\(keyValueHeads)",
+                name ?? "num_key_value_heads",
+                isMissing
+                    ? "absent, which means \(keyValueHeads) for \(modelType)" : "\(keyValueHeads)",
                 expected: "a divisor of \(names.queryHeadCount), \(queryHeadCount)")
         }
         guard dimension > 0, dimension % 2 == 0 else {

@@ -11,7 +11,7 @@ enum Mistral: Architecture {
 
     static func spec(_ reader: SettingReader) throws(TransformerError) -> DecoderSpec {
         try Llama.requireSiLU(reader)
-        let settings = try DecoderSettings(reader, positionCount: 131_072)
+        let settings = try DecoderSettings(reader, positionCount: 131_072, keyValueHeadCount: 8)
         var attention = settings.attention(rotary: try settings.rotary())
         attention.window = try window(reader)
         return try Llama.decoder(settings, attention: { _ in attention })

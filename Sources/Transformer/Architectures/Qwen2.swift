@@ -10,7 +10,7 @@ enum Qwen2: Architecture {
 
     static func spec(_ reader: SettingReader) throws(TransformerError) -> DecoderSpec {
         try Llama.requireSiLU(reader)
-        let settings = try DecoderSettings(reader, positionCount: 32_768)
+        let settings = try DecoderSettings(reader, positionCount: 32_768, keyValueHeadCount: 32)
         let attention = settings.attention(hasBias: true, rotary: try settings.rotary())
         let windows = try windows(settings)
         return try Llama.decoder(

@@ -83,17 +83,13 @@ public enum EmbeddingOperator: Sendable {
 
 /// What an adapter that is switched on within a sequence does from the first token on.
 public struct EarlierOperators: Sendable {
-    public var linear: [LinearSlot: [LinearOperator]]
-    public var embedding: [EmbeddingOperator]
+    public var linear: [LinearSlot: [LinearOperator]] = [:]
+    public var norms: [NormSlot: NormOperator] = [:]
+    public var embedding: [EmbeddingOperator] = []
 
-    public init(
-        linear: [LinearSlot: [LinearOperator]] = [:], embedding: [EmbeddingOperator] = []
-    ) {
-        self.linear = linear
-        self.embedding = embedding
-    }
+    public init() {}
 
-    public var isEmpty: Bool { linear.isEmpty && embedding.isEmpty }
+    public var isEmpty: Bool { linear.isEmpty && norms.isEmpty && embedding.isEmpty }
 }
 
 /// An adapter, compiled: what it does at each slot of the base.
@@ -116,7 +112,7 @@ public struct AdapterOperators: Sendable {
     public var vocabulary: ResizedVocabulary?
     /// Where in a sequence all of this begins to act; nil: at its first token.
     public var activation: ActivationTokens?
-    /// Of `linear` and `embedding`, what acts on the tokens before `activation` as well.
+    /// Of `linear`, `norms` and `embedding`, what acts on the tokens before `activation` as well.
     public var earlier = EarlierOperators()
     /// A pass of its own over the same rows, whose states maps of rows and layers read.
     public var companion: Companion?
@@ -129,13 +125,15 @@ public struct AdapterOperators: Sendable {
     public init() {}
 
     /// What acts on the tokens before `activation`: the tables of another vocabulary, repeated
-    /// layers and trained tokens are the model's own. Nil where that is the base alone.
+    /// layers, trained tokens, and modules and biases that were trained whole are the model's own.
+    /// Nil where that is the base alone.
     var beforeActivation: AdapterOperators? {
         guard activation != nil, vocabulary != nil || repeatedBase != nil || !earlier.isEmpty else {
             return nil
         }
         var operators = AdapterOperators()
         operators.linear = earlier.linear
+        operators.norms = earlier.norms
         operators.embedding = earlier.embedding
         operators.vocabulary = vocabulary
         operators.repeatedBase = repeatedBase

@@ -35,6 +35,7 @@ extension BaseModel {
         if checkpoint.kind == .packed {
             source = try PackedWeightSource(checkpoint.tensors, pool: pool)
         } else {
+            try configuration.checkKeyValueHeads(checkpoint, slots)
             source = StoredWeightSource(
                 tensors: checkpoint.tensors, pool: pool,
                 slots: slots,

@@ -96,6 +96,11 @@ struct ServeCommand: AsyncParsableCommand {
                 keyValueByteCount: ByteCount(kvMemory)?.value ?? 1 << 30,
                 maximumContext: context, usesPrefixCache: prefixCache == .on))
         for warning in session.warnings { logger.warning("\(options.base): \(warning)") }
+        for path in registry.adapterDir where AdapterDirectory.isAdapter(path) {
+            logger.warning(
+                "\(path): is itself an adapter, and only those in it are served: give --adapter NAME=\(path) for it"
+            )
+        }
         for adapter in session.registry.list() {
             for warning in adapter.warnings { logger.warning("\(adapter.name): \(warning)") }
         }

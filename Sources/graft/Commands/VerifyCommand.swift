@@ -35,7 +35,7 @@ struct VerifyCommand: AsyncParsableCommand {
     @OptionGroup var updates: UpdateTypeOption
     @Option(
         help: ArgumentHelp(
-            "Logits that PEFT computed, as tools/export_reference.py saves them.",
+            "Logits that PEFT computed, as `tools/reference export` saves them.",
             valueName: "path"))
     var against: String?
     @Option(

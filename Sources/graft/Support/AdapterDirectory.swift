@@ -16,9 +16,16 @@ enum AdapterDirectory {
         guard !adapters.isEmpty else {
             throw DirectoryError(
                 path: path,
-                reason: "holds no sub-directory, no .lora and no .gguf file: nothing to serve")
+                reason: isAdapter(path)
+                    ? "is itself an adapter, and holds no others: give --adapter NAME=\(path)"
+                    : "holds no sub-directory, no .lora and no .gguf file: nothing to serve")
         }
         return adapters
+    }
+
+    /// Whether the directory is an adapter itself, as that of a training run with checkpoints is.
+    static func isAdapter(_ path: String) -> Bool {
+        FileManager.default.fileExists(atPath: path + "/adapter_config.json")
     }
 
     private static func adapter(_ name: String, in path: String) -> AdapterOption? {

@@ -3,7 +3,7 @@ import Kernels
 
 /// Logits of some prompts as a reference computed them.
 ///
-/// **Source**: the file that `tools/export_reference.py` writes: for each prompt N from 0 on,
+/// **Source**: the file that `tools/reference export` writes: for each prompt N from 0 on,
 /// `tokens.N` (I64, [tokens]) and `logits.N` (F32, [tokens, vocabulary]).
 struct ReferenceLogits {
     /// A prompt and what is to follow each of its tokens.
@@ -52,11 +52,14 @@ struct ReferenceLogits {
         guard logits.elementType == .f32, logits.shape == shape else {
             throw ReferenceError.badTensor(logits, expected: "F32 of shape \(shape)")
         }
-        guard logits.nonFiniteSummary() == nil else {
+        let scores = try logits.floats()
+        guard scores.allSatisfy(\.isFinite) else {
             throw ReferenceError.badTensor(logits, expected: "finite logits")
         }
-        let values = (0..<tokens.elementCount).map {
-            tokens.bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self)
+        let values = try tokens.content().withUnsafeBytes { bytes in
+            (0..<tokens.elementCount).map {
+                bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self)
+            }
         }
         guard values.allSatisfy({ (0..<Int64(vocabularyCount)).contains($0) }) else {
             throw ReferenceError.badTensor(
@@ -64,7 +67,7 @@ struct ReferenceLogits {
         }
         return Prompt(
             tokens: values.map { Int32($0) },
-            logprobs: logprobs(try logits.floats(), vocabularyCount))
+            logprobs: logprobs(scores, vocabularyCount))
     }
 
     /// Each row minus the logarithm of its sum of exponentials.
@@ -92,7 +95,7 @@ enum ReferenceError: Error, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .noPrompts(let path):
-            "\(path) has no tensor 'tokens.0': write it with tools/export_reference.py"
+            "\(path) has no tensor 'tokens.0': write it with tools/reference export"
         case .badTensor(let name, let found, let expected, let path):
             "\(path): tensor '\(name)' is \(found), expected \(expected): "
                 + "was it exported with this base?"

@@ -36,16 +36,17 @@ struct StrayTensorsTests {
         }
     }
 
-    @Test(arguments: [
-        "alora_invocation_tokens", "layer_replication",
-    ])
-    func whereTheyWouldActOnMoreTheyAreRefused(setting: String) throws {
-        let value: JSONValue =
-            setting == "layer_replication"
-            ? .array([.array([.integer(0), .integer(2)])]) : .array([.integer(3)])
+    @Test func whereTheyWouldActOnMoreTheyAreRefused() throws {
+        let layers = JSONValue.array([.array([.integer(0), .integer(2)])])
         #expect(
-            reading.failure(fixture([setting: value])).contains(
+            reading.failure(fixture(["layer_replication": layers])).contains(
                 "unexpected tensor 'base_model.model.model.norm.weight'"))
+    }
+
+    @Test func besideAnInvocationTheyActOnEveryToken() throws {
+        let adapter = try reading.read(
+            fixture(["alora_invocation_tokens": .array([.integer(3)])]))
+        #expect(adapter.operators.earlier.norms[.final] != nil)
     }
 
     @Test func manyAreOneWarning() throws {

@@ -8,7 +8,7 @@ import Tokenization
 /// One connection to a server of stand-ins: lines go in, events are collected.
 final class Desk: Sendable {
     let generator: ScriptedGenerator
-    let adapters = ListedAdapters()
+    let adapters: ListedAdapters
     let service: Service
     let session: LineSession
     private let output: Output
@@ -20,8 +20,10 @@ final class Desk: Sendable {
     init(
         tokenizer: (any Tokenizer)? = ByteTokenizer(), rights: ClientRights = .owner,
         configuration: ServingConfiguration = .init(preparationLaneCount: 0),
-        log: CollectedLog = CollectedLog(), contextTokenCount: Int = 1 << 30
+        log: CollectedLog = CollectedLog(), contextTokenCount: Int = 1 << 30,
+        adapters: ListedAdapters = ListedAdapters()
     ) {
+        self.adapters = adapters
         generator = ScriptedGenerator(contextTokenCount: contextTokenCount)
         let output = Output()
         self.output = output

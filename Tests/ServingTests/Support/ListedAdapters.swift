@@ -1,4 +1,5 @@
 import Adapters
+import Engine
 import Serving
 import Synchronization
 
@@ -11,13 +12,18 @@ final class ListedAdapters: AdapterCatalog {
         var paths: [String] = []
         /// Whether selections wait, as for adapters that must be read.
         var isHolding = false
-        var held: [@Sendable () -> Void] = []
+        var held: [(number: Int, body: @Sendable () -> Void)] = []
+        var heldCount = 0
         var roots: [String?] = []
     }
 
     private let state: Mutex<State>
 
-    init(_ names: [String] = ["law", "medicine"]) {
+    private let rowCounts: [String: Int]
+
+    /// - Parameter rowCounts: of those that resized the vocabulary.
+    init(_ names: [String] = ["law", "medicine"], rowCounts: [String: Int] = [:]) {
+        self.rowCounts = rowCounts
         state = Mutex(
             State(names: Dictionary(uniqueKeysWithValues: names.map { ($0, Self.make($0)) })))
     }
@@ -42,7 +48,7 @@ final class ListedAdapters: AdapterCatalog {
             defer { (state.held, state.isHolding) = ([], false) }
             return state.held
         }
-        held.forEach { $0() }
+        held.forEach { $0.body() }
     }
 
     /// The last request in flight lets go.
@@ -107,16 +113,39 @@ final class ListedAdapters: AdapterCatalog {
     func select(
         _ selection: [SelectionEntry],
         completion: @escaping @Sendable (Result<AdapterSelection, AdapterError>) -> Void
-    ) {
+    ) -> @Sendable () -> Void {
         let outcome: Result<AdapterSelection, AdapterError>
         do throws(AdapterError) { outcome = .success(try select(selection)) } catch {
-            return completion(.failure(error))
+            completion(.failure(error))
+            return {}
         }
-        let isHeld = state.withLock { state in
-            if state.isHolding { state.held.append { completion(outcome) } }
-            return state.isHolding
+        let number = state.withLock { state -> Int? in
+            guard state.isHolding else { return nil }
+            state.heldCount += 1
+            state.held.append((number: state.heldCount, body: { completion(outcome) }))
+            return state.heldCount
         }
-        if !isHeld { completion(outcome) }
+        guard let number else {
+            completion(outcome)
+            return {}
+        }
+        return { self.giveUp(number, outcome, completion) }
+    }
+
+    private func giveUp(
+        _ number: Int, _ outcome: Result<AdapterSelection, AdapterError>,
+        _ completion: @Sendable (Result<AdapterSelection, AdapterError>) -> Void
+    ) {
+        let wasHeld = state.withLock { state in
+            guard let index = state.held.firstIndex(where: { $0.number == number }) else {
+                return false
+            }
+            state.held.remove(at: index)
+            return true
+        }
+        guard wasHeld else { return }
+        if case .success(let selection) = outcome { selection.lease.release() }
+        completion(.failure(.cancelled))
     }
 
     private func select(_ selection: [SelectionEntry]) throws(AdapterError) -> AdapterSelection {
@@ -132,7 +161,9 @@ final class ListedAdapters: AdapterCatalog {
         }
         let lease = CountedLease()
         state.withLock { $0.leases.append(lease) }
-        return AdapterSelection(lease: lease, adapters: adapters)
+        return AdapterSelection(
+            lease: lease, adapters: adapters,
+            rowCount: selection.compactMap { rowCounts[$0.name] }.max())
     }
 
     private var known: [String] { state.withLock { $0.names.keys.sorted() } }

@@ -26,6 +26,8 @@ def main():
     if not wanted:
         for name in common.BASES:
             common.make_base(name)
+        for name in common.GGUF_BASES:
+            common.make_gguf_base(name)
     for name in wanted or sorted(cases):
         case = common.Case(name)
         cases[name](case)

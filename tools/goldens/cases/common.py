@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 os.environ["HF_HUB_OFFLINE"] = "1"
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
-import make_goldens as shared  # noqa: E402
+from references import checkpoints, make_goldens as shared  # noqa: E402
 
 FOLDER = ROOT / "Tests/Goldens/cases"
 TOKENS = list(range(1, 17))
@@ -37,7 +37,12 @@ BASES = {
     "L3h": ("Llama", "float32", dict(SHAPE, head_dim=16)),
     "L3b": ("Llama", "bfloat16", SHAPE),
     "Q3": ("Qwen2", "float32", SHAPE),
+    # Rows for more tokens than its vocabulary has, as many checkpoints are padded.
+    "L3p": ("Llama", "float32", dict(SHAPE, vocab_size=128)),
 }
+# name: the base whose weights llama.cpp's format holds, with its order of the rows of q and k
+GGUF_BASES = {"L3g": "L3"}
+PADDED_TOKEN_COUNT = 93
 
 PLAIN = {
     "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 4, "lora_alpha": 8,
@@ -57,21 +62,83 @@ def normal(generator, *shape, spread=0.2):
 def make_base(name):
     """Weights N(0, 0.15), norms 1, biases N(0, 0.15)."""
     family, dtype, settings = BASES[name]
-    Model, Config = shared.model_class(family)
+    Model, Config = checkpoints.model_class(family)
     model = Model(Config(**settings))
     generator = seed(f"base {name.rstrip('bt')}" if name in ("L3b", "L3t") else f"base {name}")
     for key, parameter in sorted(model.named_parameters()):
         parameter.data = (
             torch.ones_like(parameter) if "norm" in key else normal(generator, *parameter.shape, spread=0.15))
     folder = FOLDER / "bases" / name
+    checkpoints.save_checkpoint(model.to(getattr(torch, dtype)), folder)
+    if name == "L3p":
+        make_small_vocabulary(folder)
+
+
+def make_small_vocabulary(folder):
+    """A vocabulary of 93 pieces in the manner of Llama's, over small letters."""
+    import tokenizers
+    from tokenizers import decoders, models, normalizers, processors, trainers
+
+    words = pathlib.Path("/usr/share/common-licenses/GPL-3").read_text(encoding="utf-8").lower().split()
+    words = [word for word in words if word.isascii() and word.isalpha()]
+    specials = ["<unk>", "<s>", "</s>"]
+    tokenizer = tokenizers.Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    tokenizer.decoder = decoders.Sequence([
+        decoders.Replace("\u2581", " "), decoders.Fuse(), decoders.Strip(content=" ", left=1)])
+    tokenizer.train_from_iterator(words, trainers.BpeTrainer(
+        vocab_size=PADDED_TOKEN_COUNT, special_tokens=specials, show_progress=False))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 1)])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({
+        "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
+        "tokenizer_class": "PreTrainedTokenizerFast"}, indent=1) + "\n", encoding="utf-8")
+
+
+def make_gguf_base(name):
+    """The weights of a base in F32, in a GGUF file alone in its folder."""
+    import gguf
+    import numpy
+
+    model = load_base(GGUF_BASES[name])
+    config, folder = model.config, FOLDER / "bases" / name
     shutil.rmtree(folder, ignore_errors=True)
-    model.to(getattr(torch, dtype)).save_pretrained(folder)
-    (folder / "generation_config.json").unlink(missing_ok=True)
+    folder.mkdir(parents=True)
+    writer = gguf.GGUFWriter(folder / f"{name}.gguf", "llama")
+    writer.add_name(name)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    writer.add_vocab_size(config.vocab_size)
+    pieces = ["<unk>", "<s>", "</s>", *(f"\u2581t{number}" for number in range(3, config.vocab_size))]
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list([piece.encode() for piece in pieces])
+    writer.add_token_scores([-float(number) for number in range(len(pieces))])
+    writer.add_token_types([2, 3, 3] + [1] * (len(pieces) - 3))
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+    for key, parameter in model.state_dict().items():
+        values = parameter.numpy().astype(numpy.float32)
+        for module, count in heads.items():
+            if module in key:
+                values = checkpoints.interleave(values, count)
+        writer.add_tensor(checkpoints.gguf_name(key), numpy.ascontiguousarray(values))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def load_base(name):
     """The base's stored weights, in f32 arithmetic."""
-    Model, _ = shared.model_class(BASES[name][0])
+    Model, _ = checkpoints.model_class(BASES[name][0])
     return Model.from_pretrained(FOLDER / "bases" / name, dtype=torch.float32).eval()
 
 
@@ -105,9 +172,7 @@ def save(folder, settings, tensors, file="adapter_model.safetensors", metadata=T
 
 def logprobs(model, tokens=None):
     """**Shape** [tokens, vocabulary]."""
-    with torch.no_grad():
-        logits = model(torch.tensor([tokens or TOKENS])).logits[0].float()
-    return torch.log_softmax(logits, -1)
+    return checkpoints.log_probabilities(model, tokens or TOKENS)
 
 
 def with_peft(base, folder):

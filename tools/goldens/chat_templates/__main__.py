@@ -31,7 +31,7 @@ TABLE = ROOT / "Sources/Tokenization/ChatTemplates/KnownChatTemplates.swift"
 # Prompts of pages are their makers' prose, which doesn't belong here: such templates aren't in the table.
 LONGEST_TEXT = 120
 FIXTURE = ROOT / "Tests/TokenizationTests/Fixtures/chat-formats.json"
-OWN = ["tools/make_goldens.py", "tools/goldens/own_tokenizers.py", "Tests/TokenizationTests/Fixtures/conversations.json", "models",
+OWN = ["tools/references/make_goldens.py", "tools/goldens/own_tokenizers.py", "Tests/TokenizationTests/Fixtures/conversations.json", "models",
        "Tests/Goldens/tokenizers"]
 TODAY = "03 Feb 2031"
 

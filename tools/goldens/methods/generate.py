@@ -5,7 +5,7 @@ import shutil
 import warnings
 
 import torch
-from make_goldens import GOLDENS, PINNED, load_base, load_own_type, logits_of
+from references.make_goldens import GENERATOR, GOLDENS, PINNED, load_base, load_own_type, logits_of
 from safetensors.torch import load_file
 
 from .case import SEED, STAGE, randomize, seed
@@ -19,7 +19,7 @@ GREEDY_COUNT = 6
 
 
 def metadata():
-    return {"generator": "tools/make_goldens.py --methods", "seed": str(SEED), **PINNED}
+    return {"generator": f"{GENERATOR} --methods", "seed": str(SEED), **PINNED}
 
 
 def fresh(case, load=load_base):

@@ -35,7 +35,7 @@ def experts(folder, make_base, count, targets, prefix="expert"):
 def xlora(**options):
     """X-LoRA over experts that are saved beside it; PEFT names them by their numbers."""
     def build(case, base):
-        from make_goldens import load_base
+        from references.make_goldens import load_base
         from peft import XLoraConfig, get_peft_model
 
         paths = experts(case.folder, lambda: load_base(case.base), EXPERT_COUNT, MIXED)
@@ -75,7 +75,7 @@ def save_xlora(model, folder):
 def arrow(**options):
     """Arrow has no file of its own: `arrow_config.json` says what the experts' folders leave open."""
     def build(case, base):
-        from make_goldens import load_base
+        from references.make_goldens import load_base
 
         folder = case.folder
         paths = experts(folder, lambda: load_base(case.base), EXPERT_COUNT, ATTENTION_OUT, "task")

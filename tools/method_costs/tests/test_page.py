@@ -2,7 +2,10 @@
 
 import unittest
 
+from loads.builds import MixedBuilds
 from method_costs import page, settings
+
+BUILD = {"commit": "a" * 40, "dirty": False, "graft": "1" * 64}
 
 
 def entry(**more):
@@ -29,6 +32,41 @@ class Page(unittest.TestCase):
         self.assertIn("200 tokens/s", text)
         self.assertIn("| A | rank 1 |", text)
         self.assertIn("|---|", page.text(results | {"methods": []}))
+
+
+class Builds(unittest.TestCase):
+    def results(self, **builds):
+        """A method for each build, None of one that isn't known."""
+        methods = []
+        for title, build in builds.items():
+            made = entry(title=title)
+            for kind in page.KINDS if build else ():
+                made[kind] = made[kind] | {"build": build}
+            methods.append(made)
+        return {"machine": {"processor": "P", "threads": 2, "date": "D"}, "prompt": 1, "generate": 2,
+                "rounds": 3, "methods": methods}
+
+    def test_are_named(self):
+        self.assertIn("Of commit aaaaaaa, graft 111111111111.", page.text(self.results(A=BUILD)))
+        self.assertIn("don't say which build they are of", page.text(self.results(A=None)))
+        noted = self.results(A=None) | {"build_note": "Of May."}
+        self.assertIn("Of May.", page.text(noted))
+
+    def test_stand_with_their_own_settings(self):
+        made = self.results(A=BUILD)
+        for kind in page.KINDS:
+            made["methods"][0][kind] |= {"at": "2026-01-02T03:04:05", "parameters": {
+                "prompt": 8, "generate": 16, "rounds": 5, "processor": "Q", "threads": 4}}
+        del made["machine"]
+        self.assertIn("median of 5 pairs; Q, 4 threads, 2026-01-02.", page.text(made))
+
+    def test_don_t_go_into_one_table(self):
+        mixed = self.results(A=BUILD, B=None)
+        with self.assertRaisesRegex(MixedBuilds, "samples of 2 builds don't go into one table"):
+            page.of_one_build(mixed)
+        text = page.text(page.of_one_build(mixed, "aaaa"))
+        self.assertIn("| A | rank 1 | 0.62 (123) |", text)
+        self.assertIn("| B | rank 1 | – |", text)
 
 
 class Settings(unittest.TestCase):

@@ -5,6 +5,7 @@ The drivers run in the environments of their engines and import nothing from out
 """
 
 import json
+import math
 import os
 import sys
 import time
@@ -25,12 +26,13 @@ def serve(commands):
 
 
 class ClosedLoop:
-    """Clients with jobs of their own; each sends its next when its last is answered."""
+    """Clients with jobs of their own; each sends its next when its last is answered, for `seconds`."""
 
-    def __init__(self, jobs):
+    def __init__(self, jobs, seconds=None):
         self.jobs = jobs
         self.next_job = [0] * len(jobs)
         now = time.monotonic()
+        self.until = math.inf if seconds is None else now + seconds
         self.waiting = [(now, client) for client in range(len(jobs))]
         self.records = []
 
@@ -50,5 +52,5 @@ class ClosedLoop:
             raise RuntimeError(f"an answer had {tokens} tokens, {job['count']} were asked for")
         self.records.append({"client": client, "adapter": job["adapter"], "tokens": tokens,
                              "sent": sent, "first": first, "end": end})
-        if self.next_job[client] < len(self.jobs[client]):
+        if end < self.until and self.next_job[client] < len(self.jobs[client]):
             self.waiting.append((end, client))

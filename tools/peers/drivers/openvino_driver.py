@@ -133,8 +133,8 @@ def decode(tokens, count):
     return count / (clock.times[-1] - clock.times[0])
 
 
-def one_at_a_time(jobs):
-    loop = ClosedLoop(jobs)
+def one_at_a_time(jobs, seconds=None):
+    loop = ClosedLoop(jobs, seconds)
     while requests := loop.take(1):
         job = requests[0][2]
         _, clock = answer(job["tokens"], job["count"], job["adapter"])
@@ -142,9 +142,9 @@ def one_at_a_time(jobs):
     return loop.records
 
 
-def batching(jobs):
+def batching(jobs, seconds=None):
     """Continuous batching of requests for the base."""
-    pipeline, loop = state["batching"], ClosedLoop(jobs)
+    pipeline, loop = state["batching"], ClosedLoop(jobs, seconds)
     running, number = [], 0
     while True:
         for request in loop.take(len(jobs)):

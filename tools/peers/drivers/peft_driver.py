@@ -74,9 +74,9 @@ def decode(prompts, count):
     return count * len(prompts) / (times[-1] - times[0])
 
 
-def batches(jobs, largest):
+def batches(jobs, largest, seconds=None):
     """Answers what waits, up to `largest` requests together."""
-    loop = ClosedLoop(jobs)
+    loop = ClosedLoop(jobs, seconds)
     while requests := loop.take(largest):
         found, times = generate([r[2]["tokens"] for r in requests], requests[0][2]["count"],
                                 [r[2]["adapter"] for r in requests])

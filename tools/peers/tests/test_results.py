@@ -8,8 +8,11 @@ import xml.etree.ElementTree as xml
 
 from peers import page, plots, tables
 from peers.agreement import compare
+from peers.publishing import refuse_other_builds, write
 from peers.results import Results
+from peers.rows import Row
 
+BUILD = {"commit": "a" * 40, "dirty": False, "graft": "1" * 64}
 LOAD = {"value": 100.0, "load": 1.0, "at": "2026-01-01T10:00:00", "latency_p50": 1.0, "latency_p95": 2.0,
         "first_token_p50": 0.1, "first_token_p95": 0.2, "latencies": [1.0, 2.0]}
 
@@ -18,7 +21,7 @@ def example():
     """Results of two engines that were measured and one that could not be set up."""
     engines = {
         "graft": {"title": "Graft", "mixing": "shares", "available": True,
-                  "versions": {"graft": "1", "commit": "abc"}},
+                  "versions": {"graft": "1"}},
         "llama.cpp": {"title": "llama.cpp", "mixing": "waits", "available": True,
                       "versions": {"llama.cpp": "2"}},
         "vllm": {"title": "vLLM", "mixing": "pads", "available": False, "reason": "no wheel <here>"},
@@ -26,7 +29,8 @@ def example():
     rows = {
         "decode-bf16": {"samples": {"graft": [{"value": 90.0, "load": 1.0, "at": "2026-01-01T10:00:00"},
                                               {"value": 110.0, "load": 1.0, "at": "2026-01-01T12:00:00"}],
-                                    "llama.cpp": [{"value": 50.0, "load": 1.0}]}, "missing": {}},
+                                    "llama.cpp": [{"value": 50.0, "load": 1.0, "at": "2026-01-01T10:00:05"}]},
+                        "missing": {}},
         "server-loras": {"samples": {"graft": [LOAD], "llama.cpp": [LOAD | {"value": 25.0}]},
                          "missing": {}},
         "clients-1-loras": {"samples": {"graft": [LOAD]}, "missing": {"llama.cpp": "ended | early"}},
@@ -35,9 +39,17 @@ def example():
                "virtual": True, "memory_gb": 8, "system": "S", "kernel": "K", "date": "D"}
     limits = [{"read_gb_s": reads, "f32_gflops": 200.0, "time": f"2026-01-01T{hour}:00:00"}
               for hour, reads in [("09", 24.3), ("11", 29.7), ("13", 1.0)]]
-    return {"format": 1, "machine": machine, "engines": engines, "rows": rows, "limits": limits,
+    return {"format": 2, "machine": machine, "engines": engines, "rows": rows, "limits": limits,
             "checks": {"llama.cpp/small/bf16/base": compare([[1, 2]], [[1, 3]])},
             "models": {"bytes": {"small-bf16": 135_000_000}}}
+
+
+def of_build(data, build):
+    """The results with all samples of a build."""
+    for row in data["rows"].values():
+        row["samples"] = {engine: [sample | {"build": build} for sample in found]
+                          for engine, found in row["samples"].items()}
+    return data
 
 
 class ResultsFile(unittest.TestCase):
@@ -72,8 +84,62 @@ class ResultsFile(unittest.TestCase):
 
     def test_of_another_format_is_refused(self):
         self.path.write_text(json.dumps({"format": 99}))
-        with self.assertRaisesRegex(ValueError, "has format 99, expected 1"):
+        with self.assertRaisesRegex(ValueError, "has format 99, expected 2"):
             Results(self.path)
+
+
+class Builds(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.results = Results(self.folder / "results.json")
+        self.results.replace(of_build(example(), BUILD))
+
+    def written(self, commit=None):
+        write(Results(self.folder / "results.json"), self.folder, commit)
+        return (self.folder / "performance.md").read_text()
+
+    def test_of_one_commit_are_a_page(self):
+        self.assertIn(f"commit {'a' * 40};", self.written())
+
+    def test_that_are_mixed_are_refused_until_one_is_chosen(self):
+        other = {"commit": "b" * 40, "dirty": False, "graft": "2" * 64}
+        self.results.data["rows"]["decode-bf16"]["samples"]["graft"][0]["build"] = other
+        self.results.save()
+        with self.assertRaisesRegex(SystemExit, "samples of 2 builds don't go into one table: commit bbbbbbb, "
+                                    "graft 222222222222 .1.; commit aaaaaaa, .* choose one with --commit"):
+            self.written()
+        self.assertFalse((self.folder / "performance.md").exists())
+        text = self.written("aaaaaaa")
+        self.assertIn("| decode, bf16 | 110 |", text)
+        self.assertIn("| decode, bf16 | 90.0 | – |", self.written("2222"))
+        # The file keeps them all.
+        self.assertEqual(len(Results(self.folder / "results.json").all_samples()), 6)
+
+    def test_that_would_be_mixed_are_not_measured(self):
+        refuse_other_builds(self.results, BUILD)
+        other = BUILD | {"graft": "2" * 64}
+        with self.assertRaisesRegex(SystemExit, "has samples of commit aaaaaaa, graft 111111111111, now it is "
+                                    "commit aaaaaaa, graft 222222222222: use --fresh or another --out"):
+            refuse_other_builds(self.results, other)
+        again = [("decode-bf16", "graft"), ("decode-bf16", "llama.cpp")]
+        with self.assertRaises(SystemExit):
+            refuse_other_builds(self.results, other, again)
+        for row in ["server-loras", "clients-1-loras"]:
+            del self.results.data["rows"][row]
+        refuse_other_builds(self.results, other, again)
+
+    def test_are_in_every_sample(self):
+        self.results.replace(example() | {"rows": {}})
+        measured = Row("decode-q8", "decode", "decode", weights="q8", count=16)
+        self.results.add_measured(measured, "llama.cpp", {"value": 1.0}, BUILD, "run 1", 2)
+        ((row, name, sample),) = self.results.all_samples()
+        self.assertEqual((row, name), ("decode-q8", "llama.cpp"))
+        self.assertEqual(sample["build"], BUILD)
+        self.assertEqual((sample["run"], sample["versions"]), ("run 1", {"llama.cpp": "2"}))
+        self.assertEqual(sample["parameters"], {
+            "kind": "decode", "model": "small", "weights": "q8", "threads": 2, "count": 16})
 
 
 class Agreement(unittest.TestCase):
@@ -101,24 +167,55 @@ class Page(unittest.TestCase):
     def test_begins_with_what_matters_most(self):
         self.assertIn("Graft makes 100 tokens/s:** 4.0 times llama.cpp.", self.text)
 
-    def test_other_settings_of_graft_are_no_peer(self):
+    def test_figures_with_guesses_follow_and_are_compared_among_themselves(self):
         data = example()
         samples = data["rows"]["server-loras"]["samples"]
-        samples["graft-steady"] = [dict(samples["graft"][0], value=80.0)]
-        data["engines"]["graft-steady"] = dict(
-            data["engines"]["graft"], title="Graft, steady", variant_of="graft")
-        self.assertIn("4.0 times llama.cpp. Without guessing it makes 80", tables.headline(data))
+        engines = data["engines"]
+        for name, value in [("graft", 150.0), ("llama.cpp", 60.0)]:
+            samples[f"{name}-guessing"] = [dict(samples[name][0], value=value)]
+            engines[f"{name}-guessing"] = dict(
+                engines[name], title=f"{name}, guessing", variant_of=name, guesses=True)
+        # However they are ordered in the file.
+        data["engines"] = dict(sorted(engines.items(), reverse=True))
+        data["engines"] = {"graft": engines["graft"]} | data["engines"]
+        self.assertIn("Graft makes 100 tokens/s:** 4.0 times llama.cpp. With guesses, which are often "
+                      "right in this load: llama.cpp 60.0, Graft 150.", tables.headline(data))
         self.assertEqual(tables.ratio(data, "server-loras"), "**4.00**")
+        lines = [line.split(" | ") for line in tables.server_table(data).splitlines()[2:]]
+        self.assertEqual([(line[1], line[2], line[7]) for line in lines], [
+            ("Graft", "100", ""), ("llama.cpp", "25.0", "4.0"), ("llama.cpp, guessing", "60.0", "2.5"),
+            ("graft, guessing", "150", "")])
 
     def test_breaks_running_text_but_no_table(self):
         for line in self.text.splitlines():
             self.assertTrue(len(line) <= 120 or line[0] in "|*!", line)
 
-    def test_says_who_was_measured_at_another_time(self):
-        self.assertEqual(tables.turns_text(example()), "")
+    def test_says_who_was_measured_in_another_run(self):
         data = example()
-        data["rows"]["server-loras"]["samples"]["llama.cpp"][0]["at"] = "2026-01-01T09:00:00"
-        self.assertIn("llama.cpp (2026-01-01 09:00 to 09:00)", tables.turns_text(data))
+        self.assertEqual(tables.turns_text(data), "")
+        samples = data["rows"]["server-loras"]["samples"]
+        for engine, run in [("graft", "1"), ("llama.cpp", "2")]:
+            samples[engine] = [dict(samples[engine][0], run=run)]
+        self.assertEqual(tables.cell(data, "server-loras", "llama.cpp"), "25.0 †")
+        self.assertEqual(tables.cell(data, "server-loras", "graft"), "100")
+        self.assertIn("in another run were measured: llama.cpp (server-loras)", page.text_of(data, {}, ""))
+        samples["llama.cpp"].append(dict(samples["llama.cpp"][0], run="1"))
+        samples["graft"].append(dict(samples["graft"][0], run="2"))
+        self.assertEqual(tables.turns_text(data), "")
+
+    def test_says_who_was_measured_at_another_time_where_runs_have_no_names(self):
+        data = example()
+        data["rows"]["server-loras"]["samples"]["llama.cpp"][0]["at"] = "2026-01-01T09:01:00"
+        self.assertEqual(tables.turns_text(data), "")
+        data["rows"]["server-loras"]["samples"]["llama.cpp"][0]["at"] = "2026-01-01T08:59:00"
+        self.assertIn("llama.cpp (server-loras)", tables.turns_text(data))
+
+    def test_says_of_which_build_it_is(self):
+        self.assertIn("don't say which build they are of", self.text)
+        self.assertIn("**Build.** Those of May.", page.text_of(example() | {"build_note": "Those of May."}, {}, ""))
+        text = tables.build_text(of_build(example(), BUILD | {"dirty": True}))
+        self.assertIn(f"commit {'a' * 40}, with changes that were not committed", text)
+        self.assertIn("1" * 64, text)
 
     def test_names_what_is_missing(self):
         self.assertIn("not available: no wheel <here>", self.text)

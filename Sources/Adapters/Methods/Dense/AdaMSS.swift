@@ -12,14 +12,14 @@ internal import Transformer
 /// is found again from the base (`OutputGroups`), and must have given the file's shapes.
 ///
 /// **Source**: PEFT 0.21.
-enum AdaMSS {
+enum AdaMSS: LinearTuner {
     private static let subspace = TensorPart(".adamss_newB")
     private static let groupLimit = 1024
 
     private static func a(_ index: Int) -> TensorPart { TensorPart(".adamss_A.\(index)") }
     private static func b(_ index: Int) -> TensorPart { TensorPart(".adamss_B.\(index)") }
 
-    private struct Settings {
+    struct Settings {
         let width: Int
         let groupCount: Int
         let rank: Int
@@ -35,25 +35,22 @@ enum AdaMSS {
         }
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        var configuration = file.configuration
-        let groupCount = try Settings(&configuration).groupCount
-        return try TunerMethod(
-            name: "AdaMSS",
-            parts: [subspace] + (0..<groupCount).flatMap { [a($0), b($0)] },
-            trainingOnly: [
-                "asa_importance_beta", "asa_schedule_exponent", "asa_target_subspaces",
-                "asa_uncertainty_beta", "final_warmup", "init_warmup", "mask_interval",
-                "svd_threshold", "use_asa", "use_dynamic_rank",
-            ],
-            settings: { (configuration) throws(AdapterError) in try Settings(&configuration) },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "AdaMSS"
+    static let parts = [subspace]
+    static let trainingOnly: Set<String> = [
+        "asa_importance_beta", "asa_schedule_exponent", "asa_target_subspaces",
+        "asa_uncertainty_beta", "final_warmup", "init_warmup", "mask_interval",
+        "svd_threshold", "use_asa", "use_dynamic_rank",
+    ]
+
+    static func parts(for settings: Settings) -> [TensorPart] {
+        (0..<settings.groupCount).flatMap { [a($0), b($0)] }
+    }
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> Settings {
+        try Settings(&configuration)
     }
 
     /// One group's factors.
@@ -64,7 +61,7 @@ enum AdaMSS {
         let outputCount: Int
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

@@ -12,6 +12,10 @@ enum Bone: LinearTuner {
     static let name = "Bone"
     static let parts: [TensorPart] = [block]
 
+    static func isBesideBase(_ settings: MiSS.Settings) -> Bool {
+        if case .bat = settings.form { false } else { true }
+    }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> MiSS.Settings {

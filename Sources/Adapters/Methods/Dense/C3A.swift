@@ -5,35 +5,31 @@ internal import Transformer
 ///     base_model.model.<module>.c3a_kernel    [outputs / block, inputs / block, block]
 ///
 /// **Source**: arXiv 2407.19342; PEFT 0.21.
-enum C3A {
+enum C3A: LinearTuner {
     private static let kernels = TensorPart(".c3a_kernel")
     private static let sizeLimit = 1 << 24
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "C3A", parts: [kernels],
-            settings: { (configuration) throws(AdapterError) in
-                let size = try configuration.optionalCount("block_size", limit: sizeLimit) ?? 256
-                return try configuration.moduleValues("block_size_pattern", standard: size) {
-                    (value, configuration) throws(AdapterError) in
-                    try configuration.count(value, name: "block_size_pattern", limit: sizeLimit)
-                }
-            },
-            add: { (slot, sizes, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                let size = try sizes.value(for: compiler.slots.name(of: slot))
-                try add(linear, blockSize: size, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "C3A"
+    static let parts = [kernels]
+
+    static func isBesideBase(_ settings: ModuleValues<Int>) -> Bool { true }
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> ModuleValues<Int> {
+        let size = try configuration.optionalCount("block_size", limit: sizeLimit) ?? 256
+        return try configuration.moduleValues("block_size_pattern", standard: size) {
+            (value, configuration) throws(AdapterError) in
+            try configuration.count(value, name: "block_size_pattern", limit: sizeLimit)
+        }
     }
 
-    private static func add(
-        _ linear: LinearSlot, blockSize: Int, _ compiler: inout TunerCompiler
+    static func add(
+        _ linear: LinearSlot, _ sizes: ModuleValues<Int>, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)
         let module = compiler.slots.name(of: slot)
+        let blockSize = try sizes.value(for: module)
         let shape = compiler.slots.shape(of: linear)
         guard shape.inputCount % blockSize == 0, shape.outputCount % blockSize == 0 else {
             throw .invalidSetting(

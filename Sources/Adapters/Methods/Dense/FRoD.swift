@@ -14,13 +14,13 @@ internal import Transformer
 /// kind is a module's name within its block, for example `self_attn_q_proj`.
 ///
 /// **Source**: PEFT 0.21.
-enum FRoD {
+enum FRoD: LinearTuner {
     private static let diagonal = TensorPart(".frod_lambda_l")
     private static let values = TensorPart(".frod_lambda_s_values")
     private static let shortest = 1e-12
 
     /// What the modules of a kind share.
-    private struct Shared {
+    struct Shared {
         /// Vᵀ. **Shape**: [inputs, inputs]
         let right: [Float]
         /// V⁻ᵀ. **Shape**: [inputs, inputs]
@@ -30,39 +30,49 @@ enum FRoD {
         let columns: [Int]
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        let slots = context.base.slots
-        let names = slots.linearSlots.flatMap { slot in
-            ["frod_V", "frod_s_indices", "frod_s_size"].map {
-                sharedName($0, kind(of: slots.name(of: .linear(slot))))
-            }
-        }
-        return try TunerMethod(
-            name: "FRoD", parts: [diagonal, values], shared: Set(names),
-            trainingOnly: [
-                "frod_dropout", "progressbar", "projection_prng_key", "regularization_alpha",
-                "runtime_offload_base_weight", "sparse_rate",
-            ],
-            settings: { (configuration) throws(AdapterError) in
-                try checkProjection(&configuration)
-                return [String: Shared]()
-            },
-            prepare: { (shared, compiler) throws(AdapterError) in
-                for linear in try compiler.targetedLinearSlots() {
-                    let kind = kind(of: compiler.slots.name(of: .linear(linear)))
-                    guard shared[kind] == nil else { continue }
-                    shared[kind] = try readShared(kind, linear, &compiler)
+    static let name = "FRoD"
+    static let parts = [diagonal, values]
+    static let trainingOnly: Set<String> = [
+        "frod_dropout", "progressbar", "projection_prng_key", "regularization_alpha",
+        "runtime_offload_base_weight", "sparse_rate",
+    ]
+
+    /// PEFT puts the adapter's name into these once more.
+    static let sharedTakeDefault = false
+
+    static func shared(_ slots: SlotTable) -> Set<String> {
+        Set(
+            slots.linearSlots.flatMap { slot in
+                ["frod_V", "frod_s_indices", "frod_s_size"].map {
+                    sharedName($0, kind(of: slots.name(of: .linear(slot))))
                 }
-            },
-            add: { (slot, shared, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot,
-                    let shared = shared[kind(of: compiler.slots.name(of: slot))]
-                else { return }
-                try add(linear, shared, &compiler)
-            }
-        ).read(file, in: context)
+            })
+    }
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> [String: Shared] {
+        try checkProjection(&configuration)
+        return [:]
+    }
+
+    static func prepare(
+        _ shared: inout [String: Shared], _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        for linear in try compiler.targetedLinearSlots() {
+            let kind = kind(of: compiler.slots.name(of: .linear(linear)))
+            guard shared[kind] == nil else { continue }
+            shared[kind] = try readShared(kind, linear, &compiler)
+        }
+    }
+
+    static func add(
+        _ linear: LinearSlot, _ shared: [String: Shared], _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        guard let shared = shared[kind(of: compiler.slots.name(of: .linear(linear)))] else {
+            return
+        }
+        try add(linear, shared, &compiler)
     }
 
     private static func checkProjection(

@@ -19,6 +19,8 @@ enum FourierFT: LinearTuner {
     static let name = "FourierFT"
     static let parts: [TensorPart] = [spectrum]
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

@@ -14,7 +14,7 @@ internal import Transformer
 /// b is the trained one.
 ///
 /// **Source**: arXiv 2306.07967; PEFT 0.21.
-enum GLoRA {
+enum GLoRA: LinearTuner {
     /// The parts of one of the five terms.
     private struct Term {
         let name: String
@@ -37,41 +37,38 @@ enum GLoRA {
     private static let (a, b) = (Term("A"), Term("B"))
     private static let (c, d, e) = (Term("C"), Term("D"), Term("E"))
 
-    private enum Form: String {
+    enum Form: String {
         case factors = "lora"
         case vector, constant
         case nothing = "none"
     }
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let weights: Form
         let input: Form
         let bias: Form
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "GLoRA", parts: [a, b, c, d, e].flatMap(\.parts),
-            settings: { (configuration) throws(AdapterError) in
-                let rank = try configuration.optionalCount(
-                    "r", limit: AdapterConfiguration.rankLimit)
-                return Settings(
-                    rank: rank ?? 4,
-                    weights: try form("config_A_B", standard: .factors, &configuration),
-                    input: try form(
-                        "config_C", standard: .factors, without: .constant, &configuration),
-                    bias: try form(
-                        "config_D_E", standard: .constant, without: .factors, &configuration))
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try addWeights(linear, settings, &compiler)
-                try addBias(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "GLoRA"
+    static let parts = [a, b, c, d, e].flatMap(\.parts)
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> Settings {
+        let rank = try configuration.optionalCount("r", limit: AdapterConfiguration.rankLimit)
+        return Settings(
+            rank: rank ?? 4,
+            weights: try form("config_A_B", standard: .factors, &configuration),
+            input: try form("config_C", standard: .factors, without: .constant, &configuration),
+            bias: try form("config_D_E", standard: .constant, without: .factors, &configuration))
+    }
+
+    static func add(
+        _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        try addWeights(linear, settings, &compiler)
+        try addBias(linear, settings, &compiler)
     }
 
     private static func form(

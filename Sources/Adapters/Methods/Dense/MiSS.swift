@@ -28,6 +28,10 @@ enum MiSS: LinearTuner {
     static let parts: [TensorPart] = [block]
     static let trainingOnly: Set<String> = ["miss_dropout"]
 
+    static func isBesideBase(_ settings: MiSS.Settings) -> Bool {
+        if case .bat = settings.form { false } else { true }
+    }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

@@ -14,13 +14,13 @@ internal import Transformer
 /// eigenvectors of W Wᵀ (or Wᵀ W, whichever is smaller) with the smallest eigenvalues.
 ///
 /// **Source**: arXiv 2504.07097; PEFT 0.21.
-enum OSF {
+enum OSF: LinearTuner {
     private static let left = TensorPart(".osf_svd_params.U_low")
     private static let values = TensorPart(".osf_svd_params.S_low")
     private static let right = TensorPart(".osf_svd_params.V_low")
 
     /// How many singular values stay.
-    private enum Kept {
+    enum Kept {
         case half
         case share(Double)
         case count(Int)
@@ -34,7 +34,7 @@ enum OSF {
         }
     }
 
-    private struct Settings {
+    struct Settings {
         let standard: Kept
         let patterns: [(pattern: ModuleExpression, kept: Kept)]
         /// Factors of what the base's smallest singular values give.
@@ -56,25 +56,17 @@ enum OSF {
         }
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "OSF", parts: [left, values, right], trainingOnly: ["target_svd_config"],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            prepare: { (settings, compiler) throws(AdapterError) in
-                settings.own = try smallestParts(settings, compiler)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "OSF"
+    static let parts = [left, values, right]
+    static let trainingOnly: Set<String> = ["target_svd_config"]
+
+    static func prepare(
+        _ settings: inout Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        settings.own = try smallestParts(settings, compiler)
     }
 
-    private static func settings(
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let name = "effective_rank"
@@ -106,7 +98,7 @@ enum OSF {
         return .count(Int(number))
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

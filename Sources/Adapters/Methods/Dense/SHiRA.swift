@@ -14,6 +14,8 @@ enum SHiRA: LinearTuner {
     static let parts: [TensorPart] = [places, values]
     static let trainingOnly: Set<String> = ["mask_type", "random_seed"]
 
+    static func isBesideBase(_ settings: Int) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Int {

@@ -11,13 +11,13 @@ internal import Transformer
 /// of the base, in their order.
 ///
 /// **Source**: PEFT 0.21.
-enum Supertuning {
+enum Supertuning: LinearTuner {
     private static let values = TensorPart(".supertuning_values")
     private static let indices = TensorPart(".supertuning_indices")
     private static let a = TensorPart(".supertuning_lora_A.weight")
     private static let b = TensorPart(".supertuning_lora_B.weight")
 
-    private struct Settings {
+    struct Settings {
         let sparsity: Double
         let takesLargest: Bool
         let savesIndices: Bool
@@ -25,25 +25,20 @@ enum Supertuning {
         let scaling: Float
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "Super-tuning", parts: [values, indices, a, b], trainingOnly: ["lora_dropout"],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try addValues(linear, settings, &compiler)
-                if let rank = settings.rank {
-                    try addLoRA(linear, rank, settings.scaling, &compiler)
-                }
-            }
-        ).read(file, in: context)
+    static let name = "Super-tuning"
+    static let parts = [values, indices, a, b]
+    static let trainingOnly: Set<String> = ["lora_dropout"]
+
+    static func add(
+        _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        try addValues(linear, settings, &compiler)
+        if let rank = settings.rank {
+            try addLoRA(linear, rank, settings.scaling, &compiler)
+        }
     }
 
-    private static func settings(
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let sparsity = try configuration.number("sparsity", standard: 0.99)

@@ -48,6 +48,8 @@ enum WaveFT: LinearTuner {
         }
     }
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

@@ -36,6 +36,8 @@ enum AdaLoRA: LinearTuner {
         ("use_dora", "AdaLoRA has no magnitudes")
     ]
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

@@ -10,7 +10,7 @@ internal import Transformer
 /// y += B (s ⊙ A (w ⊙ x)) with s = λ / rank / (|A's row| |B's column|).
 ///
 /// **Source**: arXiv 2503.18225; PEFT 0.21.
-enum DeLoRA {
+enum DeLoRA: LinearTuner {
     private static let a = TensorPart(".delora_A")
     private static let b = TensorPart(".delora_B")
     private static let strength = TensorPart(".delora_lambda")
@@ -18,34 +18,30 @@ enum DeLoRA {
     /// Shorter directions count as this long.
     private static let smallestLength = 1e-4
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "DeLoRA", parts: [a, b, strength, norms],
-            // Strengths as trained are in the file.
-            trainingOnly: ["delora_lambda", "lambda_pattern", "module_dropout"],
-            settings: { (configuration) throws(AdapterError) in
-                let limit = AdapterConfiguration.rankLimit
-                let rank = try configuration.optionalCount("r", limit: limit) ?? 8
-                return try configuration.moduleValues("rank_pattern", standard: rank) {
-                    (value, configuration) throws(AdapterError) in
-                    try configuration.count(value, name: "rank_pattern", limit: limit)
-                }
-            },
-            add: { (slot, ranks, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                let rank = try ranks.value(for: compiler.slots.name(of: slot))
-                try add(linear, rank: rank, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "DeLoRA"
+    static let parts = [a, b, strength, norms]
+    // Strengths as trained are in the file.
+    static let trainingOnly: Set<String> = ["delora_lambda", "lambda_pattern", "module_dropout"]
+
+    static func isBesideBase(_ settings: ModuleValues<Int>) -> Bool { true }
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> ModuleValues<Int> {
+        let limit = AdapterConfiguration.rankLimit
+        let rank = try configuration.optionalCount("r", limit: limit) ?? 8
+        return try configuration.moduleValues("rank_pattern", standard: rank) {
+            (value, configuration) throws(AdapterError) in
+            try configuration.count(value, name: "rank_pattern", limit: limit)
+        }
     }
 
-    private static func add(
-        _ linear: LinearSlot, rank: Int, _ compiler: inout TunerCompiler
+    static func add(
+        _ linear: LinearSlot, _ ranks: ModuleValues<Int>, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)
         let module = compiler.slots.name(of: slot)
+        let rank = try ranks.value(for: module)
         let shape = compiler.slots.shape(of: linear)
         let inputCount = shape.inputCount
         let reason =

@@ -13,37 +13,33 @@ internal import Transformer
 /// hybrid_r).
 ///
 /// **Source**: arXiv 2505.20355; PEFT 0.21.
-enum GraLoRA {
+enum GraLoRA: LinearTuner {
     private static let a = TensorPart(".gralora_A")
     private static let b = TensorPart(".gralora_B")
     private static let generalA = TensorPart(".gralora_A_general.weight")
     private static let generalB = TensorPart(".gralora_B_general.weight")
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let generalRank: Int
         let pieceCount: Int
         let scaling: Float
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "GraLoRA", parts: [a, b, generalA, generalB],
-            trainingOnly: ["gralora_dropout"],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-                if settings.generalRank > 0 { try addGeneral(linear, settings, &compiler) }
-            }
-        ).read(file, in: context)
+    static let name = "GraLoRA"
+    static let parts = [a, b, generalA, generalB]
+    static let trainingOnly: Set<String> = ["gralora_dropout"]
+
+    static func add(
+        _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        try addBlocks(linear, settings, &compiler)
+        if settings.generalRank > 0 { try addGeneral(linear, settings, &compiler) }
     }
 
-    private static func settings(
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let limit = AdapterConfiguration.rankLimit
@@ -64,7 +60,7 @@ enum GraLoRA {
             scaling: Float(alpha / Double(rank + generalRank)))
     }
 
-    private static func add(
+    private static func addBlocks(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

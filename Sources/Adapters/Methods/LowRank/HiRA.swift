@@ -9,36 +9,37 @@ internal import Transformer
 /// only the rows of a step's tokens are multiplied.
 ///
 /// **Source**: HiRA, ICLR 2025; PEFT 0.21.
-enum HiRA {
+enum HiRA: TunerMethod {
     private static let a = TensorPart(".hira_A")
     private static let b = TensorPart(".hira_B")
     private static let embeddingA = TensorPart(".hira_embedding_A")
     private static let embeddingB = TensorPart(".hira_embedding_B")
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "HiRA", parts: [a, b, embeddingA, embeddingB], trainingOnly: ["hira_dropout"],
-            refusal: { slot in
-                guard case .norm = slot else { return nil }
-                return "HiRA works on linear layers and embeddings, this is a norm"
-            },
-            settings: { (configuration) throws(AdapterError) in
-                try RankSettings(&configuration, rank: 32)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                switch slot {
-                case .linear(let linear):
-                    let rank = try rank(at: slot, a, settings, compiler)
-                    try add(linear, rank, &compiler)
-                case .embedding:
-                    let rank = try rank(at: slot, embeddingA, settings, compiler)
-                    try addEmbedding(rank, &compiler)
-                case .norm: break
-                }
-            }
-        ).read(file, in: context)
+    static let name = "HiRA"
+    static let parts = [a, b, embeddingA, embeddingB]
+    static let trainingOnly: Set<String> = ["hira_dropout"]
+
+    static func refusal(of slot: Slot) -> String? {
+        guard case .norm = slot else { return nil }
+        return "HiRA works on linear layers and embeddings, this is a norm"
+    }
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> RankSettings {
+        try RankSettings(&configuration, rank: 32)
+    }
+
+    static func add(
+        _ slot: Slot, _ settings: RankSettings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        switch slot {
+        case .linear(let linear):
+            try add(linear, try rank(at: slot, a, settings, compiler), &compiler)
+        case .embedding:
+            try addEmbedding(try rank(at: slot, embeddingA, settings, compiler), &compiler)
+        case .norm: break
+        }
     }
 
     /// PEFT 0.21 takes 'r' for every module, also where 'rank_pattern' gives another: either will

@@ -13,41 +13,41 @@ internal import Transformer
 /// A prompt is one call and each new token another, as in PEFT's `generate` with its cache.
 ///
 /// **Source**: arXiv 2407.09946; PEFT 0.21.
-enum Lily {
+enum Lily: LinearTuner {
     private static let a = TensorPart(".lily_A.weight")
     private static let b = TensorPart(".lily_B.weight")
     private static let router = TensorPart(".lily_router.weight")
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let expertCount: Int
         let scaling: Float
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "Lily", parts: [a, b, router], trainingOnly: ["stride_A"],
-            refusal: { slot in
-                guard slot == .linear(.head) else { return TunerMethods.linearOnly(slot) }
-                return "its mixture depends on all tokens of a call, and not all reach the head"
-            },
-            settings: { (configuration) throws(AdapterError) in
-                Settings(
-                    rank: try configuration.optionalCount("r", limit: LoRASettings.rankLimit)
-                        ?? 32,
-                    expertCount: try configuration.optionalCount("num_B", limit: 1 << 12) ?? 2,
-                    scaling: Float(try configuration.number("scaling", standard: 1)))
-            },
-            add: add
-        ).read(file, in: context)
+    static let name = "Lily"
+    static let parts = [a, b, router]
+    static let trainingOnly: Set<String> = ["stride_A"]
+
+    static func refusal(of slot: Slot) -> String? {
+        guard slot == .linear(.head) else { return slot.reasonAgainstLinearTuners }
+        return "its mixture depends on all tokens of a call, and not all reach the head"
     }
 
-    private static func add(
-        _ slot: Slot, _ settings: Settings, _ compiler: inout TunerCompiler
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> Settings {
+        Settings(
+            rank: try configuration.optionalCount("r", limit: LoRASettings.rankLimit) ?? 32,
+            expertCount: try configuration.optionalCount("num_B", limit: 1 << 12) ?? 2,
+            scaling: Float(try configuration.number("scaling", standard: 1)))
+    }
+
+    static func add(
+        _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
-        guard case .linear(let linear) = slot else { return }
+        let slot = Slot.linear(linear)
         let shape = compiler.slots.shape(of: linear)
         let (rank, experts) = (settings.rank, settings.expertCount)
         let reason = "'r' is \(rank), 'num_B' \(experts)"

@@ -19,6 +19,8 @@ enum LoHa: LinearTuner {
         "module_dropout", "rank_dropout", "use_effective_conv2d",
     ]
 
+    static func isBesideBase(_ settings: RankSettings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> RankSettings {

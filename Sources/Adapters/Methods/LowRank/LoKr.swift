@@ -22,6 +22,8 @@ enum LoKr: LinearTuner {
         "rank_dropout_scale", "use_effective_conv2d",
     ]
 
+    static func isBesideBase(_ settings: RankSettings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> RankSettings {

@@ -56,19 +56,17 @@ enum LoRA {
             settings: settings.tuner, tensors: tensors, context: context,
             vocabularyCount: vocabularyCount, configurationFile: configuration.file)
         compiler.servesResizedTables = settings.isPlain
-        // What stands in place of the base's would act before the invocation too, and in every
-        // copy.
-        compiler.strays.areServed = settings.invocation == nil && repeatedBase == nil
+        // What stands in place of the base's would act in every copy.
+        compiler.strays.areServed = repeatedBase == nil
         compiler.strays.targetsAreServed = settings.isBesideBase
+        compiler.strays.targetedTablesAreServed = true
         try TrainedTokens.add(trained, &compiler)
-        // Beside an activation these act from the first token on.
-        let earlier = EarlierOperators(
-            linear: compiler.operators.linear, embedding: compiler.operators.embedding)
         let layers = LoRALayers(settings: settings)
         try compiler.compile(supports: LoRALayers.refusal) {
             (compiler, slot) throws(AdapterError) in try layers.add(slot, to: &compiler)
         }
-        compiler.operators.earlier = settings.invocation == nil ? .init() : earlier
+        // Beside an activation the others act from the first token on.
+        if settings.invocation != nil { compiler.operators.earlier = compiler.besideOwn }
         compiler.operators.activation = try settings.activation(
             of: compiler.operators, vocabularyCount: compiler.vocabularyCount,
             file: configuration.file)

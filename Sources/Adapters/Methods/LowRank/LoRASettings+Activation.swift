@@ -12,8 +12,8 @@ extension LoRASettings {
 
     /// The invocation tokens; nil for plain LoRA.
     ///
-    /// What PEFT would apply to every token all the same is refused beside them, since the tokens
-    /// before could then not be the base's.
+    /// What PEFT doesn't hold back until the invocation, or changes the base's weights for, is
+    /// refused beside them; what it trains whole acts on every token.
     static func invocation(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> [Int]? {
@@ -47,12 +47,6 @@ extension LoRASettings {
     private static func conflict(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> String? {
-        if try configuration.texts("modules_to_save")?.isEmpty == false {
-            return "'modules_to_save' act on every token, those before the invocation too"
-        }
-        if try configuration.text("bias") ?? "none" != "none" {
-            return "trained biases act on every token, those before the invocation too"
-        }
         for name in variants {
             guard let value = configuration.value(name), !value.isUnset else { continue }
             return "PEFT has no invocation together with '\(name)'"

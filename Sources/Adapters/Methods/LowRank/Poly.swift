@@ -13,54 +13,41 @@ internal import Transformer
 /// says so.
 ///
 /// **Source**: arXiv 2202.13914; multi-head routing, arXiv 2211.03831; PEFT 0.21.
-enum Poly {
+enum Poly: LinearTuner {
     private static let a = TensorPart(".poly_lora_A")
     private static let b = TensorPart(".poly_lora_B")
     private static let logits = TensorPart(".poly_router.module_logits")
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let taskCount: Int
         let skillCount: Int
         let splitCount: Int
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        var compiled = try TunerMethod(
-            name: "Poly", parts: [a, b, logits],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot else { return }
-                try add(linear, settings, &compiler)
-            }
-        ).read(file, in: context)
-        var configuration = file.configuration
-        let taskCount = try settings(&configuration).taskCount
-        if taskCount > 1 {
-            compiled.warnings.append(
-                "\(configuration.file): the adapter is for \(taskCount) tasks; task 0 is served")
-        }
-        return compiled
-    }
+    static let name = "Poly"
+    static let parts = [a, b, logits]
 
-    private static func settings(
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         if let type = try configuration.text("poly_type"), type != "poly" {
             throw configuration.invalid("poly_type", .string(type), expected: "\"poly\"")
         }
+        let taskCount = try configuration.optionalCount("n_tasks", limit: 1 << 16) ?? 1
+        if taskCount > 1 {
+            configuration.warn("the adapter is for \(taskCount) tasks; task 0 is served")
+        }
         return Settings(
             rank: try configuration.count("r", limit: LoRASettings.rankLimit),
-            taskCount: try configuration.optionalCount("n_tasks", limit: 1 << 16) ?? 1,
+            taskCount: taskCount,
             skillCount: try configuration.optionalCount("n_skills", limit: 1 << 12) ?? 4,
             splitCount: try configuration.optionalCount("n_splits", limit: 1 << 12) ?? 1)
     }
 
-    private static func add(
+    static func add(
         _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let slot = Slot.linear(linear)

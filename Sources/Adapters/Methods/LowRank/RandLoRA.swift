@@ -14,11 +14,11 @@ internal import Transformer
 /// the smallest form.
 ///
 /// **Source**: arXiv 2502.00987; PEFT 0.21.
-enum RandLoRA {
+enum RandLoRA: LinearTuner {
     private static let lambda = TensorPart(".randlora_lambda")
     private static let gamma = TensorPart(".randlora_gamma")
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let scaling: Float
         /// nil where the file has the projections.
@@ -27,39 +27,42 @@ enum RandLoRA {
         var bases: RandomBases?
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "RandLoRA", parts: [lambda, gamma, RandomBases.copyOfA, RandomBases.copyOfB],
-            shared: [RandomBases.nameOfA, RandomBases.nameOfB],
-            trainingOnly: ["randlora_dropout"],
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            prepare: { (settings, compiler) throws(AdapterError) in
-                let shape = try compiler.largestTargetShape()
-                guard let seed = settings.seed else {
-                    settings.bases = try RandomBases(
-                        saved: &compiler, shape: shape, rank: settings.rank)
-                    return
-                }
-                let narrow = min(shape.inputCount, shape.outputCount)
-                let wide = max(shape.inputCount, shape.outputCount)
-                try compiler.checkDrawn(
-                    settings.rank * narrow + wide * (narrow + settings.rank),
-                    setting: "save_projection")
-                settings.bases = RandomBases(
-                    seed: seed, settings.sparsity, shape: shape, rank: settings.rank)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                guard case .linear(let linear) = slot, let bases = settings.bases else { return }
-                try add(linear, settings, bases, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "RandLoRA"
+    static let parts = [lambda, gamma, RandomBases.copyOfA, RandomBases.copyOfB]
+    static let trainingOnly: Set<String> = ["randlora_dropout"]
+
+    static func shared(_ slots: SlotTable) -> Set<String> {
+        [RandomBases.nameOfA, RandomBases.nameOfB]
     }
 
-    private static func settings(
+    static func prepare(
+        _ settings: inout Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        let shape = try compiler.largestTargetShape()
+        guard let seed = settings.seed else {
+            settings.bases = try RandomBases(
+                saved: &compiler, shape: shape, rank: settings.rank)
+            return
+        }
+        let narrow = min(shape.inputCount, shape.outputCount)
+        let wide = max(shape.inputCount, shape.outputCount)
+        try compiler.checkDrawn(
+            settings.rank * narrow + wide * (narrow + settings.rank),
+            setting: "save_projection")
+        settings.bases = RandomBases(
+            seed: seed, settings.sparsity, shape: shape, rank: settings.rank)
+    }
+
+    static func add(
+        _ linear: LinearSlot, _ settings: Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        guard let bases = settings.bases else { return }
+        try add(linear, settings, bases, &compiler)
+    }
+
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let rank = try configuration.optionalCount("r", limit: LoRASettings.rankLimit) ?? 32

@@ -13,14 +13,14 @@ internal import Transformer
 /// from `projection_seed` + n.
 ///
 /// **Source**: arXiv 2602.04118; PEFT 0.21.
-enum TinyLoRA {
+enum TinyLoRA: TunerMethod {
     private static let a = TensorPart(".tinylora_A")
     private static let b = TensorPart(".tinylora_B")
     private static let projection = TensorPart(".tinylora_P")
 
-    private static func shared(_ group: Int) -> String { "base_model.tinylora_v.\(group)" }
+    private static func shared(group: Int) -> String { "base_model.tinylora_v.\(group)" }
 
-    private struct Settings {
+    struct Settings {
         let rank: Int
         let valueCount: Int
         let tying: Double
@@ -42,30 +42,25 @@ enum TinyLoRA {
         }
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "TinyLoRA", parts: [a, b, projection],
-            shared: Set(context.base.slots.all.indices.map(shared)),
-            trainingOnly: ["init_v_bound", "tinylora_dropout"],
-            refusal: { slot in
-                guard case .norm = slot else { return nil }
-                return "TinyLoRA works on linear layers and embeddings, this is a norm"
-            },
-            settings: { (configuration) throws(AdapterError) in
-                try settings(&configuration)
-            },
-            prepare: { (settings, compiler) throws(AdapterError) in
-                try prepare(&settings, &compiler)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                try add(slot, settings, &compiler)
-            }
-        ).read(file, in: context)
+    static let name = "TinyLoRA"
+    static let parts = [a, b, projection]
+    static let trainingOnly: Set<String> = ["init_v_bound", "tinylora_dropout"]
+
+    /// PEFT puts the adapter's name into these once more.
+    static let sharedTakeDefault = false
+
+    static func shared(_ slots: SlotTable) -> Set<String> {
+        Set(slots.all.indices.map(shared(group:)))
     }
 
-    private static func settings(
+    static func refusal(of slot: Slot) -> String? {
+        guard case .norm = slot else { return nil }
+        return "TinyLoRA works on linear layers and embeddings, this is a norm"
+    }
+
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
+    static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {
         let limit = AdapterConfiguration.rankLimit
@@ -82,7 +77,7 @@ enum TinyLoRA {
             savesProjection: try configuration.flag("save_projection", standard: true))
     }
 
-    private static func prepare(
+    static func prepare(
         _ settings: inout Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let targeted = try compiler.targetedSlots()
@@ -91,7 +86,7 @@ enum TinyLoRA {
         guard !slots.isEmpty else { return }
         for group in 0..<settings.groupCount {
             let tensor = try compiler.tensors.requireShared(
-                shared(group),
+                shared(group: group),
                 reason:
                     "'weight_tying' makes \(settings.groupCount) groups of \(slots.count) modules")
             try compiler.check(
@@ -100,7 +95,7 @@ enum TinyLoRA {
         }
     }
 
-    private static func add(
+    static func add(
         _ slot: Slot, _ settings: Settings, _ compiler: inout TunerCompiler
     ) throws(AdapterError) {
         let module = compiler.slots.name(of: slot)

@@ -29,8 +29,11 @@ enum UniLoRA: LinearTuner {
 
     static let name = "Uni-LoRA"
     static let parts: [TensorPart] = [indicesA, indicesB, scalesA, scalesB]
-    static let shared: Set<String> = [theta]
     static let trainingOnly: Set<String> = ["init_theta_d_bound", "unilora_dropout"]
+
+    static func shared(_ slots: SlotTable) -> Set<String> { [theta] }
+
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
 
     static func settings(
         _ configuration: inout AdapterConfiguration

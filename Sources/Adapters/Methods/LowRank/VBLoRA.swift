@@ -43,10 +43,11 @@ enum VBLoRA: LinearTuner {
 
     static let name = "VB-LoRA"
     static let parts = factors.flatMap(\.parts)
-    static let shared: Set<String> = [bank]
     static let trainingOnly: Set<String> = [
         "init_logits_std", "init_vector_bank_bound", "vblora_dropout",
     ]
+
+    static func shared(_ slots: SlotTable) -> Set<String> { [bank] }
 
     static func prepare(
         _ settings: inout Settings, _ compiler: inout TunerCompiler
@@ -55,6 +56,8 @@ enum VBLoRA: LinearTuner {
             bank, shape: [settings.vectorCount, settings.length],
             reason: "'num_vectors' and 'vector_length' say so")
     }
+
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
 
     static func settings(
         _ configuration: inout AdapterConfiguration

@@ -11,13 +11,10 @@ internal import Transformer
 /// `save_projection` they are drawn again from `projection_prng_key`, as torch does on a CPU.
 ///
 /// **Source**: arXiv 2310.11454; PEFT 0.21.
-enum VeRA {
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try SharedProjections.Method(name: "VeRA", prefix: "vera", blockCount: 1)
-            .read(file, in: context)
-    }
+enum VeRA: SharedProjectionsTuner {
+    static let name = "VeRA"
+    static let prefix = "vera"
+    static let blockCount = 1
 }
 
 /// PVeRA: VeRA whose inner features are drawn around means in training; at inference they are the
@@ -29,18 +26,15 @@ enum VeRA {
 ///     base_model.model.<module>.pvera_lambda_b    [outputs]
 ///
 /// **Source**: PEFT 0.21.
-enum PVeRA {
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try SharedProjections.Method(
-            name: "PVeRA", prefix: "pvera", blockCount: 2, trainingOnly: ["generator_seed"],
-            unsupported: [
-                (
-                    "sample_at_inference",
-                    "answers would be random: set it to false to serve the means"
-                )
-            ]
-        ).read(file, in: context)
-    }
+enum PVeRA: SharedProjectionsTuner {
+    static let name = "PVeRA"
+    static let prefix = "pvera"
+    static let blockCount = 2
+    static let ownTrainingOnly: Set<String> = ["generator_seed"]
+    static let unsupported: [(name: String, reason: String)] = [
+        (
+            "sample_at_inference",
+            "answers would be random: set it to false to serve the means"
+        )
+    ]
 }

@@ -28,6 +28,8 @@ enum BOFT: LinearTuner {
     static let parts: [TensorPart] = [rotation, scale]
     static let trainingOnly: Set<String> = ["boft_dropout"]
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

@@ -20,6 +20,8 @@ enum HRA: LinearTuner {
     static let name = "HRA"
     static let parts: [TensorPart] = [vectors]
 
+    static func isBesideBase(_ settings: Settings) -> Bool { true }
+
     static func settings(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Settings {

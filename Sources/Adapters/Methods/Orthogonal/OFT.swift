@@ -11,36 +11,41 @@ internal import Transformer
 /// are one.
 ///
 /// **Source**: OFT, arXiv 2306.07280; PEFT 0.21.
-enum OFT {
+enum OFT: TunerMethod {
     private static let rotation = TensorPart(".oft_R.weight")
     private static let embeddingRotation = TensorPart(".oft_embedding_R.weight")
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "OFT", parts: [rotation, embeddingRotation], trainingOnly: ["module_dropout"],
-            refusal: { slot in
-                guard case .norm = slot else { return nil }
-                return "OFT works on linear layers and embeddings, this is a norm"
-            },
-            settings: { (configuration) throws(AdapterError) in
-                try OFTSettings(&configuration)
-            },
-            add: { (slot, settings, compiler) throws(AdapterError) in
-                switch slot {
-                case .linear(let linear):
-                    let width = compiler.slots.shape(of: linear).inputCount
-                    let map = try map(rotation, at: slot, width, settings, &compiler)
-                    compiler.append(.input(map), at: linear)
-                case .embedding:
-                    let width = compiler.slots.hiddenSize
-                    let map = try map(embeddingRotation, at: slot, width, settings, &compiler)
-                    compiler.operators.embedding.append(.output(map))
-                case .norm: break
-                }
-            }
-        ).read(file, in: context)
+    static let name = "OFT"
+    static let parts = [rotation, embeddingRotation]
+    static let trainingOnly: Set<String> = ["module_dropout"]
+
+    static func refusal(of slot: Slot) -> String? {
+        guard case .norm = slot else { return nil }
+        return "OFT works on linear layers and embeddings, this is a norm"
+    }
+
+    static func isBesideBase(_ settings: OFTSettings) -> Bool { true }
+
+    static func settings(
+        _ configuration: inout AdapterConfiguration
+    ) throws(AdapterError) -> OFTSettings {
+        try OFTSettings(&configuration)
+    }
+
+    static func add(
+        _ slot: Slot, _ settings: OFTSettings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        switch slot {
+        case .linear(let linear):
+            let width = compiler.slots.shape(of: linear).inputCount
+            let map = try map(rotation, at: slot, width, settings, &compiler)
+            compiler.append(.input(map), at: linear)
+        case .embedding:
+            let width = compiler.slots.hiddenSize
+            let map = try map(embeddingRotation, at: slot, width, settings, &compiler)
+            compiler.operators.embedding.append(.output(map))
+        case .norm: break
+        }
     }
 
     private static func map(
@@ -79,7 +84,7 @@ enum OFT {
 }
 
 /// What an OFT configuration says, checked.
-private struct OFTSettings {
+struct OFTSettings {
     /// True: one block stands at every place.
     let sharesBlock: Bool
     /// Terms of the series; nil for the whole transform.

@@ -10,33 +10,47 @@ internal import Transformer
 /// The tensor holds the new rows themselves, in the order in which the configuration lists tokens.
 ///
 /// **Source**: PEFT 0.21.
-enum TrainedTokens {
+enum TrainedTokens: TunerMethod {
+    private static let indices = "token_indices"
     private static let rows = TensorPart(".trainable_tokens_delta")
     static let rowsWithinLoRA = TensorPart(".token_adapter.trainable_tokens_delta", spellings: []) {
         "the configuration's 'trainable_token_indices' don't name '\($0)'"
     }
 
-    static func read(
-        _ file: AdapterFile, in context: Methods.Context
-    ) throws(AdapterError) -> CompiledAdapter {
-        try TunerMethod(
-            name: "trainable tokens", parts: [rows], standardTargets: ["embed_tokens"],
-            refusal: { slot in
-                switch slot {
-                case .embedding, .linear(.head): nil
-                default: "trained tokens are rows of an embedding or a head"
-                }
-            },
-            settings: { (configuration) throws(AdapterError) in
-                try tokens(
-                    "token_indices", configuration.value("token_indices"), configuration,
-                    limit: try ResizedTables.tokenCount(in: file, slots: context.base.slots)
-                        ?? context.base.slots.vocabularyCount)
-            },
-            add: { (slot, tokens, compiler) throws(AdapterError) in
-                try add(slot, tokens, rows, &compiler)
-            }
-        ).read(file, in: context)
+    /// Tokens are checked once the vocabulary is known.
+    struct Settings {
+        let configuration: AdapterConfiguration
+        let value: JSONValue?
+        var tokens: [Int32] = []
+    }
+
+    static let name = "trainable tokens"
+    static let parts = [rows]
+    static let standardTargets: [String]? = ["embed_tokens"]
+
+    static func refusal(of slot: Slot) -> String? {
+        switch slot {
+        case .embedding, .linear(.head): nil
+        default: "trained tokens are rows of an embedding or a head"
+        }
+    }
+
+    static func settings(_ configuration: inout AdapterConfiguration) -> Settings {
+        let value = configuration.value(indices)
+        return Settings(configuration: configuration, value: value)
+    }
+
+    static func prepare(
+        _ settings: inout Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        settings.tokens = try tokens(
+            indices, settings.value, settings.configuration, limit: compiler.vocabularyCount)
+    }
+
+    static func add(
+        _ slot: Slot, _ settings: Settings, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        try add(slot, settings.tokens, rows, &compiler)
     }
 
     /// The ids that a list in a configuration names.

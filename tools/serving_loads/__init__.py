@@ -1,1 +1,0 @@
-"""Loads of requests on a server with many adapters, and their speed."""
