@@ -11,8 +11,8 @@
 /* scores += slope * distance of the column's token from the row's own. Distances differ from the
  * tokens' indices by one number a row, which a softmax doesn't see, and unlike these they don't
  * take the scores' last digits in a long context. */
-static void GK(add_distances)(float *scores, const gk_attention_tile *t, const gk_seen_pages *seen,
-                              float slope, size_t own_token) {
+ALONE void GK(add_distances)(float *scores, const gk_attention_tile *t, const gk_seen_pages *seen,
+                             float slope, size_t own_token) {
     static const float steps[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     for (size_t page = seen->first; page < seen->first + seen->count; page++, scores += GK_PAGE) {
         size_t token = page < seen->prefix ? page * GK_PAGE
@@ -21,6 +21,8 @@ static void GK(add_distances)(float *scores, const gk_attention_tile *t, const g
         STORE(scores, FMA(SPLAT(slope), distance, LOAD(scores)));
     }
 }
+
+ALONE float GK(exponential_of)(float x) { return exponential(SPLAT(x))[0]; }
 
 /* Scores of a row become e^(score - largest score), and 0 where it doesn't see a column; returns
  * what makes probabilities of them. */
@@ -40,14 +42,15 @@ static float GK(soften)(float *scores, size_t columns, const gk_attention_tile *
     for (size_t c = before > t->prefix ? before : t->prefix; c < prefix_columns; c++)
         scores[c - before] = -INFINITY;
     for (size_t c = prefix_columns + visible - before; c < columns; c++) scores[c] = -INFINITY;
-    float largest = maximum_of(scores, columns);
-    if (!rule->sinks) return 1.0f / GK(exponentials)(scores, largest, columns);
-    /* A column without a value: it takes its share of the probability away. */
-    float sink = rule->sinks[head];
-    if (rule->slopes) sink -= rule->slopes[head] * (float)own_token;
-    if (sink > largest) largest = sink;
+    float largest = maximum_of(scores, columns), sink = -INFINITY;
+    if (rule->sinks) { /* a column without a value, which takes its share of the probability away */
+        sink = rule->sinks[head];
+        if (rule->slopes) sink -= rule->slopes[head] * (float)own_token;
+        if (sink > largest) largest = sink;
+    }
     float sum = GK(exponentials)(scores, largest, columns);
-    return 1.0f / (sum + exponential(SPLAT(sink - largest))[0]);
+    if (rule->sinks) sum += GK(exponential_of)(sink - largest);
+    return 1.0f / sum;
 }
 
 static const float *page_keys(const gk_attention_tile *t, const gk_seen_pages *seen, size_t page) {

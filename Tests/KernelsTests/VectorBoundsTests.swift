@@ -23,6 +23,31 @@ extension InstructionSetSuites {
                 }
             ),
             (
+                "layerNorm",
+                { values, count in
+                    Vectors.layerNorm(
+                        input: values, gain: operand(values), bias: operand(values) + 1,
+                        epsilon: 1e-6, rowCount: 1, width: count, output: values)
+                }
+            ),
+            (
+                "rotary of neighbours",
+                { values, count in
+                    Vectors.rotary(
+                        values, headCount: 1, headDimension: count,
+                        rotaryDimension: count / 2 * 2, isInterleaved: true,
+                        cosines: operand(values), sines: operand(values) + lanes)
+                }
+            ),
+            (
+                "activate",
+                { values, count in
+                    Vectors.activate(.gelu, values, times: operand(values), count: count)
+                    Vectors.activate(.geluTanh, values, times: nil, count: count)
+                }
+            ),
+            ("softCap", { values, count in Vectors.softCap(values, at: 0.7, count: count) }),
+            (
                 "rotary",
                 { values, count in
                     Vectors.rotary(

@@ -4,16 +4,6 @@ import Testing
 
 extension InstructionSetSuites {
     struct VectorsTests {
-        private func onEverySet(_ body: (InstructionSet) -> [Float]) {
-            InstructionSet.use(.portable)
-            let portable = body(.portable)
-            for set in InstructionSet.runnable {
-                InstructionSet.use(set)
-                #expect(body(set).map(\.bitPattern) == portable.map(\.bitPattern), "\(set)")
-            }
-            InstructionSet.use(.strongest)
-        }
-
         @Test func rmsNormFollowsItsFormulaAtEveryWidth() {
             var random = SeededGenerator(seed: 11)
             for width in 1...50 {
@@ -33,6 +23,40 @@ extension InstructionSetSuites {
                         }
                     }
                     return output
+                }
+            }
+        }
+
+        /// Also of rows far from 0, where the square of the mean would swallow the variance.
+        @Test(arguments: [Float(0), 300])
+        func layerNormFollowsItsFormulaAtEveryWidth(offset: Float) {
+            var random = SeededGenerator(seed: 16)
+            for width in 1...50 {
+                let input = random.floats(2 * width).map { $0 + offset }
+                let gain = random.floats(width)
+                let bias = random.floats(width)
+                for hasBias in [false, true] {
+                    onEverySet { _ in
+                        var output = [Float](repeating: 0, count: 2 * width)
+                        Vectors.layerNorm(
+                            input: input, gain: gain, bias: hasBias ? bias : nil, epsilon: 1e-5,
+                            rowCount: 2, width: width, output: &output)
+                        for row in 0..<2 {
+                            let values = input[row * width..<(row + 1) * width].map(Double.init)
+                            let mean = values.reduce(0, +) / Double(width)
+                            let variance =
+                                values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+                                / Double(width)
+                            for i in 0..<width {
+                                let expected =
+                                    (values[i] - mean) / (variance + 1e-5).squareRoot()
+                                    * Double(gain[i]) + (hasBias ? Double(bias[i]) : 0)
+                                let error = abs(Double(output[row * width + i]) - expected)
+                                #expect(error < (offset == 0 ? 1e-5 : 1e-2))
+                            }
+                        }
+                        return output
+                    }
                 }
             }
         }
@@ -104,6 +128,54 @@ extension InstructionSetSuites {
                     }
                     return output
                 }
+            }
+        }
+
+        @Test(arguments: [false, true])
+        func partialRotaryTurnsItsPairsAndNothingElse(isInterleaved: Bool) {
+            var random = SeededGenerator(seed: 17)
+            for (dimension, turned) in [(8, 0), (8, 2), (30, 12), (64, 32), (80, 32), (96, 96)] {
+                let heads = random.floats(3 * dimension)
+                let angles = random.floats(turned / 2).map { $0 * 3 }
+                let cosines = angles.map { cosf($0) }
+                let sines = angles.map { sinf($0) }
+                var expected = heads
+                for (head, i) in (0..<3).flatMap({ head in (0..<turned / 2).map { (head, $0) } }) {
+                    let low = head * dimension + (isInterleaved ? 2 * i : i)
+                    let high = low + (isInterleaved ? 1 : turned / 2)
+                    expected[low] = heads[low] * cosines[i] - heads[high] * sines[i]
+                    expected[high] = heads[high] * cosines[i] + heads[low] * sines[i]
+                }
+                onEverySet { set in
+                    var output = heads
+                    Vectors.rotary(
+                        &output, headCount: 3, headDimension: dimension, rotaryDimension: turned,
+                        isInterleaved: isInterleaved, cosines: cosines, sines: sines)
+                    #expect(
+                        zip(output, expected).allSatisfy { abs($0 - $1) < 1e-6 },
+                        "\(set), \(turned) of \(dimension)")
+                    for index in heads.indices where index % dimension >= turned {
+                        #expect(output[index] == heads[index])
+                    }
+                    return output
+                }
+            }
+        }
+
+        @Test func rotaryOfAWholeHeadIsThePartialOneOfAllOfIt() {
+            var random = SeededGenerator(seed: 18)
+            let heads = random.floats(2 * 80)
+            let (cosines, sines) = (random.floats(40), random.floats(40))
+            onEverySet { _ in
+                var whole = heads
+                var part = heads
+                Vectors.rotary(
+                    &whole, headCount: 2, headDimension: 80, cosines: cosines, sines: sines)
+                Vectors.rotary(
+                    &part, headCount: 2, headDimension: 80, rotaryDimension: 80,
+                    isInterleaved: false, cosines: cosines, sines: sines)
+                #expect(part == whole)
+                return part
             }
         }
 

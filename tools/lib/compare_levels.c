@@ -239,6 +239,26 @@ static void fill_pages(generator *g, gk_type type, size_t dimension, const float
     }
 }
 
+/* Half of the tiles have a rule. Pages that its window hides are gone. Slopes are not negative, so that
+ * sinks leave probabilities that BF16 products don't take for 0. */
+static void take_rule(generator *g, gk_attention_tile *t) {
+    static float numbers[8];
+    if (between(g, 0, 1)) return;
+    fill(g, numbers, 8, 2);
+    for (int i = 0; i < 4; i++) numbers[i] = fabsf(numbers[i]);
+    if (between(g, 0, 1)) t->shared = between(g, 1, PAGES * GK_PAGE);
+    if (between(g, 0, 1)) t->rule.window = between(g, 1, between(g, 0, 1) ? 200 : 40);
+    if (between(g, 0, 1)) t->rule.soft_cap = fabsf(value(g, 4)) + 0.01f;
+    if (between(g, 0, 1)) t->rule.slopes = numbers;
+    if (between(g, 0, 1)) t->rule.sinks = numbers + 4;
+    size_t tokens = t->prefix + t->visible, window = t->rule.window;
+    size_t start = window && tokens > window ? tokens - window : 0;
+    for (size_t end = GK_PAGE; end <= start && end < t->prefix + GK_PAGE; end += GK_PAGE)
+        prefix_places[end / GK_PAGE - 1] = NULL;
+    for (size_t end = GK_PAGE; t->prefix + end <= start; end += GK_PAGE)
+        own_places[end / GK_PAGE - 1] = NULL;
+}
+
 static gk_attention_tile any_attention(generator *g, gk_type type, float *out) {
     size_t dimension = between(g, 0, 1) ? 16 * between(g, 1, 6) : 2 * between(g, 1, 48);
     fill_pages(g, type, dimension, prefix_places, prefix_pages);
@@ -257,6 +277,7 @@ static gk_attention_tile any_attention(generator *g, gk_type type, float *out) {
     t.queries = x;
     t.output = out;
     t.scratch = scratch;
+    take_rule(g, &t);
     return t;
 }
 
@@ -281,31 +302,45 @@ static void attention_row_plainly(const gk_attention_tile *t, size_t position, s
     static float scores[(2 * PAGES + 1) * GK_PAGE], scaled[112];
     static uint32_t query[56], shares[(2 * PAGES + 1) * GK_PAGE / 2];
     size_t dimension = t->head_dimension, pairs = (dimension + 1) / 2, columns = 0;
-    size_t seen = t->visible + position, place = head * dimension;
-    const uint32_t *pages[2 * PAGES];
-    for (size_t c = 0; c < t->prefix; c += GK_PAGE)
-        pages[columns++] = (const uint32_t *)(t->prefix_pages[c / GK_PAGE] + t->head_offset);
+    size_t seen = t->visible + position, place = head * dimension, self = t->prefix + seen - 1;
+    size_t start = t->rule.window && self >= t->rule.window ? self + 1 - t->rule.window : 0;
+    const float *pages[2 * PAGES];
+    if (seen < t->shared) seen = t->shared;
+    for (size_t c = 0; c < t->prefix; c += GK_PAGE) pages[columns++] = t->prefix_pages[c / GK_PAGE];
     size_t own = columns * GK_PAGE;
-    for (size_t c = 0; c < seen; c += GK_PAGE)
-        pages[columns++] = (const uint32_t *)(t->pages[c / GK_PAGE] + t->head_offset);
+    for (size_t c = 0; c < seen; c += GK_PAGE) pages[columns++] = t->pages[c / GK_PAGE];
     columns *= GK_PAGE;
     memcpy(scaled, t->queries + position * t->query_stride + place, dimension * sizeof(float));
     gk_scale(scaled, t->scale, dimension);
     gk_round_rows_bf16(scaled, dimension, 1, dimension, query);
     for (size_t c = 0; c < columns; c++) {
-        const uint32_t *keys = pages[c / GK_PAGE] + c % GK_PAGE;
+        size_t token = c < own ? c : c - own + t->prefix;
+        scores[c] = -INFINITY;
+        if ((c >= t->prefix && c < own) || c >= own + seen || token < start) continue;
+        const uint32_t *keys = (const uint32_t *)(pages[c / GK_PAGE] + t->head_offset) + c % GK_PAGE;
         scores[c] = 0;
         for (size_t p = 0; p < pairs; p++)
             scores[c] = add_pair(scores[c], query[p], keys[p * GK_PAGE]);
-        if ((c >= t->prefix && c < own) || c >= own + seen) scores[c] = -INFINITY;
+        if (t->rule.soft_cap > 0) gk_soft_cap(scores + c, t->rule.soft_cap, 1);
+        if (t->rule.slopes)
+            scores[c] = fmaf(t->rule.slopes[head], (float)token - (float)self, scores[c]);
     }
-    float largest = scores[gk_index_of_maximum(scores, columns)];
-    float factor = 1 / gk_exponentials(scores, largest, columns);
+    float largest = scores[gk_index_of_maximum(scores, columns)], sink = 0;
+    if (t->rule.sinks) {
+        sink = t->rule.sinks[head];
+        if (t->rule.slopes) sink -= t->rule.slopes[head] * (float)self;
+        if (sink > largest) largest = sink;
+    }
+    float sum = gk_exponentials(scores, largest, columns);
+    if (t->rule.sinks) sum += gk_exponentials(&sink, largest, 1);
+    float factor = 1 / sum;
     gk_round_rows_bf16(scores, columns, 1, columns, shares);
     for (size_t i = 0; i < dimension; i++) {
         float sum = 0;
         for (size_t c = 0; c < columns; c += 2) {
-            const uint32_t *values = pages[c / GK_PAGE] + pairs * GK_PAGE;
+            if (!pages[c / GK_PAGE]) continue;
+            const uint32_t *values =
+                (const uint32_t *)(pages[c / GK_PAGE] + t->head_offset) + pairs * GK_PAGE;
             size_t pair = i / GK_PANEL * (GK_PAGE / 2) + c % GK_PAGE / 2;
             sum = add_pair(sum, shares[c / 2], values[pair * GK_PANEL + i % GK_PANEL]);
         }
@@ -328,11 +363,30 @@ static void rms_norm(generator *g, float *out) {
     gk_rms_norm(x, x + width, 1e-5f, width, out);
 }
 
+static void layer_norm(generator *g, float *out) {
+    size_t width = between(g, 1, 500);
+    fill(g, x, 3 * width, 4);
+    gk_layer_norm(x, x + width, between(g, 0, 1) ? x + 2 * width : NULL, 1e-5f, width, out);
+}
+
 static void rotary(generator *g, float *out) {
     size_t dimension = 2 * between(g, 1, 64), heads = between(g, 1, 5);
+    size_t turned = between(g, 0, 1) ? dimension : 2 * between(g, 0, dimension / 2);
     fill(g, x, dimension, 0);
     fill(g, out, heads * dimension, 3);
-    gk_rotary(out, heads, dimension, x, x + dimension / 2);
+    (between(g, 0, 1) ? gk_rotary : gk_rotary_neighbours)(out, heads, dimension, turned, x,
+                                                          x + dimension / 2);
+}
+
+static void activations(generator *g, float *out) {
+    size_t count = between(g, 0, 300);
+    fill(g, x, count, 2);
+    for (int i = 0; i <= GK_QUICK_GELU; i++, out += 512) {
+        fill(g, out, count, 14);
+        gk_activate((gk_activation)i, out, between(g, 0, 1) ? x : NULL, count);
+    }
+    fill(g, out, count, 14);
+    gk_soft_cap(out, fabsf(value(g, 5)) + 0.01f, count);
 }
 
 static void elementwise(generator *g, float *out) {
@@ -340,7 +394,7 @@ static void elementwise(generator *g, float *out) {
     fill(g, x, count, 7);
     fill(g, x + 512, count, 2);
     for (int i = 0; i < 5; i++) fill(g, out + 512 * i, count, 7);
-    gk_silu_multiply(out, x, count);
+    gk_activate(GK_SILU, out, x, count);
     gk_add(x, out + 512, count);
     gk_scale(out + 1024, value(g, 3), count);
     gk_scaled_add(x, value(g, 3), out + 1536, count);
@@ -377,7 +431,7 @@ static const kernel_case cases[] = {
     {"products", multiply},         {"products of pairs", multiply_pairs},
     {"dot products", dots},         {"rounding rows", round_rows},
     {"attention", attention},       {"attention of pairs", attention_pairs},
-    {"rms norm", rms_norm},
+    {"rms norm", rms_norm},         {"layer norm", layer_norm},    {"activations", activations},
     {"rotary", rotary},             {"elementwise", elementwise},
     {"sampling", sampling},         {"storage", storage},          {"sparse", sparse},
     {"fourier", fourier},
