@@ -56,12 +56,15 @@ public struct BaseCheckpoint: Sendable {
     private static func openDirectory(_ path: String) throws(CheckpointError) -> BaseCheckpoint {
         let directory = ModelDirectory(path: path)
         if let file = try directory.onlyGGUF() { return try openGGUF(GGUFFile(path: file)) }
-        let configuration = try directory.configuration()
+        let whole = try directory.configuration()
+        let stored = try directory.tensors()
+        let part = LanguagePart(whole, stored)
+        let configuration = part?.configuration ?? whole
         return BaseCheckpoint(
             kind: .huggingFace, configuration: configuration,
-            tensors: try CausalNames.of(directory.tensors()),
+            tensors: try CausalNames.of(part?.tensors ?? stored),
             tokenizer: try directory.tokenizer(configuration: configuration),
-            warnings: try directory.warnings())
+            warnings: try directory.warnings() + (part?.warnings ?? []))
     }
 
     private static func openSingleFile(

@@ -20,7 +20,15 @@ enum Gemma3: Architecture {
         Gemma.bidirectional,
     ]
 
-    static func spec(_ reader: SettingReader) throws(TransformerError) -> DecoderSpec {
+    /// Of the smallest one; the language models of larger ones leave out what they share with it.
+    private static let standard: JSONObject = [
+        "vocab_size": .integer(262_208), "hidden_size": .integer(2304),
+        "intermediate_size": .integer(9216), "num_hidden_layers": .integer(26),
+        "num_attention_heads": .integer(8),
+    ]
+
+    static func spec(_ stated: SettingReader) throws(TransformerError) -> DecoderSpec {
+        let reader = stated.completed(with: standard)
         let settings = try DecoderSettings(
             reader, positionCount: 131_072, keyValueHeadCount: 4, headDimension: 256)
         let hasBias = try reader.flag("attention_bias", default: false)

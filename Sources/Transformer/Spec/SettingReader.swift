@@ -6,6 +6,13 @@ struct SettingReader {
     let object: JSONObject
     let file: String
 
+    /// The same with values for keys that are absent.
+    func completed(with standard: JSONObject) -> SettingReader {
+        var object = object
+        for (key, value) in standard where object[key] == nil { object[key] = value }
+        return SettingReader(object: object, file: file)
+    }
+
     func isAbsent(_ name: String) -> Bool {
         guard let value = object[name] else { return true }
         return value.isNull

@@ -85,6 +85,16 @@ struct InspectCommand: ParsableCommand {
         let warnings =
             base.warnings
             + DecoderSpec.warnings(base.configuration, file: base.tensors.path)
+        do {
+            _ = try DecoderSpec(base.configuration, file: base.tensors.path)
+            report["supported"] = .bool(true)
+        } catch {
+            report["supported"] = .bool(false)
+            report["reason"] = .string("\(error)")
+            if let nearest = NearestArchitecture(base) {
+                report["nearest"] = .string(nearest.sentence)
+            }
+        }
         if !warnings.isEmpty { report["warnings"] = .array(warnings.map { .string($0) }) }
         if tensors {
             report["tensors"] = .array(
