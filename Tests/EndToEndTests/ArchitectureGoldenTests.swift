@@ -1,6 +1,7 @@
 import Adapters
 import Checkpoints
 import Foundation
+import Glibc
 import Kernels
 import StrictJSON
 import Testing
@@ -92,6 +93,21 @@ struct ArchitectureGoldenTests {
         return try registry.lease([SelectionEntry(name: "lora", weight: 1)]).plan
     }
 
+    /// Where `tools/architectures-table` asks for it, what was measured: a line of JSON each.
+    private func record(_ kind: String, _ golden: Golden, _ difference: Float) {
+        guard let path = ProcessInfo.processInfo.environment["GRAFT_ARCHITECTURE_RECORD"] else {
+            return
+        }
+        let line = JSONValue.object([
+            "name": .string(golden.name), "kind": .string(kind),
+            "difference": .number(Double(difference)),
+        ]).serialized()
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        let bytes = Array((line + "\n").utf8)
+        _ = write(descriptor, bytes, bytes.count)
+        close(descriptor)
+    }
+
     @Test func theyAreThere() {
         #expect(Golden.all.count >= 28)
     }
@@ -102,6 +118,7 @@ struct ArchitectureGoldenTests {
         let base = try open(widened(golden))
         let plan = AdapterPlan.base(base.slots)
         let found = try difference(base, plan, to: "base", of: golden)
+        record("base", golden, found)
         #expect(found < 1e-3)
         #expect(try difference(base, plan, to: "base", of: golden, chunk: 7) < 1e-3)
     }
@@ -110,6 +127,7 @@ struct ArchitectureGoldenTests {
     func withBf16ItIsAsNearAsTransformersOwn(golden: Golden) throws {
         let base = try open(golden.path)
         let found = try difference(base, AdapterPlan.base(base.slots), to: "base", of: golden)
+        record("bf16", golden, found)
         #expect(found < 1.5 * golden.distance)
     }
 
@@ -117,6 +135,7 @@ struct ArchitectureGoldenTests {
     func loRAOnAllLinearModulesAnswersAsInPEFT(golden: Golden) throws {
         let base = try open(widened(golden))
         let found = try difference(base, try plan(base, golden), to: "lora", of: golden)
+        record("lora", golden, found)
         #expect(found < 2e-3)
     }
 
@@ -132,6 +151,7 @@ struct ArchitectureGoldenTests {
         let merged = try open(out)
         let found = try difference(
             merged, AdapterPlan.base(merged.slots), to: "lora", of: golden)
+        record("merged", golden, found)
         #expect(found < 2e-3)
     }
 
