@@ -46,7 +46,7 @@ let package = Package(
         module("StrictJSON", ["CJSON"]),
         module("RegularExpressions", ["CPCRE2"]),
         module("Kernels", ["CKernels", "COpenBLAS"]),
-        module("Checkpoints", ["StrictJSON"]),
+        module("Checkpoints", ["CKernels", "StrictJSON"]),
         module(
             "Tokenization",
             [

@@ -19,28 +19,71 @@ public enum ElementType: String, Sendable, CaseIterable {
     case q8_0 = "Q8_0"
     case q4_0 = "Q4_0"
     case q4_1 = "Q4_1"
+    case q5_0 = "Q5_0"
+    case q5_1 = "Q5_1"
+    case q8_1 = "Q8_1"
+    case q1_0 = "Q1_0"
+    case q2K = "Q2_K"
+    case q3K = "Q3_K"
+    case q4K = "Q4_K"
+    case q5K = "Q5_K"
+    case q6K = "Q6_K"
+    case q8K = "Q8_K"
+    case iq1S = "IQ1_S"
+    case iq1M = "IQ1_M"
+    case iq2XXS = "IQ2_XXS"
+    case iq2XS = "IQ2_XS"
+    case iq2S = "IQ2_S"
+    case iq3XXS = "IQ3_XXS"
+    case iq3S = "IQ3_S"
+    case iq4NL = "IQ4_NL"
+    case iq4XS = "IQ4_XS"
+    case tq1_0 = "TQ1_0"
+    case tq2_0 = "TQ2_0"
+    case mxfp4 = "MXFP4"
+    case nvfp4 = "NVFP4"
 
     /// The types that a safetensors header may name.
     static let safetensors = allCases.filter { $0.blockElementCount == 1 }
 
-    /// Elements that are stored together: 32 of quantised types, else 1.
-    public var blockElementCount: Int {
-        switch self {
-        case .q8_0, .q4_0, .q4_1: 32
-        default: 1
-        }
-    }
+    /// Elements that are stored together; 1 of plain types.
+    public var blockElementCount: Int { blockSize.elementCount }
 
     /// Bytes of a block of `blockElementCount` elements.
-    public var blockByteCount: Int {
+    public var blockByteCount: Int { blockSize.byteCount }
+
+    private var blockSize: (elementCount: Int, byteCount: Int) {
         switch self {
-        case .f64, .i64, .u64: 8
-        case .f32, .i32, .u32: 4
-        case .f16, .bf16, .i16, .u16: 2
-        case .i8, .u8, .bool, .f8E4M3, .f8E5M2: 1
-        case .q8_0: 34
-        case .q4_0: 18
-        case .q4_1: 20
+        case .f64, .i64, .u64: (1, 8)
+        case .f32, .i32, .u32: (1, 4)
+        case .f16, .bf16, .i16, .u16: (1, 2)
+        case .i8, .u8, .bool, .f8E4M3, .f8E5M2: (1, 1)
+        case .q8_0: (32, 34)
+        case .q4_0: (32, 18)
+        case .q4_1: (32, 20)
+        case .q5_0: (32, 22)
+        case .q5_1: (32, 24)
+        case .q8_1: (32, 36)
+        case .q1_0: (128, 18)
+        case .q2K: (256, 84)
+        case .q3K: (256, 110)
+        case .q4K: (256, 144)
+        case .q5K: (256, 176)
+        case .q6K: (256, 210)
+        case .q8K: (256, 292)
+        case .iq1S: (256, 50)
+        case .iq1M: (256, 56)
+        case .iq2XXS: (256, 66)
+        case .iq2XS: (256, 74)
+        case .iq2S: (256, 82)
+        case .iq3XXS: (256, 98)
+        case .iq3S: (256, 110)
+        case .iq4NL: (32, 18)
+        case .iq4XS: (256, 136)
+        case .tq1_0: (256, 54)
+        case .tq2_0: (256, 66)
+        case .mxfp4: (32, 17)
+        case .nvfp4: (64, 36)
         }
     }
 }

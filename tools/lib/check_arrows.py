@@ -13,7 +13,7 @@ ALLOWED = {
     "StrictJSON": {"CJSON"},
     "RegularExpressions": {"CPCRE2"},
     "Kernels": {"CKernels", "COpenBLAS"},
-    "Checkpoints": {"StrictJSON"},
+    "Checkpoints": {"CKernels", "StrictJSON"},
     "Tokenization": {
         "CSentencePiece", "RegularExpressions", "StrictJSON", "Checkpoints", "Crypto",
     },
