@@ -52,7 +52,8 @@ struct BlockFormat {
         gk_format_values(format, blocks, count / size.elementCount, values)
     }
 
-    /// Blocks of Q8_0 with the same values; false, and blocks half made, where Q8_0 can't have them.
+    /// Blocks of Q8_0 with the same values; false, and blocks half made, where Q8_0 can't have
+    /// them.
     func readLevels(
         _ blocks: UnsafeRawPointer, count: Int, into q8_0: UnsafeMutablePointer<UInt8>
     ) -> Bool {

@@ -1,5 +1,5 @@
-import Checkpoints
-import Kernels
+package import Checkpoints
+package import Kernels
 import Synchronization
 
 /// Makes of a stored matrix whose type nothing computes with one of a type that is served.
@@ -10,23 +10,23 @@ import Synchronization
 ///     values that Q8_0 has no scales for         BF16
 ///
 /// Rows are widened one at a time a worker.
-struct WeightConversion {
+package struct WeightConversion {
     private let type: ElementType
     private let reader: FloatReader
 
     /// Nil for types whose values aren't floats.
-    init?(_ type: ElementType) {
+    package init?(_ type: ElementType) {
         guard let reader = FloatReader(type) else { return nil }
         self.type = type
         self.reader = reader
     }
 
     /// Row-major, as `WeightMatrix` has it.
-    struct Result {
-        let type: WeightType
-        let rows: AlignedBuffer<UInt8>
+    package struct Result {
+        package let type: WeightType
+        package let rows: AlignedBuffer<UInt8>
         /// True where no value changed.
-        let isExact: Bool
+        package let isExact: Bool
     }
 
     /// What a type is kept in as a rule; nil for types that stay, or can't be read.
@@ -38,16 +38,17 @@ struct WeightConversion {
     }
 
     /// - Parameter bytes: all rows as stored.
-    func converted(
+    package func converted(
         _ bytes: UnsafeRawBufferPointer, shape: LinearShape, pool: WorkerPool
     ) -> Result {
         guard type.blockElementCount > 1 else {
             return Result(type: .f32, rows: widened(bytes, shape, pool), isExact: false)
         }
-        if reader.hasLevels, let rows = levels(bytes, shape, pool) {
-            return Result(type: .q8_0, rows: rows, isExact: true)
-        }
-        if let rows = rounded(bytes, shape, pool) {
+        if reader.hasLevels {
+            if let rows = levels(bytes, shape, pool) {
+                return Result(type: .q8_0, rows: rows, isExact: true)
+            }
+        } else if let rows = rounded(bytes, shape, pool) {
             return Result(type: .q8_0, rows: rows, isExact: false)
         }
         return Result(type: .bf16, rows: halved(bytes, shape, pool), isExact: false)
@@ -99,6 +100,8 @@ struct WeightConversion {
                 if ElementType.f32.areFinite(UnsafeRawBufferPointer(buffer)) {
                     BlockQuantizer.quantize(buffer, to: .q8_0, into: target)
                     largest = Self.largestScale(of: target, byteCount: rowByteCount)
+                    // Scales that became 0 count as too small.
+                    if largest == 0, buffer.contains(where: { $0 != 0 }) { largest = 1 }
                 }
                 largestScale.withLock { $0 = max($0, largest) }
             }

@@ -55,18 +55,19 @@ struct GGUFMergePlan {
         entries.append(Entry(tensor: tensor, source: .matrix(.head)))
     }
 
-    /// Of a changed tensor; vectors keep theirs. Of types that aren't written, matrices get what the
-    /// base keeps them in, and vectors f32.
+    /// Of a changed tensor; vectors keep theirs. Of types that aren't written, matrices get what
+    /// the base keeps them in, and vectors f32.
     private func changedType(of view: TensorView, _ source: MergeSource) -> ElementType {
-        let own = WeightType(rawValue: view.elementType.rawValue) == nil ? nil : view.elementType
-        guard view.shape.count > 1 else { return own ?? .f32 }
-        if let weightType { return ElementType(rawValue: weightType.rawValue) ?? .f32 }
-        switch source {
-        case _ where own != nil: return own ?? .f32
-        case .matrix(let slot):
-            return ElementType(rawValue: base.matrix(at: slot).type.rawValue) ?? .f32
-        default: return ElementType(rawValue: base.weights.embedding.type.rawValue) ?? .f32
-        }
+        let isWritten = WeightType(rawValue: view.elementType.rawValue) != nil
+        guard view.shape.count > 1 else { return isWritten ? view.elementType : .f32 }
+        if weightType == nil, isWritten { return view.elementType }
+        let type = weightType ?? keptType(source)
+        return ElementType(rawValue: type.rawValue) ?? .f32
+    }
+
+    private func keptType(_ source: MergeSource) -> WeightType {
+        guard case .matrix(let slot) = source else { return base.weights.embedding.type }
+        return base.matrix(at: slot).type
     }
 
     private func mergeSource(named name: String) -> MergeSource? {

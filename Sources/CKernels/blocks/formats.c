@@ -56,6 +56,12 @@ void gk_format_values(gk_block_format format, const void *blocks, size_t count, 
     }
 }
 
+static int are_zero(const int8_t *levels, size_t count) {
+    int any = 0;
+    for (size_t i = 0; i < count; i++) any |= levels[i];
+    return !any;
+}
+
 int gk_format_to_q8_0(gk_block_format format, const void *blocks, size_t count, uint8_t *q8_0) {
     const block_format *f = &formats[format];
     const uint8_t *block = blocks;
@@ -63,8 +69,11 @@ int gk_format_to_q8_0(gk_block_format format, const void *blocks, size_t count, 
         int8_t levels[GK_BLOCK_MAXIMUM];
         float scale = f->levels(block, levels);
         uint16_t bits = gk_half_from_float(scale);
-        /* NaN, too, isn't equal. */
-        if (!(half_of(bits) == scale)) return 0;
+        /* NaN, too, isn't equal. Zeros need no scale. */
+        if (!(half_of(bits) == scale)) {
+            if (!gk_are_finite(&scale, 1) || !are_zero(levels, f->elements)) return 0;
+            bits = 0;
+        }
         for (size_t k = 0; k < f->elements; k += GK_BLOCK, q8_0 += 2 + GK_BLOCK) {
             memcpy(q8_0, &bits, 2);
             memcpy(q8_0 + 2, levels + k, GK_BLOCK);
