@@ -52,38 +52,14 @@ public enum ElementType: String, Sendable, CaseIterable {
     /// Bytes of a block of `blockElementCount` elements.
     public var blockByteCount: Int { blockSize.byteCount }
 
+    /// Of types with blocks as the kernels' table of formats says, which is the only one.
     private var blockSize: (elementCount: Int, byteCount: Int) {
-        switch self {
+        if let format = BlockFormat(self) { return format.size }
+        return switch self {
         case .f64, .i64, .u64: (1, 8)
         case .f32, .i32, .u32: (1, 4)
         case .f16, .bf16, .i16, .u16: (1, 2)
-        case .i8, .u8, .bool, .f8E4M3, .f8E5M2: (1, 1)
-        case .q8_0: (32, 34)
-        case .q4_0: (32, 18)
-        case .q4_1: (32, 20)
-        case .q5_0: (32, 22)
-        case .q5_1: (32, 24)
-        case .q8_1: (32, 36)
-        case .q1_0: (128, 18)
-        case .q2K: (256, 84)
-        case .q3K: (256, 110)
-        case .q4K: (256, 144)
-        case .q5K: (256, 176)
-        case .q6K: (256, 210)
-        case .q8K: (256, 292)
-        case .iq1S: (256, 50)
-        case .iq1M: (256, 56)
-        case .iq2XXS: (256, 66)
-        case .iq2XS: (256, 74)
-        case .iq2S: (256, 82)
-        case .iq3XXS: (256, 98)
-        case .iq3S: (256, 110)
-        case .iq4NL: (32, 18)
-        case .iq4XS: (256, 136)
-        case .tq1_0: (256, 54)
-        case .tq2_0: (256, 66)
-        case .mxfp4: (32, 17)
-        case .nvfp4: (64, 36)
+        default: (1, 1)
         }
     }
 }

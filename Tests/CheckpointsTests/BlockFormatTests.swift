@@ -99,6 +99,22 @@ import Testing
         #expect(type == .mxfp4 ? (4..<blockCount) ~= exactCount : exactCount == blockCount)
     }
 
+    /// As gguf-py has them, and of Q8_1 as ggml.
+    @Test(
+        arguments: [
+            (.q8_0, 32, 34), (.q4_0, 32, 18), (.q4_1, 32, 20), (.q5_0, 32, 22), (.q5_1, 32, 24),
+            (.q8_1, 32, 36), (.q1_0, 128, 18), (.q2K, 256, 84), (.q3K, 256, 110), (.q4K, 256, 144),
+            (.q5K, 256, 176), (.q6K, 256, 210), (.q8K, 256, 292), (.iq1S, 256, 50),
+            (.iq1M, 256, 56),
+            (.iq2XXS, 256, 66), (.iq2XS, 256, 74), (.iq2S, 256, 82), (.iq3XXS, 256, 98),
+            (.iq3S, 256, 110), (.iq4NL, 32, 18), (.iq4XS, 256, 136), (.tq1_0, 256, 54),
+            (.tq2_0, 256, 66), (.mxfp4, 32, 17), (.nvfp4, 64, 36),
+        ] as [(ElementType, Int, Int)])
+    func blocksHaveTheirSizes(type: ElementType, elementCount: Int, byteCount: Int) {
+        #expect(type.blockElementCount == elementCount)
+        #expect(type.blockByteCount == byteCount)
+    }
+
     @Test func blocksWithInfiniteScalesAreSaid() throws {
         var blocks = [UInt8](repeating: 1, count: 2 * 144)
         blocks[144] = 0
