@@ -85,6 +85,7 @@ struct InspectCommand: ParsableCommand {
         let warnings =
             base.warnings
             + DecoderSpec.warnings(base.configuration, file: base.tensors.path)
+            + KeptTypes(expectedOf: base.tensors).warnings(file: base.tensors.path)
         if !warnings.isEmpty { report["warnings"] = .array(warnings.map { .string($0) }) }
         if tensors {
             report["tensors"] = .array(
