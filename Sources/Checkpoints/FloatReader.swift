@@ -1,20 +1,26 @@
-/// Reads elements of one floating-point type from unaligned bytes.
-struct FloatReader {
+/// Reads elements of one floating-point type, or of one with blocks, from unaligned bytes.
+package struct FloatReader {
     private let type: ElementType
+    /// Of a type with blocks.
+    private let blocks: BlockFormat?
 
     /// Nil for types that this doesn't read.
-    init?(_ type: ElementType) {
+    package init?(_ type: ElementType) {
+        blocks = BlockFormat(type)
         switch type {
         case .f32, .f16, .bf16, .f64: self.type = type
-        default: return nil
+        default:
+            guard blocks != nil else { return nil }
+            self.type = type
         }
     }
 
-    /// Widens the first `count` elements; `output` has room for them.
-    func read(
+    /// Widens the first `count` elements, whole blocks; `output` has room for them.
+    package func read(
         _ bytes: UnsafeRawBufferPointer, count: Int, into output: UnsafeMutablePointer<Float>?
     ) {
         guard count > 0, let output, let start = bytes.baseAddress else { return }
+        if let blocks { return blocks.read(start, count: count, into: output) }
         switch type {
         case .f32:
             UnsafeMutableRawPointer(output).copyMemory(from: start, byteCount: count * 4)
@@ -36,8 +42,29 @@ struct FloatReader {
         }
     }
 
+    /// Blocks of Q8_0 that hold the first `count` elements without loss.
+    ///
+    /// - Parameter output: room for their blocks, of 34 bytes.
+    /// - Returns: false where there are none, and `output` is of no use.
+    package func readLevels(
+        _ bytes: UnsafeRawBufferPointer, count: Int, into output: UnsafeMutablePointer<UInt8>
+    ) -> Bool {
+        guard let blocks, let start = bytes.baseAddress else { return false }
+        return blocks.readLevels(start, count: count, into: output)
+    }
+
+    /// True for types of which Q8_0 may hold every value.
+    package var hasLevels: Bool { blocks?.hasLevels ?? false }
+
     func isFinite(_ bytes: UnsafeRawBufferPointer, at index: Int) -> Bool {
-        switch type {
+        if let blocks {
+            let size = blocks.size
+            var values = [Float](repeating: 0, count: size.elementCount)
+            let start = bytes.baseAddress! + index / size.elementCount * size.byteCount
+            blocks.read(start, count: size.elementCount, into: &values)
+            return values[index % size.elementCount].isFinite
+        }
+        return switch type {
         case .f32: bytes.loadUnaligned(fromByteOffset: 4 * index, as: Float.self).isFinite
         case .f16:
             bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self) & 0x7C00 != 0x7C00
@@ -49,7 +76,8 @@ struct FloatReader {
 
     /// True where no element is infinite or NaN: bits alone tell, many at a time.
     func areFinite(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        switch type {
+        if let blocks { return blocks.areFinite(bytes) }
+        return switch type {
         case .f32: Self.areFinite(bytes, exponent: 0x7F80_0000 as UInt32)
         case .f16: Self.areFinite(bytes, exponent: 0x7C00 as UInt16)
         case .bf16: Self.areFinite(bytes, exponent: 0x7F80 as UInt16)

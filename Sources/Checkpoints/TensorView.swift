@@ -59,9 +59,10 @@ public struct TensorView: @unchecked Sendable {
         TensorView(name: name, elementType: elementType, shape: shape, bytes: bytes, owner: owner)
     }
 
-    /// All elements in order, as f32. F64 is rounded to nearest.
+    /// All elements in order, as f32. F64 is rounded to nearest, and blocks have the values that
+    /// gguf-py gives them.
     ///
-    /// - Throws: `CheckpointError.unsupportedElementType` unless the type is F32, F16, BF16 or F64.
+    /// - Throws: `CheckpointError.unsupportedElementType` for integers, and floats of 8 bits.
     public func floats() throws(CheckpointError) -> [Float] {
         guard let widen = FloatReader(elementType) else {
             throw .unsupportedElementType(

@@ -36,17 +36,19 @@ import Testing
         #expect([UInt8](tensor.bytes) == content)
     }
 
-    @Test func otherTypesAreRefusedOnlyWhenAskedFor() throws {
+    @Test(arguments: [("I8", 24), ("I16", 25), ("I32", 26), ("I64", 27)] as [(String, UInt32)])
+    func integersAreRefusedOnlyWhenAskedFor(name: String, type: UInt32) throws {
         var fixture = GGUFFixture.model()
         fixture.set("llama.vocab_size", 4)
-        fixture.add(
-            "k", dimensions: [256], type: 12, [UInt8](repeating: 0, count: 144))
+        fixture.add("k", dimensions: [8], type: type, [UInt8](repeating: 0, count: 64))
+        fixture.data = Array(fixture.data.prefix(64))
         let file = try open(fixture)
         #expect(try GGUFVocabulary(from: file).pieces.count == 4)
         #expect(file.tensor("k") == nil)
-        #expect(file.storedType(of: "k")?.typeName == "Q4_K")
+        #expect(file.storedType(of: "k")?.typeName == name)
         let description =
-            "PATH: tensor 'k' has type Q4_K; supported are F32, F16, BF16, Q8_0, Q4_0 and Q4_1"
+            "PATH: tensor 'k' has type \(name); supported are F32, F16, BF16, F64 and the "
+            + "quantised types"
         expectFailure(description, in: file.path) { _ = try file.readableTensor("k") }
         expectFailure(description, in: file.path) { _ = try BaseCheckpoint.open(path: file.path) }
     }

@@ -1,5 +1,4 @@
 internal import Checkpoints
-internal import Kernels
 internal import StrictJSON
 internal import Transformer
 
@@ -187,27 +186,12 @@ struct GGUFLoRA {
             return try AdapterTensor(
                 name: name, shape: isTransposed ? view.shape.reversed() : view.shape)
         }
-        let values = try floats(view)
+        let values = try AdapterTensor(view).floats(file: view.owner.path)
         guard isTransposed else {
             return try AdapterTensor(name: name, shape: view.shape, values: values)
         }
         return try AdapterTensor(
             name: name, shape: view.shape.reversed(),
             values: Matrices.transposed(values, rowCount: view.shape[0]))
-    }
-
-    private static func floats(_ view: TensorView) throws(AdapterError) -> [Float] {
-        guard view.elementType.blockElementCount > 1,
-            let type = WeightType(rawValue: view.elementType.rawValue)
-        else {
-            return try AdapterTensor(view).floats(file: view.owner.path)
-        }
-        let matrix = PackedMatrix(
-            packing: WeightMatrix(
-                pointer: view.bytes.baseAddress!, type: type, outputCount: view.shape[0],
-                inputCount: view.shape[1]), pool: nil)
-        var values = [Float](repeating: 0, count: view.elementCount)
-        values.withUnsafeMutableBufferPointer { matrix.unpack(into: $0.baseAddress!, pool: nil) }
-        return values
     }
 }

@@ -14,20 +14,21 @@ struct GGUFMergePlan {
 
     let file: GGUFFile
     private(set) var entries: [Entry] = []
-    private let slots: SlotTable
+    private let base: BaseModel
     private let weightType: WeightType?
+    private var slots: SlotTable { base.slots }
 
     /// - Throws: `AdapterError.merge` where blocks of the asked type can't hold a matrix.
     init(_ file: GGUFFile, _ writer: MergeWriter) throws(AdapterError) {
         self.file = file
-        slots = writer.base.slots
+        base = writer.base
         weightType = writer.options.weightType
         do throws(CheckpointError) {
             for name in file.tensorNames {
                 let view = try file.readableTensor(name)
                 let source = mergeSource(named: GGUFFile.huggingFaceName(of: name))
                     .flatMap { writer.changed.contains($0) ? $0 : nil }
-                let type = source == nil ? view.elementType : changedType(of: view)
+                let type = source.map { changedType(of: view, $0) } ?? view.elementType
                 let tensor = GGUFWriter.Tensor(
                     name: name, elementType: type, shape: view.shape)
                 entries.append(Entry(tensor: tensor, source: source))
@@ -49,14 +50,24 @@ struct GGUFMergePlan {
             let view = file.tensor(embedding)
         else { return }
         let tensor = GGUFWriter.Tensor(
-            name: name, elementType: changedType(of: view), shape: view.shape)
+            name: name, elementType: changedType(of: view, .embedding),
+            shape: view.shape)
         entries.append(Entry(tensor: tensor, source: .matrix(.head)))
     }
 
-    /// Of a changed tensor; vectors keep theirs.
-    private func changedType(of view: TensorView) -> ElementType {
-        guard view.shape.count > 1, let weightType else { return view.elementType }
-        return ElementType(rawValue: weightType.rawValue) ?? view.elementType
+    /// Of a changed tensor; vectors keep theirs. Of types that aren't written, matrices get what
+    /// the base keeps them in, and vectors f32.
+    private func changedType(of view: TensorView, _ source: MergeSource) -> ElementType {
+        let isWritten = WeightType(rawValue: view.elementType.rawValue) != nil
+        guard view.shape.count > 1 else { return isWritten ? view.elementType : .f32 }
+        if weightType == nil, isWritten { return view.elementType }
+        let type = weightType ?? keptType(source)
+        return ElementType(rawValue: type.rawValue) ?? .f32
+    }
+
+    private func keptType(_ source: MergeSource) -> WeightType {
+        guard case .matrix(let slot) = source else { return base.weights.embedding.type }
+        return base.matrix(at: slot).type
     }
 
     private func mergeSource(named name: String) -> MergeSource? {

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "block_formats.h"
+
 /* Output rows that lie side by side in a packed panel. */
 #define GK_PANEL 16
 /* Tokens of a key-value page. */

@@ -45,7 +45,7 @@ extension BaseModel {
         try TensorNameCheck(names: source.tensorNames, file: path).check()
         try WeightMemory.check(
             needed: checkpoint.tensors.tensorNames.reduce(0) {
-                $0 + (checkpoint.tensors.tensor($1)?.bytes.count ?? 0)
+                $0 + (checkpoint.tensors.tensor($1).map(KeptTypes.byteCount) ?? 0)
             }, available: WeightMemory.machine, file: path)
         let head = try HeadPlan(
             isTied: configuration.tiesHeadToEmbedding,
@@ -66,7 +66,8 @@ extension BaseModel {
             path: path, tokenizer: checkpoint.tokenizer, weights: weights,
             keyValueType: keyValueType,
             warnings: checkpoint.warnings
-                + DecoderSpec.warnings(checkpoint.configuration, file: path))
+                + DecoderSpec.warnings(checkpoint.configuration, file: path)
+                + source.keptTypes.warnings(file: path))
     }
 }
 

@@ -28,6 +28,7 @@ struct PackedWeightSource: WeightSource {
 
     var path: String { tensors.path }
     var tensorNames: [String] { tensors.tensorNames }
+    var keptTypes: KeptTypes { KeptTypes() }
 
     func matrix(
         _ name: String, shape: LinearShape, slot: LinearSlot?, arena: PackedArena?

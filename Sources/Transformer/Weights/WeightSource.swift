@@ -20,6 +20,9 @@ protocol WeightSource {
 
     /// Whether two tensors hold the same bytes of the same type and shape.
     func haveSameContent(_ first: String, _ second: String) throws(TransformerError) -> Bool
+
+    /// What the matrices read so far are kept in, of stored types that nothing computes with.
+    var keptTypes: KeptTypes { get }
 }
 
 /// Tensors as checkpoints store them, row-major; packed while loading.
@@ -31,6 +34,7 @@ struct StoredWeightSource: WeightSource {
     let permutedHeadCounts: [LinearSlot: Int]
     /// What a tensor is read into before it is packed.
     private let scratch = ScratchMemory()
+    private let kept = KeptTypesRecord()
 
     init(
         tensors: any TensorSource, pool: WorkerPool, slots: SlotTable,
@@ -44,6 +48,7 @@ struct StoredWeightSource: WeightSource {
 
     var path: String { tensors.path }
     var tensorNames: [String] { tensors.tensorNames }
+    var keptTypes: KeptTypes { kept.types }
 
     func matrix(
         _ name: String, shape: LinearShape, slot: LinearSlot?, arena: PackedArena?
@@ -52,16 +57,31 @@ struct StoredWeightSource: WeightSource {
             return try transposed(name, shape: shape, arena: arena)
         }
         let view = try tensor(name, shape: [shape.outputCount, shape.inputCount])
-        guard let type = WeightType(rawValue: view.elementType.rawValue) else {
+        let type = WeightType(rawValue: view.elementType.rawValue)
+        let conversion = WeightConversion(view.elementType)
+        guard type != nil || conversion != nil else {
             throw .unsupportedType(
                 tensor: name, found: view.elementType.rawValue,
                 supported: WeightType.allCases.map(\.rawValue).joined(separator: ", "), file: path)
         }
         let rows = scratch.room(view.bytes.count)
         do { try view.read(into: rows) } catch { throw .checkpoint(error) }
-        return withRowsInOrder(
-            UnsafeRawBufferPointer(rows), type: type, shape: shape, slot: slot
-        ) { rows in
+        let bytes = UnsafeRawBufferPointer(rows)
+        guard type == nil, let conversion else {
+            return packed(bytes, type ?? .f32, shape, slot, arena)
+        }
+        let result = conversion.converted(bytes, shape: shape, pool: pool)
+        kept.types.add(view.elementType, as: result.type, isExact: result.isExact)
+        return packed(
+            UnsafeRawBufferPointer(start: result.rows.pointer, count: result.rows.count),
+            result.type, shape, slot, arena)
+    }
+
+    private func packed(
+        _ bytes: UnsafeRawBufferPointer, _ type: WeightType, _ shape: LinearShape,
+        _ slot: LinearSlot?, _ arena: PackedArena?
+    ) -> PackedMatrix {
+        withRowsInOrder(bytes, type: type, shape: shape, slot: slot) { rows in
             let stored = WeightMatrix(
                 pointer: rows, type: type, outputCount: shape.outputCount,
                 inputCount: shape.inputCount)

@@ -85,6 +85,7 @@ struct InspectCommand: ParsableCommand {
         let warnings =
             base.warnings
             + DecoderSpec.warnings(base.configuration, file: base.tensors.path)
+            + KeptTypes(expectedOf: base.tensors).warnings(file: base.tensors.path)
         do {
             _ = try DecoderSpec(base.configuration, file: base.tensors.path)
             report["supported"] = .bool(true)
