@@ -61,7 +61,8 @@ enum Gemma3: Architecture {
         if let stated = try settings.windowedLayers() { return stated }
         let older = try settings.reader.optionalCount("_sliding_window_pattern", limit: 1 << 12)
         let pattern =
-            try settings.reader.optionalCount("sliding_window_pattern", limit: 1 << 12) ?? older ?? 6
+            try settings.reader.optionalCount("sliding_window_pattern", limit: 1 << 12) ?? older
+            ?? 6
         return (0..<settings.layerCount).map { ($0 + 1) % pattern != 0 }
     }
 

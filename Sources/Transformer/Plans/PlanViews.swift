@@ -132,7 +132,8 @@ struct PlanViews: BitwiseCopyable, @unchecked Sendable {
     ///   - linear: by slot; nil where the base acts alone.
     ///   - gains: as they act.
     init(
-        linear: [AdapterPlan.Linear?], gains: [[Float]?], normBiases: [[Float]?], gates: [Int: [AdapterPlan.Gate]] = [:],
+        linear: [AdapterPlan.Linear?], gains: [[Float]?], normBiases: [[Float]?],
+        gates: [Int: [AdapterPlan.Gate]] = [:],
         bottlenecks: [Bottleneck?] = [], stateLayers: [Int: StateLayer] = [:], layerCount: Int = 0
     ) {
         self.bottlenecks = ViewList(bottlenecks.map { $0.map(Unmanaged.passUnretained) })

@@ -130,7 +130,8 @@ extension RotarySpec {
         guard reader.present("mscale") != nil, reader.present("mscale_all_dim") != nil else {
             return magnitude(1)
         }
-        return try magnitude(reader.positive("mscale")) / magnitude(reader.positive("mscale_all_dim"))
+        return try magnitude(reader.positive("mscale"))
+            / magnitude(reader.positive("mscale_all_dim"))
     }
 
     /// Positions up to which LongRoPE keeps its short factors, which the longer ones would change

@@ -42,7 +42,8 @@ enum AdaptionPrompt {
             guard let (_, key, value) = slots.separate else {
                 throw .unsupportedTarget(
                     module: "self_attn", setting: "target_modules",
-                    reason: "PEFT has no adaption prompts for a base whose queries, keys and values "
+                    reason:
+                        "PEFT has no adaption prompts for a base whose queries, keys and values "
                         + "come from one module", file: configuration.file)
             }
             operators.gatedPrefixes[layer] = GatedPrefix(
