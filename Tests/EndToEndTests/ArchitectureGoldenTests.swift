@@ -7,7 +7,8 @@ import StrictJSON
 import Testing
 import Transformer
 
-/// Tiny checkpoints of every architecture against transformers and PEFT: Tests/Goldens/architectures.
+/// Tiny checkpoints of every architecture against transformers and PEFT:
+/// Tests/Goldens/architectures.
 struct ArchitectureGoldenTests {
     struct Golden: Sendable, CustomTestStringConvertible {
         let name: String

@@ -4,8 +4,8 @@ import Transformer
 
 /// How many heads of keys and values a configuration means that doesn't say.
 struct KeyValueHeadsTests {
-    /// What `LlamaConfig`, `MistralConfig` and `Qwen2Config` of transformers 5.23 have where the key
-    /// is absent.
+    /// What `LlamaConfig`, `MistralConfig` and `Qwen2Config` of transformers 5.23 have where the
+    /// key is absent.
     @Test(arguments: [("llama", 64), ("mistral", 8), ("qwen2", 32)])
     func whereTheyAreAbsentTheClassDecides(family: String, count: Int) throws {
         #expect(try Self.count([:], family) == count)

@@ -2,8 +2,8 @@ internal import Checkpoints
 internal import Kernels
 internal import StrictJSON
 
-/// Both parts side by side under one layer norm without bias, neighbouring pairs, and scaled logits:
-/// Command R and Aya.
+/// Both parts side by side under one layer norm without bias, neighbouring pairs, and scaled
+/// logits: Command R and Aya.
 ///
 /// **Source**: `CohereConfig` of transformers 5.
 enum Cohere: Architecture {

@@ -2,7 +2,8 @@ internal import Checkpoints
 internal import Kernels
 internal import StrictJSON
 
-/// LLaMA and its followers: norms before each part, separate projections, a gated feed-forward part.
+/// LLaMA and its followers: norms before each part, separate projections, a gated feed-forward
+/// part.
 ///
 /// **Source**: arXiv 2302.13971; `LlamaConfig` of transformers 5.
 enum Llama: Architecture {

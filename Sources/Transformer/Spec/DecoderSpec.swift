@@ -35,8 +35,8 @@ public struct DecoderSpec: Equatable, Sendable {
     /// The epsilon of the last norm.
     public var normEpsilon: Float { finalNorm.epsilon }
 
-    /// The heads of each slot whose outputs positions turn: where pairs are neighbours in a file and
-    /// halves here, these slots' rows are in another order.
+    /// The heads of each slot whose outputs positions turn: where pairs are neighbours in a file
+    /// and halves here, these slots' rows are in another order.
     package func rotatedHeadCounts(_ slots: SlotTable) -> [LinearSlot: Int] {
         var counts: [LinearSlot: Int] = [:]
         for (layer, own) in zip(layers, slots.layers) {
