@@ -46,7 +46,7 @@ struct ArchitectureGoldenTests {
         }
     }
 
-    private static let folder = Checkout.path("Tests/Goldens/architectures")
+    static let folder = Checkout.path("Tests/Goldens/architectures")
     private static let pool = GoldenTests.pool
     private let directory: TemporaryDirectory
 

@@ -208,7 +208,7 @@ struct MixtureMalformedTests {
     @Test(arguments: [
         ("r", JSONValue.integer(3), "'r' is 3, 'update_hidden_size' 3"),
         ("update_hidden_size", .integer(5), "'update_hidden_size' 5"),
-        ("shadow_num_hidden_layers", .integer(2), "layers.1.self_attn.q_proj.weight' is missing"),
+        ("shadow_num_hidden_layers", .integer(2), "layers.1.input_layernorm.weight' is missing"),
         ("shadow_hidden_size", .integer(32), "'base_model.shadow_backbone.default.embed_tokens"),
         ("shadow_model", .string("org/model"), "only decoders of the base's own kind"),
         ("shadow_num_attention_heads", .integer(3), "gives 3 heads for 2 of keys and values"),
