@@ -93,7 +93,7 @@ struct ArchitectureGoldenTests {
     }
 
     @Test func theyAreThere() {
-        #expect(Golden.all.count >= 28)
+        #expect(Golden.all.count >= 33)
     }
 
     /// All at once, and cut into chunks that windows and pages don't end with.
