@@ -179,7 +179,8 @@ struct TunerCompiler {
         where !names.contains(where: { ModuleMatcher.names([parameter], $0) }) {
             throw .unsupportedTarget(
                 module: parameter, setting: "target_parameters",
-                reason: "factors for all experts in one tensor aren't read: train with the experts' "
+                reason:
+                    "factors for all experts in one tensor aren't read: train with the experts' "
                     + "modules as 'target_modules', for which transformers 4 has them",
                 file: configurationFile)
         }

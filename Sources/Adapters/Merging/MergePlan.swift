@@ -66,6 +66,13 @@ struct MergePlan {
                 add(tensor, types.type(ofVector: tensor), [shape.outputCount], .bias(linear))
             }
         }
+        for (index, layer) in base.configuration.layers.enumerated() {
+            guard let sinks = layer.attention.sinks else { continue }
+            let name = "\(layer.name).\(sinks)"
+            add(
+                name, types.type(ofVector: name), [layer.attention.queryHeadCount],
+                .sinks(layer: index))
+        }
         self.entries = entries
     }
 }

@@ -14,6 +14,8 @@ enum MergeSource: Hashable {
     case normBias(NormSlot)
     /// The table of positions, which no adapter changes.
     case positions
+    /// The logits of a layer's query heads that join the softmax, which no adapter changes.
+    case sinks(layer: Int)
 
     /// Nil for what is no slot, or several.
     var slot: Slot? {
@@ -21,7 +23,7 @@ enum MergeSource: Hashable {
         case .matrix(let slot), .bias(let slot): .linear(slot)
         case .embedding: .embedding
         case .gain(let slot), .normBias(let slot): .norm(slot)
-        case .positions, .stack, .biasStack: nil
+        case .positions, .sinks, .stack, .biasStack: nil
         }
     }
 }
@@ -95,6 +97,7 @@ struct MergedValues {
             case .gain(let slot): copy(gain(slot))
             case .normBias(let slot): copy(bias(slot))
             case .positions: base.positionRows(pool: pool)
+            case .sinks(let layer): copy(base.sinks(ofLayer: layer) ?? [])
             }
         defer { withExtendedLifetime(values) {} }
         return try body(UnsafeBufferPointer(start: values.pointer, count: values.count))

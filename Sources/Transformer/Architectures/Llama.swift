@@ -25,7 +25,8 @@ enum Llama: Architecture {
 
     /// A decoder with Llama's names, and its own attention in each layer.
     static func decoder(
-        _ settings: DecoderSettings, attention: (Int) -> AttentionSpec, feedForwardBias: Bool = false
+        _ settings: DecoderSettings, attention: (Int) -> AttentionSpec,
+        feedForwardBias: Bool = false
     ) throws(TransformerError) -> DecoderSpec {
         let feedForward = settings.gatedFeedForward(
             width: try settings.intermediateSize(), .silu, hasBias: feedForwardBias)

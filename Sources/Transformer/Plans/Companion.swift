@@ -113,7 +113,8 @@ extension DecoderSpec {
     package var canBeResized: Bool {
         let first = layers[0]
         guard case .separate = first.attention.projections, case .gated = first.feedForward.inputs,
-            first.feedForward.experts == nil, first.norms.count == 2, first.attentionNorm != nil, first.feedForwardNorm != nil
+            first.feedForward.experts == nil, first.norms.count == 2, first.attentionNorm != nil,
+            first.feedForwardNorm != nil
         else { return false }
         return embedding == EmbeddingSpec(name: embedding.name)
             && layers.allSatisfy { $0.numbered(0) == first.numbered(0) }

@@ -48,7 +48,9 @@ extension ForwardPass {
             return attention.turnAndStore(
                 nil, layer: layer, pages: pageView, buffers: buffers, pool: pool)
         }
-        let (dimension, isInterleaved) = (rotarySpecs[rotary].dimension, rotarySpecs[rotary].isInterleaved)
+        let (dimension, isInterleaved) = (
+            rotarySpecs[rotary].dimension, rotarySpecs[rotary].isInterleaved
+        )
         rotaryTables[rotary].withTables { cosines, sines in
             rows.positions.withUnsafeBufferPointer { positions in
                 attention.turnAndStore(

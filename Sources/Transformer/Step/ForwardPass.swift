@@ -136,7 +136,8 @@ public final class ForwardPass {
             && !rows.plans.contains(where: \.isCall)
         for layer in 0..<layerCount {
             let step = model.steps.layers[layer]
-            let next = layer + 1 < layerCount ? model.steps.layers[layer + 1].slots.projections : 0..<1
+            let next =
+                layer + 1 < layerCount ? model.steps.layers[layer + 1].slots.projections : 0..<1
             injectStates(layer)
             attend(layer, step, narrowing: narrows && layer == layerCount - 1)
             if activeRowCount > 0 { feedForward(layer, step, next: next) }

@@ -16,7 +16,8 @@ final class GatingJob: WorkerJob {
     ///   - gate: rows side by side, like `up`.
     ///   - up: nil: the activation alone.
     func run(
-        _ gating: ExpertsSpec.Gating, gate: RowBuffer, up: RowBuffer?, rowCount: Int, pool: WorkerPool
+        _ gating: ExpertsSpec.Gating, gate: RowBuffer, up: RowBuffer?, rowCount: Int,
+        pool: WorkerPool
     ) {
         self.gating = gating
         self.gate = gate.pointer

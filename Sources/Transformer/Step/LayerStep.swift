@@ -112,7 +112,8 @@ struct LayerSteps: Sendable {
             let attention = pair.0.attention
             let rule = AttentionRule(
                 window: attention.window ?? 0, softCap: attention.softCap ?? 0,
-                slopes: attention.slopeScale != nil ? slopes.map { UnsafePointer($0.pointer) } : nil,
+                slopes: attention.slopeScale != nil
+                    ? slopes.map { UnsafePointer($0.pointer) } : nil,
                 sinks: index < sinkBuffers.count
                     ? sinkBuffers[index].map { UnsafePointer($0.pointer) } : nil)
             return LayerStep(pair.0, pair.1, rotaries: own, rule: rule)

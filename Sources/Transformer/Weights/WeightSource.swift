@@ -171,8 +171,9 @@ struct StoredWeightSource: WeightSource {
         _ name: String, of stacked: StackedTensor, count: Int
     ) throws(TransformerError) -> [Float] {
         let view = try tensor(name, shape: [stacked.count, count])
-        do { return Array(try view.floats()[stacked.index * count..<(stacked.index + 1) * count]) }
-        catch { throw .checkpoint(error) }
+        do {
+            return Array(try view.floats()[stacked.index * count..<(stacked.index + 1) * count])
+        } catch { throw .checkpoint(error) }
     }
 
     func haveSameContent(_ first: String, _ second: String) throws(TransformerError) -> Bool {
