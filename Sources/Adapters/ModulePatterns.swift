@@ -84,7 +84,7 @@ struct TargetModules {
     private let layers: Set<Int>?
     private let layerPatterns: [ModuleExpression]
     /// Names of weights, or ends of them after a dot, whose modules are targeted as well.
-    private let parameters: Set<String>
+    let parameters: Set<String>
     let value: ModuleNames
     /// Of `value`, where that is a list.
     private let names: Set<String>

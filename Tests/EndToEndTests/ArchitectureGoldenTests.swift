@@ -110,7 +110,7 @@ struct ArchitectureGoldenTests {
     }
 
     @Test func theyAreThere() {
-        #expect(Golden.all.count >= 28)
+        #expect(Golden.all.count >= 33)
     }
 
     /// All at once, and cut into chunks that windows and pages don't end with.
@@ -153,6 +153,22 @@ struct ArchitectureGoldenTests {
         let found = try difference(
             merged, AdapterPlan.base(merged.slots), to: "lora", of: golden)
         record("merged", golden, found)
+        #expect(found < 2e-3)
+    }
+
+    /// Matrices that checkpoints store turned, or with those of other experts, are as all others
+    /// in a `model.bin`.
+    @Test(arguments: Golden.all.filter { ["gpt2", "granitemoe", "gpt-oss"].contains($0.name) })
+    func mergedIntoAPackedFileItAnswersAsUnderTheAdapter(golden: Golden) throws {
+        let path = try widened(golden)
+        let out = directory.file("merged.bin")
+        let finished = try GraftProcess.run([
+            "merge", "--base", path, "--adapter", "lora=\(golden.path)/lora", "--out", out,
+        ])
+        try #require(finished.status == 0, "\(finished.errors)")
+        let merged = try open(out)
+        let found = try difference(
+            merged, AdapterPlan.base(merged.slots), to: "lora", of: golden)
         #expect(found < 2e-3)
     }
 

@@ -7,7 +7,7 @@ import Transformer
 /// shares its steps, however its prompt is cut, on any number of threads.
 struct InvarianceTests {
     /// A sequence with its adapters; all positions get logits.
-    private struct Request {
+    struct Request {
         var plan: AdapterPlan
         var tokens: [Int32]
     }
@@ -42,7 +42,7 @@ struct InvarianceTests {
     }
 
     /// Logits of the first request at every position while all of them are computed side by side.
-    private func logits(
+    func logits(
         _ requests: [Request], base: BaseModel, chunk: Int, threads: Int
     ) -> [Float] {
         let rowCount = requests.reduce(0) { $0 + min(chunk, $1.tokens.count) }

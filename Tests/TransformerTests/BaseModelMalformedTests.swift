@@ -16,7 +16,7 @@ struct BaseModelMalformedTests {
                 "setting 'model_type' is gpt_bigcode, which Graft doesn't support; it supports "
                     + "llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text, phi, phi3, smollm3, "
                     + "olmo2, granite, stablelm, gpt2, gpt_neox, falcon, bloom, starcoder2, cohere, "
-                    + "glm, glm4"
+                    + "glm, glm4, mixtral, qwen2_moe, qwen3_moe, granitemoe, gpt_oss"
             ),
             (
                 ["hidden_act": .string("gelu")],

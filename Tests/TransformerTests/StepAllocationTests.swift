@@ -9,6 +9,8 @@ struct StepAllocationTests {
 
     init() throws { base = try BaseModel.open(path: TinyBase.original, pool: TinyBase.pool) }
 
+    private init(base: BaseModel) { self.base = base }
+
     /// A low-rank operator at every linear slot.
     private func plan() throws -> AdapterPlan {
         var operators = AdapterOperators()
@@ -86,6 +88,16 @@ struct StepAllocationTests {
         #expect(allocations(of: [base], threads: threads) == 0)
         #expect(try allocations(of: [base, plan(), plan()], threads: threads) == 0)
         #expect(try allocations(of: [base, bottleneckPlan()], threads: threads) == 0)
+    }
+
+    /// The same experts of the same tokens, step after step.
+    @Test(arguments: ["mixtral", "gpt-oss"], [1, 2])
+    func decodingThroughExpertsAllocatesNothing(name: String, threads: Int) throws {
+        let tests = Self(
+            base: try BaseModel.open(path: TinyBase.architecture(name), pool: TinyBase.pool))
+        let base = AdapterPlan.base(tests.base.slots)
+        #expect(tests.allocations(of: [base], threads: threads) == 0)
+        #expect(try tests.allocations(of: [base, tests.plan()], threads: threads) == 0)
     }
 
     @Test(.enabled(if: allocations_are_counted() != 0, "a sanitizer has the allocator"))

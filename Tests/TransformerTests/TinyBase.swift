@@ -9,9 +9,14 @@ final class TinyBase {
     let path: String
     static let pool = WorkerPool(threadCount: 1)
 
-    static let original = URL(fileURLWithPath: #filePath)
+    private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("models/tiny-llama").path
+    static let original = root.appendingPathComponent("models/tiny-llama").path
+
+    /// One of Tests/Goldens/architectures.
+    static func architecture(_ name: String) -> String {
+        root.appendingPathComponent("Tests/Goldens/architectures/" + name).path
+    }
 
     /// One tensor of the copy.
     struct Tensor {

@@ -20,7 +20,10 @@ import sys
 import torch
 import transformers as T
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
+from peft.utils import transformers_weight_conversion
+from safetensors.torch import load_file, save_file
+
+import expert_modules
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "Tests/Goldens/architectures"
@@ -94,6 +97,19 @@ CASES = {
     "cohere": lambda: T.CohereConfig(**common(logit_scale=0.3)),
     "glm": lambda: T.GlmConfig(**common(head_dim=12)),
     "glm4": lambda: T.Glm4Config(**common(head_dim=16)),
+    "mixtral": lambda: T.MixtralConfig(**common(num_local_experts=6, sliding_window=9)),
+    "qwen2-moe": lambda: T.Qwen2MoeConfig(**common(
+        num_experts=6, num_experts_per_tok=2, moe_intermediate_size=24, shared_expert_intermediate_size=40,
+        mlp_only_layers=[1], use_sliding_window=True, sliding_window=9, max_window_layers=2)),
+    "qwen3-moe": lambda: T.Qwen3MoeConfig(**common(
+        num_experts=8, num_experts_per_tok=3, moe_intermediate_size=24, head_dim=12, norm_topk_prob=True,
+        mlp_only_layers=[0])),
+    "granitemoe": lambda: T.GraniteMoeConfig(**common(
+        num_local_experts=6, embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.2,
+        logits_scaling=2.0)),
+    "gpt-oss": lambda: T.GptOssConfig(**common(
+        num_local_experts=6, num_experts_per_tok=2, head_dim=12, sliding_window=9, rope_parameters=YARN,
+        swiglu_limit=1.0)),
 }
 
 
@@ -118,6 +134,10 @@ def logprobs(model, tokens):
 
 
 def lora(model, generator):
+    if model.config.model_type in expert_modules.NAMES:
+        # The modules are those that adapters are named after: nothing is to be converted.
+        expert_modules.expand(model)
+        transformers_weight_conversion.convert_peft_config_for_transformers = lambda *_, **__: None
     wrapped = get_peft_model(
         model, LoraConfig(r=4, lora_alpha=6, target_modules="all-linear", base_model_name_or_path=""))
     for name, parameter in wrapped.named_parameters():
@@ -128,6 +148,16 @@ def lora(model, generator):
     return wrapped
 
 
+def rename(folder, content, model_type):
+    """Modules by their names in checkpoints."""
+    content["target_modules"] = [
+        expert_modules.checkpoint_name(model_type, name) for name in content["target_modules"]]
+    path = folder / "adapter_model.safetensors"
+    save_file({
+        expert_modules.checkpoint_name(model_type, name): tensor for name, tensor in load_file(path).items()},
+        path, metadata={"format": "pt"})
+
+
 def write(name, make):
     folder = OUT / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -136,7 +166,10 @@ def write(name, make):
     model = T.AutoModelForCausalLM.from_config(config).float().eval()
     randomise(model, generator, offset=name.startswith("gemma"))
     model.tie_weights()
-    tokens = torch.randint(3, VOCABULARY, (COUNT,), generator=generator).tolist()
+    has_experts = any("experts" in name for name, _ in model.named_parameters())
+    tokens = (
+        expert_modules.draw_tokens(model, COUNT, VOCABULARY, generator) if has_experts
+        else torch.randint(3, VOCABULARY, (COUNT,), generator=generator).tolist())
     expected = {"tokens": torch.tensor(tokens, dtype=torch.int32), "base": logprobs(model, tokens)}
     # A copy: buffers of the rotary embedding would come back rounded.
     rounded = copy.deepcopy(model).to(torch.bfloat16)
@@ -151,6 +184,8 @@ def write(name, make):
     settings = folder / "lora/adapter_config.json"
     content = json.loads(settings.read_text())
     content["base_model_name_or_path"] = ""
+    if config.model_type in expert_modules.NAMES:
+        rename(folder / "lora", content, config.model_type)
     settings.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     save_file(expected, folder / "expected.safetensors")
     change = (expected["lora"] - expected["base"]).abs().max().item()

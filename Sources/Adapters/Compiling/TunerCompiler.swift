@@ -162,12 +162,28 @@ struct TunerCompiler {
                 module: slots.name(of: slot), setting: setting, reason: reason,
                 file: configurationFile)
         }
+        try checkParameters()
         guard !targeted.isEmpty || settings.targets.meanNothing else {
             throw .noTargetMatched(
                 setting: setting, value: settings.targets.value.text,
                 modules: TargetSummary.moduleNames(slots), file: configurationFile)
         }
         if case .list(let names) = settings.targets.value { warnOfUnknownTargets(names) }
+    }
+
+    /// Factors for the matrices of all experts in one tensor belong to none of them alone.
+    private func checkParameters() throws(AdapterError) {
+        guard slots.haveExperts else { return }
+        let names = Set(slots.linearSlots.map { slots.name(of: .linear($0)) + ".weight" })
+        for parameter in settings.targets.parameters.sorted()
+        where !names.contains(where: { ModuleMatcher.names([parameter], $0) }) {
+            throw .unsupportedTarget(
+                module: parameter, setting: "target_parameters",
+                reason:
+                    "factors for all experts in one tensor aren't read: train with the experts' "
+                    + "modules as 'target_modules', for which transformers 4 has them",
+                file: configurationFile)
+        }
     }
 
     private mutating func warnOfUnknownTargets(_ names: [String]) {

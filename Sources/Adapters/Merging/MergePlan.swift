@@ -42,6 +42,18 @@ struct MergePlan {
                 let bias = name + ".bias"
                 add(bias, types.type(ofVector: bias), [slots.width(of: norm)], .normBias(norm))
             case .linear(.head) where isTied && !untiesHead: break
+            case .linear(let linear) where slots.onlyStacked(linear) != nil:
+                guard let stacked = slots.onlyStacked(linear), stacked.index == 0 else { break }
+                let shape = slots.shape(of: linear)
+                add(
+                    slots.stackedName(stacked.name, of: linear),
+                    types.type(of: base.matrix(at: linear)),
+                    stacked.shape(inputCount: shape.inputCount), .stack(linear))
+                guard let bias = stacked.biasName else { break }
+                let tensor = slots.stackedName(bias, of: linear)
+                add(
+                    tensor, types.type(ofVector: tensor), [stacked.count, shape.outputCount],
+                    .biasStack(linear))
             case .linear(let linear):
                 let shape = base.mergedShape(of: linear, with: values.parts)
                 add(
@@ -53,6 +65,13 @@ struct MergePlan {
                 let tensor = name + ".bias"
                 add(tensor, types.type(ofVector: tensor), [shape.outputCount], .bias(linear))
             }
+        }
+        for (index, layer) in base.configuration.layers.enumerated() {
+            guard let sinks = layer.attention.sinks else { continue }
+            let name = "\(layer.name).\(sinks)"
+            add(
+                name, types.type(ofVector: name), [layer.attention.queryHeadCount],
+                .sinks(layer: index))
         }
         self.entries = entries
     }

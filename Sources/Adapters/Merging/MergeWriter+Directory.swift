@@ -64,7 +64,7 @@ extension MergeWriter {
     }
 
     private func bytes(of entry: MergePlan.Entry) throws(MergeError) -> [UInt8] {
-        try values.with(entry.source) { (values) throws(MergeError) in
+        try values.with(entry.source, asStored: true) { (values) throws(MergeError) in
             NarrowFloats.bytes(values, as: entry.tensor.elementType)
         }
     }

@@ -27,7 +27,7 @@ extension MergeWriter {
         switch source {
         case .gain(let slot): replaced.gains[slot] = values.gain(slot)
         case .normBias(let slot): replaced.normBiases[slot] = values.bias(slot)
-        case .positions: break
+        case .positions, .sinks, .stack, .biasStack: break
         case .bias(let slot):
             if base.slots.hasBias(slot) { replaced.biases[slot] = values.bias(slot) }
         case .matrix(.head) where base.configuration.tiesHeadToEmbedding && !untiesHead: break

@@ -101,7 +101,7 @@ public struct MergeWriter {
     ) -> MergeReport {
         MergeReport(
             fileNames: fileNames, tensorCount: tensorCount,
-            changedModuleCount: Set(changed.map(\.slot)).count, untiesHead: untiesHead,
+            changedModuleCount: Set(changed.compactMap(\.slot)).count, untiesHead: untiesHead,
             notes: notes)
     }
 

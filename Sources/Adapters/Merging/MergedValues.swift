@@ -6,19 +6,24 @@ import Transformer
 enum MergeSource: Hashable {
     case matrix(LinearSlot)
     case bias(LinearSlot)
+    /// The matrices or biases of all experts in one tensor, by the slot of the first.
+    case stack(LinearSlot)
+    case biasStack(LinearSlot)
     case embedding
     case gain(NormSlot)
     case normBias(NormSlot)
     /// The table of positions, which no adapter changes.
     case positions
+    /// The logits of a layer's query heads that join the softmax, which no adapter changes.
+    case sinks(layer: Int)
 
-    /// Nil for what is no slot.
+    /// Nil for what is no slot, or several.
     var slot: Slot? {
         switch self {
         case .matrix(let slot), .bias(let slot): .linear(slot)
         case .embedding: .embedding
         case .gain(let slot), .normBias(let slot): .norm(slot)
-        case .positions: nil
+        case .positions, .sinks, .stack, .biasStack: nil
         }
     }
 }
@@ -50,7 +55,16 @@ struct MergedValues {
             if !part.operators.embedding.isEmpty { changed.insert(.embedding) }
         }
         if parts.vocabulary != nil { changed.formUnion([.embedding, .matrix(.head)]) }
-        return changed
+        return changed.union(changed.compactMap(stack))
+    }
+
+    /// The tensor of all experts that a change of one is a change of.
+    private func stack(_ source: MergeSource) -> MergeSource? {
+        switch source {
+        case .matrix(let slot): base.slots.firstOfStack(slot).map(MergeSource.stack)
+        case .bias(let slot): base.slots.firstOfStack(slot).map(MergeSource.biasStack)
+        default: nil
+        }
     }
 
     /// True where embedding and head, one table in the base, are one table still: both change, and
@@ -67,18 +81,23 @@ struct MergedValues {
     }
 
     /// Calls `body` with a tensor's values, row-major.
+    ///
+    /// - Parameter asStored: whether a matrix is turned where checkpoints have it so.
     func with<Result>(
-        _ source: MergeSource,
+        _ source: MergeSource, asStored: Bool = false,
         _ body: (UnsafeBufferPointer<Float>) throws(MergeError) -> Result
     ) throws(MergeError) -> Result {
         let values =
             switch source {
-            case .matrix(let slot): try matrix(slot)
+            case .matrix(let slot): try matrix(slot, asStored: asStored)
+            case .stack(let slot): try stack(from: slot)
+            case .biasStack(let slot): copy(base.slots.stack(from: slot).flatMap(bias))
             case .embedding: try base.mergedEmbedding(with: parts, pool: pool)
             case .bias(let slot): copy(bias(slot))
             case .gain(let slot): copy(gain(slot))
             case .normBias(let slot): copy(bias(slot))
             case .positions: base.positionRows(pool: pool)
+            case .sinks(let layer): copy(base.sinks(ofLayer: layer) ?? [])
             }
         defer { withExtendedLifetime(values) {} }
         return try body(UnsafeBufferPointer(start: values.pointer, count: values.count))
@@ -115,10 +134,26 @@ struct MergedValues {
         return bias
     }
 
-    /// As checkpoints store it.
-    private func matrix(_ slot: LinearSlot) throws(MergeError) -> AlignedBuffer<Float> {
+    /// The matrices of all experts, one after the other.
+    private func stack(from slot: LinearSlot) throws(MergeError) -> AlignedBuffer<Float> {
+        let slots = base.slots.stack(from: slot)
+        let shape = base.slots.shape(of: slot)
+        let count = shape.outputCount * shape.inputCount
+        let all = AlignedBuffer<Float>(count: slots.count * count)
+        for (index, slot) in slots.enumerated() {
+            let own = try matrix(slot, asStored: true)
+            (all.pointer + index * count).update(from: own.pointer, count: count)
+        }
+        return all
+    }
+
+    private func matrix(
+        _ slot: LinearSlot, asStored: Bool
+    ) throws(MergeError) -> AlignedBuffer<Float> {
         let merged = try base.merged(at: slot, with: parts, pool: pool)
-        guard base.slots.isTransposed(slot) else { return merged.matrix }
+        let isTransposed =
+            base.slots.onlyStacked(slot)?.isTransposed ?? base.slots.isTransposed(slot)
+        guard asStored, isTransposed else { return merged.matrix }
         let (rowCount, columnCount) = (merged.shape.outputCount, merged.shape.inputCount)
         let stored = AlignedBuffer<Float>(count: rowCount * columnCount)
         for row in 0..<rowCount {

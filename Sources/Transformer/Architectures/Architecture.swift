@@ -20,6 +20,7 @@ enum Architectures {
             Llama.self, Mistral.self, Qwen2.self, Qwen3.self, Gemma.self, Gemma2.self, Gemma3.self,
             Phi.self, Phi3.self, SmolLM3.self, OLMo2.self, Granite.self, StableLM.self, GPT2.self,
             GPTNeoX.self, Falcon.self, BLOOM.self, StarCoder2.self, Cohere.self, GLM4.self,
+            Mixtral.self, Qwen2MoE.self, Qwen3MoE.self, GraniteMoE.self, GPTOSS.self,
         ]
     }
 

@@ -15,17 +15,26 @@ enum Granite: Architecture {
     ]
 
     static func spec(_ reader: SettingReader) throws(TransformerError) -> DecoderSpec {
-        try Llama.requireSiLU(reader)
         let settings = try DecoderSettings(reader, positionCount: 2048)
+        return try decoder(
+            settings,
+            settings.gatedFeedForward(
+                width: try settings.intermediateSize(), .silu,
+                hasBias: try reader.flag("mlp_bias", default: false)))
+    }
+
+    /// The block with another feed-forward part.
+    static func decoder(
+        _ settings: DecoderSettings, _ feedForward: FeedForwardSpec
+    ) throws(TransformerError) -> DecoderSpec {
+        let reader = settings.reader
+        try Llama.requireSiLU(reader)
         let hasBias = try reader.flag("attention_bias", default: false)
         let epsilon = try reader.positive("rms_norm_eps", default: 1e-6)
         let residual = try reader.positive("residual_multiplier", default: 1)
         let attention = settings.attention(
             hasBias: hasBias, outputHasBias: hasBias, rotary: try settings.rotary(),
             scale: try reader.positive("attention_multiplier", default: 1))
-        let feedForward = settings.gatedFeedForward(
-            width: try settings.intermediateSize(), .silu,
-            hasBias: try reader.flag("mlp_bias", default: false))
         func norm(_ name: String) -> NormSpec {
             NormSpec(name, width: settings.hiddenSize, epsilon: epsilon)
         }

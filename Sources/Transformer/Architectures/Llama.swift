@@ -29,9 +29,17 @@ enum Llama: Architecture {
         _ settings: DecoderSettings, attention: (Int) -> AttentionSpec,
         feedForwardBias: Bool = false
     ) throws(TransformerError) -> DecoderSpec {
-        let epsilon = try settings.reader.positive("rms_norm_eps", default: 1e-6)
         let feedForward = settings.gatedFeedForward(
             width: try settings.intermediateSize(), .silu, hasBias: feedForwardBias)
+        return try decoder(settings, attention: attention, feedForward: { _ in feedForward })
+    }
+
+    /// The same with its own feed-forward part in each layer as well.
+    static func decoder(
+        _ settings: DecoderSettings, attention: (Int) -> AttentionSpec,
+        feedForward: (Int) -> FeedForwardSpec, epsilon fallback: Float = 1e-6
+    ) throws(TransformerError) -> DecoderSpec {
+        let epsilon = try settings.reader.positive("rms_norm_eps", default: fallback)
         func norm(_ name: String) -> NormSpec {
             NormSpec(name, width: settings.hiddenSize, epsilon: epsilon)
         }
@@ -42,7 +50,7 @@ enum Llama: Architecture {
             layers: (0..<settings.layerCount).map { layer in
                 LayerSpec(
                     name: "model.layers.\(layer)", attention: attention(layer),
-                    feedForward: feedForward, attentionNorm: norm("input_layernorm"),
+                    feedForward: feedForward(layer), attentionNorm: norm("input_layernorm"),
                     feedForwardNorm: norm("post_attention_layernorm"))
             },
             finalNorm: norm("model.norm"),

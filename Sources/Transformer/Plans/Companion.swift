@@ -89,7 +89,7 @@ extension DecoderSpec {
             layer.attention.projections = .separate(query: query, key: key, value: value)
         }
         layer.feedForward.width = intermediateSize
-        layer.feedForward.down.shape = LinearShape(
+        layer.feedForward.down?.shape = LinearShape(
             outputCount: hiddenSize, inputCount: intermediateSize)
         if case .gated(var gate, var up) = layer.feedForward.inputs {
             gate.shape = LinearShape(outputCount: intermediateSize, inputCount: hiddenSize)
@@ -113,7 +113,8 @@ extension DecoderSpec {
     package var canBeResized: Bool {
         let first = layers[0]
         guard case .separate = first.attention.projections, case .gated = first.feedForward.inputs,
-            first.norms.count == 2, first.attentionNorm != nil, first.feedForwardNorm != nil
+            first.feedForward.experts == nil, first.norms.count == 2, first.attentionNorm != nil,
+            first.feedForwardNorm != nil
         else { return false }
         return embedding == EmbeddingSpec(name: embedding.name)
             && layers.allSatisfy { $0.numbered(0) == first.numbered(0) }

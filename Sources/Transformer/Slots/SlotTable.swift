@@ -74,6 +74,14 @@ public struct SlotTable: Sendable {
             }, uniquingKeysWith: { (first: Slot, _: Slot) in first })
     }
 
+    /// True where the slot's outputs are the logits of experts.
+    public func isRouter(_ slot: LinearSlot) -> Bool {
+        layers.contains { $0.experts?.router == slot.index }
+    }
+
+    /// True where layers have experts.
+    public var haveExperts: Bool { layers.contains { $0.experts != nil } }
+
     public var linearCount: Int { linears.count }
 
     public var normCount: Int { norms.count }
@@ -107,6 +115,40 @@ public struct SlotTable: Sendable {
     func effectiveGain(_ gain: [Float], at slot: NormSlot) -> [Float] {
         let offset = gainOffset(of: slot)
         return offset == 0 ? gain : gain.map { offset + $0 }
+    }
+
+    /// Where the matrix lies among those of all experts, where a checkpoint has one tensor for them.
+    public func stacked(_ slot: LinearSlot) -> StackedTensor? { linears[slot.index].spec.stacked }
+
+    /// The full name of a tensor that `stacked` names.
+    ///
+    /// - Parameter name: within the layer of the slot.
+    public func stackedName(_ name: String, of slot: LinearSlot) -> String {
+        let record = linears[slot.index]
+        return record.name.dropLast(record.spec.name.count) + name
+    }
+
+    /// The same where checkpoints have no other form.
+    public func onlyStacked(_ slot: LinearSlot) -> StackedTensor? {
+        stacked(slot).flatMap { $0.isAlternative ? nil : $0 }
+    }
+
+    /// The slot of the first expert in the only form that checkpoints have; nil where each has a
+    /// tensor of its own.
+    public func firstOfStack(_ slot: LinearSlot) -> LinearSlot? {
+        guard let stacked = onlyStacked(slot) else { return nil }
+        return LinearSlot(index: slot.index - stacked.index * stackStride(of: slot))
+    }
+
+    private func stackStride(of slot: LinearSlot) -> Int {
+        layers.first { $0.linears.contains(slot.index) }?.experts?.expertSlotCount ?? 1
+    }
+
+    /// The slots whose matrices one tensor has, in its order; the first of them is the slot given.
+    public func stack(from slot: LinearSlot) -> [LinearSlot] {
+        guard let stacked = stacked(slot) else { return [slot] }
+        let stride = stackStride(of: slot)
+        return (0..<stacked.count).map { LinearSlot(index: slot.index + $0 * stride) }
     }
 
     /// True where checkpoints store the matrix as [inputCount, outputCount].
@@ -151,22 +193,26 @@ package struct LayerSlots: Sendable {
     let projections: Range<Int>
     let isFused: Bool
     let attentionOutput: Int
-    /// Gate and up, or one slot.
+    /// Gate and up, or one slot; empty, and `down` without meaning, where there are experts alone.
     let feedForward: Range<Int>
     let down: Int
+    package let experts: ExpertSlots?
     let attentionNorm, queryNorm, keyNorm, attentionOutputNorm: Int?
     let feedForwardNorm, feedForwardOutputNorm: Int?
 
     fileprivate init(_ layer: LayerSpec, firstLinear: Int, firstNorm: Int) {
         let (projectionCount, inputCount) = (
-            layer.attention.projections.linears.count, layer.feedForward.inputs.linears.count
+            layer.attention.projections.linears.count,
+            layer.feedForward.inputs?.linears.count ?? 0
         )
-        linears = firstLinear..<firstLinear + projectionCount + inputCount + 2
+        linears = firstLinear..<firstLinear + layer.linears.count
         projections = firstLinear..<firstLinear + projectionCount
         isFused = projectionCount == 1
         attentionOutput = projections.upperBound
         feedForward = attentionOutput + 1..<attentionOutput + 1 + inputCount
         down = feedForward.upperBound
+        let firstOfExperts = feedForward.isEmpty ? down : down + 1
+        experts = layer.feedForward.experts.map { ExpertSlots($0, router: firstOfExperts) }
         var next = firstNorm
         func number(_ norm: NormSpec?) -> Int? {
             guard norm != nil else { return nil }
@@ -191,6 +237,32 @@ package struct LayerSlots: Sendable {
         )
     }
 
+    /// What runs first of the feed-forward part.
+    var firstOfFeedForward: Range<Int> {
+        if let experts { experts.router..<experts.router + 1 } else { feedForward }
+    }
+
     /// The slot behind attention.
     package var output: LinearSlot { LinearSlot(index: attentionOutput) }
+}
+
+/// The slots of a layer's experts, by number.
+package struct ExpertSlots: Sendable {
+    let router: Int
+    let sharedGate: Int?
+    private let first: Int
+    /// Slots of an expert: its inputs, then `down`.
+    let expertSlotCount: Int
+
+    fileprivate init(_ spec: ExpertsSpec, router: Int) {
+        self.router = router
+        sharedGate = spec.sharedGate.map { _ in router + 1 }
+        first = router + (spec.sharedGate == nil ? 1 : 2)
+        expertSlotCount = (spec.experts.first?.inputs.linears.count ?? 0) + 1
+    }
+
+    /// The first of an expert's inputs.
+    func inputs(of expert: Int) -> Int { first + expert * expertSlotCount }
+
+    func down(of expert: Int) -> Int { inputs(of: expert) + expertSlotCount - 1 }
 }

@@ -30,6 +30,8 @@ public struct DecoderSpec: Equatable, Sendable {
     public var keyValueHeadCount: Int { attention.keyValueHeadCount }
     public var headDimension: Int { attention.headDimension }
     public var keyValueWidth: Int { attention.keyValueWidth }
+    /// The widest feed-forward part that all rows go through.
+    var widestFeedForward: Int { layers.reduce(0) { max($0, $1.feedForward.width) } }
     /// Width of the first layer's feed-forward part.
     public var intermediateSize: Int { layers[0].feedForward.width }
     /// The epsilon of the last norm.
@@ -59,8 +61,10 @@ public struct DecoderSpec: Equatable, Sendable {
             if case .fused(let linear, _) = layer.attention.projections {
                 width = max(width, linear.shape.outputCount)
             }
-            if case .fusedGated(let linear) = layer.feedForward.inputs {
+            switch layer.feedForward.inputs {
+            case .fusedGated(let linear), .interleavedGated(let linear):
                 width = max(width, linear.shape.outputCount)
+            case .gated, .plain, nil: break
             }
             return width
         }
@@ -144,6 +148,8 @@ public struct LinearSpec: Equatable, Sendable {
     public let hasBias: Bool
     /// True where checkpoints store the matrix as [inputCount, outputCount], as `Conv1D` does.
     public let isTransposed: Bool
+    /// Where the matrix lies among those of all experts, where a checkpoint has one tensor for them.
+    public var stacked: StackedTensor?
 
     init(
         _ name: String, outputCount: Int, inputCount: Int, hasBias: Bool = false,

@@ -56,8 +56,9 @@ public struct LayerSpec: Equatable, Sendable {
 
     /// In the order in which they act.
     var linears: [LinearSpec] {
-        attention.projections.linears + [attention.output] + feedForward.inputs.linears
-            + [feedForward.down]
+        attention.projections.linears + [attention.output]
+            + (feedForward.inputs?.linears ?? []) + [feedForward.down].compactMap(\.self)
+            + (feedForward.experts?.linears ?? [])
     }
 }
 
@@ -134,14 +135,17 @@ public enum QueryKeyValueSpec: Equatable, Sendable {
     }
 }
 
-/// The feed-forward part of a layer.
+/// The feed-forward part of a layer: what all rows go through, or experts, or both.
 public struct FeedForwardSpec: Equatable, Sendable {
     /// The module's name within the layer, for example `mlp`.
     public let name: String
+    /// Inputs of `down`; of the experts' where there are experts alone.
     public internal(set) var width: Int
     public let activation: Activation
-    public internal(set) var inputs: FeedForwardInputs
-    public internal(set) var down: LinearSpec
+    /// Nil, like `down`, where there are experts alone.
+    public internal(set) var inputs: FeedForwardInputs?
+    public internal(set) var down: LinearSpec?
+    public internal(set) var experts: ExpertsSpec?
 }
 
 /// The modules that a feed-forward part begins with.
@@ -150,13 +154,15 @@ public enum FeedForwardInputs: Equatable, Sendable {
     case gated(gate: LinearSpec, up: LinearSpec)
     /// The same of one module, gates before the others.
     case fusedGated(LinearSpec)
+    /// The same with gates and others in turns.
+    case interleavedGated(LinearSpec)
     /// activation(up(x))
     case plain(LinearSpec)
 
     var linears: [LinearSpec] {
         switch self {
         case .gated(let gate, let up): [gate, up]
-        case .fusedGated(let linear), .plain(let linear): [linear]
+        case .fusedGated(let linear), .interleavedGated(let linear), .plain(let linear): [linear]
         }
     }
 }

@@ -75,6 +75,22 @@ extension ForwardPass {
         }
     }
 
+    /// Cuts each row of a fused buffer into its even and its odd values.
+    func splitTurns(
+        _ fused: RowBuffer, rowCount: Int, into first: RowBuffer, _ second: RowBuffer
+    ) {
+        forEachRowBlock(of: rowCount) { block in
+            for row in block {
+                let source = fused.row(row)
+                let (even, odd) = (first.row(row), second.row(row))
+                for index in 0..<first.width {
+                    even[index] = source[2 * index]
+                    odd[index] = source[2 * index + 1]
+                }
+            }
+        }
+    }
+
     /// Cuts rows that have, for each head of keys and values, its queries, its key and its value.
     func splitGroups(_ fused: RowBuffer, rowCount: Int) {
         let (queries, keys, values) = (buffers.queries, buffers.keys, buffers.values)

@@ -25,9 +25,11 @@ public final class ForwardPass {
     private let logitScale: Float
     private let logitCap: Float?
     let attention: StepAttention
-    private let linear: LinearStage
+    let linear: LinearStage
     private let bottlenecks: BottleneckStage
-    private let gating = GatingJob()
+    let gating = GatingJob()
+    /// Nil where no layer has experts.
+    let expertRows: ExpertRows?
     let rows = StepRows()
     private let companions = CompanionPasses()
     /// What the rows at hand go through: the base, or the base with layers repeated.
@@ -62,6 +64,7 @@ public final class ForwardPass {
         self.maximumLogitsRowCount = maximumLogitsRowCount
         buffers = StepBuffers(
             base.configuration, rowCount: maximumRowCount, logitsRowCount: maximumLogitsRowCount)
+        expertRows = ExpertRows(base.configuration, rowCount: maximumRowCount, pool: pool)
         rotarySpecs = base.steps.rotaries
         rotaryTables = rotarySpecs.map { RotaryTable($0) }
         let spec = base.configuration
@@ -143,8 +146,8 @@ public final class ForwardPass {
     }
 
     /// The plans of the rows that are still computed.
-    private var activePlans: [PlanRange] { isNarrowed ? rows.logitsPlans : rows.plans }
-    private var activeRowCount: Int { isNarrowed ? rows.logitsRows.count : rows.count }
+    var activePlans: [PlanRange] { isNarrowed ? rows.logitsPlans : rows.plans }
+    var activeRowCount: Int { isNarrowed ? rows.logitsRows.count : rows.count }
 
     /// Moves the rows that get logits to the front; all later ones only needed their keys and
     /// values.
@@ -175,7 +178,7 @@ public final class ForwardPass {
         attention.run(
             layer: layer, rule: step.rule, pages: pageView, pool: pool, logitsRowsOnly: isNarrowed)
         addGatedPrefixes(layer, activePlans)
-        linear.begin(input: b.attended, next: step.slots.feedForward)
+        linear.begin(input: b.attended, next: step.slots.firstOfFeedForward)
         linear.add(slot: step.slots.attentionOutput, to: b.projected)
         linear.run(activePlans)
         if let norm = step.attentionOutputNorm {
@@ -232,39 +235,55 @@ public final class ForwardPass {
         }
     }
 
-    /// h += W_down · (f(W_gate · n) ⊙ W_up · n), n = norm(h)
+    /// h += what the feed-forward part makes of norm(h)
     ///
     /// - Parameter next: the slots of the stage that follows.
     private func feedForward(_ layer: Int, _ step: LayerStep, next: Range<Int>) {
         let b = buffers
         let input =
             step.isParallel ? b.normed : normalized(step.feedForwardNorm, activePlans)
-        let first = step.slots.feedForward.lowerBound
-        linear.begin(input: input, next: step.slots.down..<step.slots.down + 1)
-        switch step.inputs {
-        case .gated:
-            linear.add(slot: first, to: b.gate)
-            linear.add(slot: first + 1, to: b.up)
-            linear.run(activePlans)
-        case .fusedGated:
-            let fused = b.fused(width: b.gate.width + b.up.width)
-            linear.add(slot: first, to: fused)
-            linear.run(activePlans)
-            split(fused, rowCount: activeRowCount, into: b.gate, b.up)
-        case .plain:
-            linear.add(slot: first, to: b.gate)
-            linear.run(activePlans)
+        if let experts = step.experts, let rows = expertRows {
+            runExperts(experts, rows, step, from: input, next: next)
+        } else {
+            feedForward(step, from: input, next: next)
         }
-        gating.run(
-            step.activation, gate: b.gate, up: step.inputs == .plain ? nil : b.up,
-            rowCount: activeRowCount, pool: pool)
-        linear.begin(input: b.gate, next: next)
-        linear.add(slot: step.slots.down, to: b.projected)
-        linear.run(activePlans)
         if let norm = step.feedForwardOutputNorm {
             normalize(norm, activePlans, from: b.projected, to: b.projected)
         }
         addProjected(SublayerSlot(layer: layer, sublayer: .feedForward), step.residualScale)
+    }
+
+    /// projected = W_down · (f(W_gate · x) ⊙ W_up · x) for all rows
+    func feedForward(_ step: LayerStep, from input: RowBuffer, next: Range<Int>) {
+        let b = buffers
+        guard let inputs = step.inputs else { return }
+        let (gate, up) = (b.gate.cut(to: step.width), b.up.cut(to: step.width))
+        let first = step.slots.feedForward.lowerBound
+        linear.begin(input: input, next: step.slots.down..<step.slots.down + 1)
+        switch inputs {
+        case .gated:
+            linear.add(slot: first, to: gate)
+            linear.add(slot: first + 1, to: up)
+            linear.run(activePlans)
+        case .fusedGated, .interleavedGated:
+            let fused = b.fused(width: gate.width + up.width)
+            linear.add(slot: first, to: fused)
+            linear.run(activePlans)
+            if inputs == .fusedGated {
+                split(fused, rowCount: activeRowCount, into: gate, up)
+            } else {
+                splitTurns(fused, rowCount: activeRowCount, into: gate, up)
+            }
+        case .plain:
+            linear.add(slot: first, to: gate)
+            linear.run(activePlans)
+        }
+        gating.run(
+            .activation(step.activation), gate: gate, up: inputs == .plain ? nil : up,
+            rowCount: activeRowCount, pool: pool)
+        linear.begin(input: gate, next: next)
+        linear.add(slot: step.slots.down, to: b.projected)
+        linear.run(activePlans)
     }
 
     /// Only rows that need logits reach the head.

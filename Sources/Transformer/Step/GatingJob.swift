@@ -10,15 +10,16 @@ final class GatingJob: WorkerJob {
     private var gate: UnsafeMutablePointer<Float>?
     private var up: UnsafeMutablePointer<Float>?
     private var elementCount = 0
-    private var activation = Activation.silu
+    private var gating = ExpertsSpec.Gating.activation(.silu)
 
     /// - Parameters:
     ///   - gate: rows side by side, like `up`.
     ///   - up: nil: the activation alone.
     func run(
-        _ activation: Activation, gate: RowBuffer, up: RowBuffer?, rowCount: Int, pool: WorkerPool
+        _ gating: ExpertsSpec.Gating, gate: RowBuffer, up: RowBuffer?, rowCount: Int,
+        pool: WorkerPool
     ) {
-        self.activation = activation
+        self.gating = gating
         self.gate = gate.pointer
         self.up = up?.pointer
         elementCount = rowCount * gate.width
@@ -29,8 +30,18 @@ final class GatingJob: WorkerJob {
     override func perform(task: Int, worker: Int) {
         guard let gate else { return }
         let first = task * Self.taskElementCount
-        Vectors.activate(
-            activation, gate + first, times: up.map { UnsafePointer($0 + first) },
-            count: min(Self.taskElementCount, elementCount - first))
+        let count = min(Self.taskElementCount, elementCount - first)
+        switch gating {
+        case .activation(let activation):
+            Vectors.activate(
+                activation, gate + first, times: up.map { UnsafePointer($0 + first) }, count: count)
+        case .clamped(let limit):
+            guard let up else { return }
+            for index in first..<first + count {
+                gate[index] = min(gate[index], limit)
+                up[index] = max(-limit, min(up[index], limit)) + 1
+            }
+            Vectors.activate(.quickGELU, gate + first, times: up + first, count: count)
+        }
     }
 }

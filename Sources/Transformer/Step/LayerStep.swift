@@ -28,13 +28,26 @@ struct LayerStep: Sendable {
     let rotary: Int?
     let rule: AttentionRule
     let activation: Activation
-    let inputs: Inputs
+    /// Nil where no part of the feed-forward takes all rows.
+    let inputs: Inputs?
+    /// Inputs of `down`.
+    let width: Int
+    let experts: ExpertsStep?
     let isParallel: Bool
     let residualScale: Float
 
     /// What a feed-forward part begins with.
     enum Inputs: Sendable {
-        case gated, fusedGated, plain
+        case gated, fusedGated, interleavedGated, plain
+
+        init(_ inputs: FeedForwardInputs) {
+            switch inputs {
+            case .gated: self = .gated
+            case .fusedGated: self = .fusedGated
+            case .interleavedGated: self = .interleavedGated
+            case .plain: self = .plain
+            }
+        }
     }
 
     /// - Parameters:
@@ -56,10 +69,10 @@ struct LayerStep: Sendable {
         rotary = spec.attention.rotary.flatMap { rotaries.firstIndex(of: $0) }
         self.rule = rule
         activation = spec.feedForward.activation
-        switch spec.feedForward.inputs {
-        case .gated: inputs = .gated
-        case .fusedGated: inputs = .fusedGated
-        case .plain: inputs = .plain
+        inputs = spec.feedForward.inputs.map(Inputs.init)
+        width = spec.feedForward.width
+        experts = spec.feedForward.experts.flatMap { experts in
+            slots.experts.map { ExpertsStep(experts, $0) }
         }
         isParallel = spec.isParallel
         residualScale = spec.residualScale

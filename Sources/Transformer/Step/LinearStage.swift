@@ -11,11 +11,15 @@ import Kernels
 /// Where a plan changes the input of a slot, the projection takes a copy of all rows with those of
 /// the plan changed: still one product with the frozen weights.
 final class LinearStage {
-    private struct Projection: BitwiseCopyable {
+    private struct Projection {
         var slot: Int
         var output: RowBuffer
-        /// Which copy of the rows it takes; 0 are the rows themselves.
-        var copy = 0
+        /// The plans of the rows that it takes, by their place among those of a run; nil: all.
+        var own: Range<Int>?
+        /// How far behind the rows the copy of them lies that it takes; nil: the rows themselves.
+        var shift: Int?
+
+        func plans(_ ranges: [PlanRange]) -> Range<Int> { own ?? 0..<ranges.count }
     }
 
     /// A low-rank operator on rows of one plan.
@@ -69,9 +73,11 @@ final class LinearStage {
         projections.removeAll(keepingCapacity: true)
     }
 
-    /// - Parameter slot: by `SlotTable.index(of: LinearSlot)`.
-    func add(slot: Int, to output: RowBuffer) {
-        projections.append(Projection(slot: slot, output: output))
+    /// - Parameters:
+    ///   - slot: by `SlotTable.index(of: LinearSlot)`.
+    ///   - plans: of the rows that it takes, by their place among those that `run` gets; nil: all.
+    func add(slot: Int, to output: RowBuffer, plans: Range<Int>? = nil) {
+        projections.append(Projection(slot: slot, output: output, own: plans))
     }
 
     /// Computes all projections.
@@ -80,14 +86,14 @@ final class LinearStage {
     func run(_ ranges: [PlanRange]) {
         guard let rowCount = ranges.last?.rows.upperBound else { return }
         let extent = survey(ranges)
-        let (rows, copyCount) =
+        let (rows, copiedRowCount) =
             extent.hasMaps
-            ? changedInput(ranges, rowCount: rowCount) : (input.pointer, copyCount: 0)
+            ? changedInput(ranges, rowCount: rowCount) : (input.pointer, copiedRowCount: 0)
         batch.begin(
-            input: rows, rowCount: rowCount * (1 + copyCount), stride: input.width,
+            input: rows, rowCount: rowCount + copiedRowCount, stride: input.width,
             width: input.width)
         for projection in projections {
-            addFrozen(projection, ranges, firstRow: projection.copy * rowCount)
+            addFrozen(projection, ranges, firstRow: projection.shift ?? 0)
         }
         let products = buffers.lowRank(floatCount: extent.floatCount + extent.outputCount)
         let own = extent.outputCount > 0 ? products + extent.floatCount : nil
@@ -124,7 +130,8 @@ final class LinearStage {
         var extent = Extent()
         lowRankUses.removeAll(keepingCapacity: true)
         for projection in projections {
-            for range in ranges {
+            for index in projection.plans(ranges) {
+                let range = ranges[index]
                 let view = range.views.linear.pointer + projection.slot
                 if view.pointee.mapCount > 0 { extent.hasMaps = true }
                 guard let operations = view.pointee.lowRanks else { continue }
@@ -183,27 +190,31 @@ final class LinearStage {
     }
 
     /// The rows that the products take: the input itself; or, where some plan changes the input of
-    /// a slot, a copy of it, followed by one for each such projection.
+    /// a slot, a copy of it, followed by one of its own rows for each such projection.
     private func changedInput(
         _ ranges: [PlanRange], rowCount: Int
-    ) -> (UnsafeMutablePointer<Float>, copyCount: Int) {
-        var copyCount = 0
+    ) -> (UnsafeMutablePointer<Float>, copiedRowCount: Int) {
+        var count = rowCount
         for index in projections.indices {
-            let slot = projections[index].slot
-            if ranges.contains(where: { $0.views.linear[slot].hasMap(at: .input) }) {
-                copyCount += 1
-                projections[index].copy = copyCount
+            let (slot, plans) = (projections[index].slot, projections[index].plans(ranges))
+            guard plans.contains(where: { ranges[$0].views.linear[slot].hasMap(at: .input) }) else {
+                continue
             }
+            let own = Self.rows(of: plans, ranges)
+            projections[index].shift = count - own.lowerBound
+            count += own.count
         }
-        guard copyCount > 0 else { return (input.pointer, 0) }
-        let floatCount = rowCount * input.width
-        let rows = buffers.changed(floatCount: (1 + copyCount) * floatCount)
-        for copy in 0...copyCount {
-            (rows + copy * floatCount).update(from: input.pointer, count: floatCount)
-        }
-        for projection in projections where projection.copy > 0 {
-            let copy = rows + projection.copy * floatCount
-            for range in ranges {
+        guard count > rowCount else { return (input.pointer, 0) }
+        let rows = buffers.changed(floatCount: count * input.width)
+        rows.update(from: input.pointer, count: rowCount * input.width)
+        for projection in projections {
+            guard let shift = projection.shift else { continue }
+            let plans = projection.plans(ranges)
+            let (own, copy) = (Self.rows(of: plans, ranges), rows + shift * input.width)
+            (copy + own.lowerBound * input.width).update(
+                from: input.row(own.lowerBound), count: own.count * input.width)
+            for index in plans {
+                let range = ranges[index]
                 let offset = range.rows.lowerBound * input.width
                 maps.add(
                     range.views.linear[projection.slot], .input, rowCount: range.rows.count,
@@ -212,12 +223,18 @@ final class LinearStage {
             }
         }
         maps.run()
-        return (rows, copyCount)
+        return (rows, count - rowCount)
+    }
+
+    /// Those of neighbouring plans.
+    private static func rows(of plans: Range<Int>, _ ranges: [PlanRange]) -> Range<Int> {
+        ranges[plans.lowerBound].rows.lowerBound..<ranges[plans.upperBound - 1].rows.upperBound
     }
 
     private func runMaps(_ places: RowMapJob.Places, _ ranges: [PlanRange]) {
         for projection in projections {
-            for range in ranges {
+            for index in projection.plans(ranges) {
+                let range = ranges[index]
                 let view = range.views.linear[projection.slot]
                 guard view.mapCount > 0 else { continue }
                 let state = range.isCall ? callState(view, range) : range.firstState
@@ -252,11 +269,12 @@ final class LinearStage {
     private func addFrozen(
         _ projection: Projection, _ ranges: [PlanRange], firstRow: Int
     ) {
-        var start = 0
-        while start < ranges.count {
+        let plans = projection.plans(ranges)
+        var start = plans.lowerBound
+        while start < plans.upperBound {
             let view = ranges[start].views.linear[projection.slot]
             var end = start + 1
-            while end < ranges.count,
+            while end < plans.upperBound,
                 ranges[end].views.linear[projection.slot].hasMatrix(of: view)
             {
                 end += 1
@@ -270,7 +288,8 @@ final class LinearStage {
             }
             start = end
         }
-        for range in ranges {
+        for index in plans {
+            let range = ranges[index]
             guard let extra = range.views.linear[projection.slot].extraOutputs else { continue }
             let ownCount = base.linear[projection.slot].outputCount
             batch.add(
@@ -282,7 +301,8 @@ final class LinearStage {
 
     private func addBiases(_ projection: Projection, _ ranges: [PlanRange]) {
         let frozen = base.linear[projection.slot].matrixBias
-        for range in ranges {
+        for index in projection.plans(ranges) {
+            let range = ranges[index]
             let view = range.views.linear[projection.slot]
             let bias = view.matrix == nil ? frozen : view.matrixBias
             guard bias != nil || view.bias != nil else { continue }

@@ -9,6 +9,9 @@ struct RowBuffer: BitwiseCopyable, @unchecked Sendable {
     let width: Int
 
     func row(_ index: Int) -> UnsafeMutablePointer<Float> { pointer + index * width }
+
+    /// The same memory with rows that are no wider.
+    func cut(to width: Int) -> RowBuffer { RowBuffer(pointer: pointer, width: width) }
 }
 
 /// All activations of a step, made once for the largest step.
@@ -27,7 +30,7 @@ final class StepBuffers {
     let attended: RowBuffer
     /// Outputs of modules that make several of the others at once, [rows, the widest of them].
     private let fused: RowBuffer
-    /// [rows, intermediateSize]
+    /// [rows, the widest feed-forward part]
     let gate: RowBuffer
     let up: RowBuffer
     /// Normed rows that get logits, [logits rows, hiddenSize].
@@ -43,7 +46,7 @@ final class StepBuffers {
 
     init(_ spec: DecoderSpec, rowCount: Int, logitsRowCount: Int) {
         let attention = spec.layers[0].attention
-        let width = spec.intermediateSize
+        let width = spec.widestFeedForward
         var storages: [AlignedBuffer<Float>] = []
         func buffer(_ rowCount: Int, _ width: Int) -> RowBuffer {
             let storage = AlignedBuffer<Float>(count: max(1, rowCount * width))

@@ -7,7 +7,7 @@ struct PlanRange {
     let vocabularyCount: Int
     var rows: Range<Int>
     /// What the plan's companion left for each row; nil for plans without.
-    let states: RowBuffer?
+    var states: RowBuffer?
     /// True where the rows are those of one sequence, and what acts on them depends on all of them.
     let isCall: Bool
 

@@ -81,6 +81,7 @@ private struct WeightLoader {
     let progress: (Double) -> Void
     private let arena = PackedArena()
     private var consumed: Set<String> = []
+    private let names: Set<String>
 
     init(
         source: any WeightSource, spec: DecoderSpec, slots: SlotTable,
@@ -92,6 +93,18 @@ private struct WeightLoader {
         self.quantization = quantization
         self.pool = pool
         self.progress = progress
+        names = Set(source.tensorNames)
+    }
+
+    /// Keeps account of a tensor of a slot, or of that of all experts where it has no own.
+    ///
+    /// - Parameter stacked: the other's name.
+    private mutating func consume(_ name: String, at slot: LinearSlot?, orIn stacked: String?) {
+        guard let slot, let stacked, !names.contains(name) else {
+            consumed.insert(name)
+            return
+        }
+        consumed.insert(slots.stackedName(stacked, of: slot))
     }
 
     mutating func load(head: HeadPlan) throws(TransformerError) -> BaseModel.Weights {
@@ -161,8 +174,9 @@ private struct WeightLoader {
         _ slot: Slot, _ shape: LinearShape, slot linear: LinearSlot? = nil
     ) throws(TransformerError) -> PackedMatrix {
         let name = slots.weightName(of: slot)
-        consumed.insert(name)
-        guard let quantization else {
+        consume(name, at: linear, orIn: linear.flatMap { slots.stacked($0)?.name })
+        // A rounded router would choose other experts.
+        guard let quantization, !(linear.map(slots.isRouter) ?? false) else {
             return try source.matrix(name, shape: shape, slot: linear, arena: arena)
         }
         let matrix = try source.matrix(name, shape: shape, slot: linear, arena: nil)
@@ -172,7 +186,7 @@ private struct WeightLoader {
     private mutating func bias(_ slot: LinearSlot) throws(TransformerError) -> [Float]? {
         guard slots.hasBias(slot) else { return nil }
         let name = slots.biasName(of: .linear(slot))
-        consumed.insert(name)
+        consume(name, at: slot, orIn: slots.stacked(slot)?.biasName)
         return try source.vector(name, count: slots.shape(of: slot).outputCount, slot: slot)
     }
 

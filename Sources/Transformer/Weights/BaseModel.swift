@@ -117,6 +117,11 @@ public final class BaseModel: Sendable {
         weights.normBiases[slots.index(of: slot)]
     }
 
+    /// The logits of a layer's query heads that join the softmax; nil where it has none.
+    package func sinks(ofLayer layer: Int) -> [Float]? {
+        layer < weights.sinks.count ? weights.sinks[layer] : nil
+    }
+
     /// The type that most of the weights' bytes have.
     public var weightType: WeightType { weights.type }
 

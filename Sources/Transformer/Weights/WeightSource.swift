@@ -54,7 +54,11 @@ struct StoredWeightSource: WeightSource {
         _ name: String, shape: LinearShape, slot: LinearSlot?, arena: PackedArena?
     ) throws(TransformerError) -> PackedMatrix {
         if let slot, slots.isTransposed(slot) {
-            return try transposed(name, shape: shape, arena: arena)
+            let view = try tensor(name, shape: [shape.inputCount, shape.outputCount])
+            return try transposed(view, from: 0, shape: shape, arena: arena)
+        }
+        if let slot, let stacked = slots.stacked(slot), tensors.tensor(name) == nil {
+            return try matrix(stacked, at: slot, shape: shape, arena: arena)
         }
         let view = try tensor(name, shape: [shape.outputCount, shape.inputCount])
         let type = WeightType(rawValue: view.elementType.rawValue)
@@ -89,21 +93,55 @@ struct StoredWeightSource: WeightSource {
         }
     }
 
-    /// A matrix that is stored as [inputCount, outputCount].
-    private func transposed(
-        _ name: String, shape: LinearShape, arena: PackedArena?
+    /// A matrix of one expert in a tensor of all.
+    private func matrix(
+        _ stacked: StackedTensor, at slot: LinearSlot, shape: LinearShape, arena: PackedArena?
     ) throws(TransformerError) -> PackedMatrix {
-        let view = try tensor(name, shape: [shape.inputCount, shape.outputCount])
+        let stackedName = slots.stackedName(stacked.name, of: slot)
+        // Where both forms exist, a file without either lacks the usual one.
+        guard !stacked.isAlternative || tensors.tensor(stackedName) != nil else {
+            throw .missingTensor(slots.weightName(of: .linear(slot)), file: path)
+        }
+        let view = try tensor(stackedName, shape: stacked.shape(inputCount: shape.inputCount))
+        let type = try floatType(of: view)
+        let rowByteCount = shape.inputCount * type.blockByteCount
+        let first = stacked.index * stacked.rowCount * rowByteCount
+        if stacked.isTransposed {
+            return try transposed(view, from: first, shape: shape, arena: arena)
+        }
+        let rows = scratch.room(shape.outputCount * rowByteCount)
+        do {
+            try view.read(from: first + stacked.rows.lowerBound * rowByteCount, into: rows)
+        } catch { throw .checkpoint(error) }
+        return PackedMatrix(
+            packing: WeightMatrix(
+                pointer: UnsafeRawPointer(rows.baseAddress!), type: type,
+                outputCount: shape.outputCount, inputCount: shape.inputCount),
+            into: arena, pool: pool)
+    }
+
+    private func floatType(of view: TensorView) throws(TransformerError) -> WeightType {
         guard let type = WeightType(rawValue: view.elementType.rawValue),
             type.blockElementCount == 1
         else {
             throw .unsupportedType(
-                tensor: name, found: view.elementType.rawValue, supported: "F32, F16, BF16",
+                tensor: view.name, found: view.elementType.rawValue, supported: "F32, F16, BF16",
                 file: path)
         }
-        let stored = scratch.room(view.bytes.count)
-        do { try view.read(into: stored) } catch { throw .checkpoint(error) }
-        let rows = AlignedBuffer<UInt8>(count: view.bytes.count)
+        return type
+    }
+
+    /// A matrix that is stored as [inputCount, outputCount].
+    ///
+    /// - Parameter offset: where it begins in the tensor.
+    private func transposed(
+        _ view: TensorView, from offset: Int, shape: LinearShape, arena: PackedArena?
+    ) throws(TransformerError) -> PackedMatrix {
+        let type = try floatType(of: view)
+        let byteCount = shape.inputCount * shape.outputCount * type.blockByteCount
+        let stored = scratch.room(byteCount)
+        do { try view.read(from: offset, into: stored) } catch { throw .checkpoint(error) }
+        let rows = AlignedBuffer<UInt8>(count: byteCount)
         Self.transpose(
             UnsafeRawPointer(stored.baseAddress!), to: UnsafeMutableRawPointer(rows.pointer),
             rowCount: shape.inputCount, columnCount: shape.outputCount,
@@ -136,11 +174,26 @@ struct StoredWeightSource: WeightSource {
     func vector(
         _ name: String, count: Int, slot: LinearSlot?
     ) throws(TransformerError) -> [Float] {
+        if let slot, let stacked = slots.stacked(slot), let biasName = stacked.biasName,
+            tensors.tensor(name) == nil
+        {
+            return try vector(slots.stackedName(biasName, of: slot), of: stacked, count: count)
+        }
         let view = try tensor(name, shape: [count])
         let values: [Float]
         do { values = try view.floats() } catch { throw .checkpoint(error) }
         guard let headCount = permutedHeadCount(slot) else { return values }
         return RowOrder(rowCount: count, headCount: headCount).storedRows.map { values[$0] }
+    }
+
+    /// The bias of one expert in a tensor of all.
+    private func vector(
+        _ name: String, of stacked: StackedTensor, count: Int
+    ) throws(TransformerError) -> [Float] {
+        let view = try tensor(name, shape: [stacked.count, count])
+        do {
+            return Array(try view.floats()[stacked.index * count..<(stacked.index + 1) * count])
+        } catch { throw .checkpoint(error) }
     }
 
     func haveSameContent(_ first: String, _ second: String) throws(TransformerError) -> Bool {
