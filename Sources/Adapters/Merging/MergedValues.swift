@@ -28,6 +28,8 @@ struct MergedValues {
     let base: BaseModel
     let parts: [SelectedOperators]
     let pool: WorkerPool
+    /// How the file that values are for stores them; the order of rows is left to its writer.
+    var layout = StoredLayout()
 
     /// Tokens of the result's vocabulary.
     var vocabularyCount: Int { parts.vocabulary?.tokenCount ?? base.slots.vocabularyCount }
@@ -76,7 +78,7 @@ struct MergedValues {
             case .matrix(let slot): try matrix(slot)
             case .embedding: try base.mergedEmbedding(with: parts, pool: pool)
             case .bias(let slot): copy(bias(slot))
-            case .gain(let slot): copy(gain(slot))
+            case .gain(let slot): copy(storedGain(slot))
             case .normBias(let slot): copy(bias(slot))
             case .positions: base.positionRows(pool: pool)
             }
@@ -118,7 +120,7 @@ struct MergedValues {
     /// As checkpoints store it.
     private func matrix(_ slot: LinearSlot) throws(MergeError) -> AlignedBuffer<Float> {
         let merged = try base.merged(at: slot, with: parts, pool: pool)
-        guard base.slots.isTransposed(slot) else { return merged.matrix }
+        guard base.slots.isTransposed(slot), !layout.matricesAreUpright else { return merged.matrix }
         let (rowCount, columnCount) = (merged.shape.outputCount, merged.shape.inputCount)
         let stored = AlignedBuffer<Float>(count: rowCount * columnCount)
         for row in 0..<rowCount {
@@ -139,6 +141,11 @@ struct MergedValues {
             if case .gain(let gain)? = part.operators.norms[slot] { return gain }
         }
         return base.gain(at: slot)
+    }
+
+    private func storedGain(_ slot: NormSlot) -> [Float] {
+        let offset = layout.gainsAreWhole ? base.slots.gainOffset(of: slot) : 0
+        return offset == 0 ? gain(slot) : gain(slot).map { $0 + offset }
     }
 
     private func copy(_ values: [Float]) -> AlignedBuffer<Float> {

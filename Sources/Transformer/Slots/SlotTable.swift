@@ -191,6 +191,9 @@ package struct LayerSlots: Sendable {
         )
     }
 
+    /// The slot that makes queries, keys and values; nil where there are three.
+    package var fused: LinearSlot? { isFused ? LinearSlot(index: projections.lowerBound) : nil }
+
     /// The slot behind attention.
     package var output: LinearSlot { LinearSlot(index: attentionOutput) }
 }
