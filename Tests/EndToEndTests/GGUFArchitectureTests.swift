@@ -20,7 +20,8 @@ struct GGUFArchitectureTests {
         }
 
         static let all: [Golden] = {
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            let names = (try? FileManager.default.contentsOfDirectory(
+                    atPath: GGUFArchitectureTests.folder)) ?? []
             return names.sorted().map(Golden.init).filter {
                 FileManager.default.fileExists(atPath: $0.folder + "/model.gguf")
             }
@@ -164,7 +165,7 @@ struct GGUFArchitectureTests {
         try SafetensorsWriter(
             tensors: (0..<layers).map {
                 .init(
-                    name: "base_model.model.model.layers.\($0).input_layernorm.weight",
+                    name: "base_model.model.model.layers.\($0).input_layernorm.ln_tuning_layers.weight",
                     elementType: .f32, shape: [base.slots.hiddenSize])
             }
         ).write(to: adapter + "/adapter_model.safetensors") { (_, sink) throws(CheckpointError) in
