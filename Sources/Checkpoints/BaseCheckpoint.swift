@@ -89,7 +89,8 @@ public struct BaseCheckpoint: Sendable {
                 configurationEndTokens: EndTokens.listed(in: [object]))
         }
         return BaseCheckpoint(
-            kind: .gguf, configuration: object, tensors: try TranslatedGGUF(file, configuration.names),
+            kind: .gguf, configuration: object,
+            tensors: try configuration.tensors(),
             tokenizer: tokenizer, layout: configuration.layout, warnings: configuration.warnings)
     }
 

@@ -20,7 +20,8 @@ struct GGUFArchitectureTests {
         }
 
         static let all: [Golden] = {
-            let names = (try? FileManager.default.contentsOfDirectory(
+            let names =
+                (try? FileManager.default.contentsOfDirectory(
                     atPath: GGUFArchitectureTests.folder)) ?? []
             return names.sorted().map(Golden.init).filter {
                 FileManager.default.fileExists(atPath: $0.folder + "/model.gguf")
@@ -108,6 +109,29 @@ struct GGUFArchitectureTests {
         return out
     }
 
+    /// An adapter with gains of its own.
+    private func trainedGains(of base: BaseModel) throws -> String {
+        let adapter = directory.file("gains")
+        try FileManager.default.createDirectory(
+            atPath: adapter, withIntermediateDirectories: true)
+        try #"{"peft_type":"LN_TUNING","target_modules":["input_layernorm"]}"#.write(
+            toFile: adapter + "/adapter_config.json", atomically: true, encoding: .utf8)
+        let names = (0..<base.configuration.layerCount).map {
+            "base_model.model.model.layers.\($0).input_layernorm.ln_tuning_layers.weight"
+        }
+        try SafetensorsWriter(
+            tensors: names.map {
+                .init(name: $0, elementType: .f32, shape: [base.slots.hiddenSize])
+            }
+        ).write(to: adapter + "/adapter_model.safetensors") { (_, sink) throws(CheckpointError) in
+            try sink.write(
+                (0..<base.slots.hiddenSize).flatMap {
+                    withUnsafeBytes(of: 0.25 + 0.03 * Float($0), Array.init)
+                })
+        }
+        return adapter
+    }
+
     @Test func theyAreThere() {
         #expect(Golden.all.count >= 27)
         #expect(Golden.adapted.count >= 19)
@@ -150,30 +174,28 @@ struct GGUFArchitectureTests {
         #expect(try difference(opened, plan(opened, path), to: "lora", of: golden) < 2e-3)
     }
 
+    /// Queries, keys and values lie in one tensor, which a part of would be lost in.
+    @Test func tensorsThatHoldSeveralModulesAreNotMergedInto() throws {
+        let golden = Golden(name: "glm")
+        let path = try widened(golden)
+        let finished = try GraftProcess.run([
+            "merge", "--base", path, "--adapter", "a=\(trainedGains(of: open(path)))", "--out",
+            directory.file("merged.gguf"),
+        ])
+        #expect(finished.status != 0)
+        #expect(
+            finished.errors.contains(
+                "' holds queries, keys and values together"),
+            "\(finished.errors)")
+    }
+
     /// Gains are stored with the 1 that Gemma's norms add to them.
     @Test(arguments: ["gemma", "gemma3", "llama"])
     func trainedGainsAreMergedAsTheFileStoresThem(name: String) throws {
         let golden = Golden(name: name)
-        let adapter = directory.file("gains")
-        try FileManager.default.createDirectory(
-            atPath: adapter, withIntermediateDirectories: true)
-        try #"{"peft_type":"LN_TUNING","target_modules":["input_layernorm"]}"#.write(
-            toFile: adapter + "/adapter_config.json", atomically: true, encoding: .utf8)
         let path = try widened(golden)
         let base = try open(path)
-        let layers = base.configuration.layerCount
-        try SafetensorsWriter(
-            tensors: (0..<layers).map {
-                .init(
-                    name: "base_model.model.model.layers.\($0).input_layernorm.ln_tuning_layers.weight",
-                    elementType: .f32, shape: [base.slots.hiddenSize])
-            }
-        ).write(to: adapter + "/adapter_model.safetensors") { (_, sink) throws(CheckpointError) in
-            try sink.write(
-                (0..<base.slots.hiddenSize).flatMap {
-                    withUnsafeBytes(of: 0.25 + 0.03 * Float($0), Array.init)
-                })
-        }
+        let adapter = try trainedGains(of: base)
         let runner = SequenceRunner(base: base, plan: try plan(base, adapter), pool: Self.pool)
         let served = runner.logprobs(try golden.tokens())
         #expect(Self.largest(served, try golden.expected("base")) > 0.05)

@@ -21,7 +21,7 @@ struct KeyListingEndToEndTests {
                 page.components(separatedBy: "<!-- " + mark).last?
                     .components(separatedBy: "<!-- end of " + mark).first)
             let keys = (table["keys"]?.arrayValue ?? []).compactMap(\.objectValue)
-            #expect(keys.count > 5)
+            #expect(!keys.isEmpty)
             for key in keys {
                 let name = try #require(key["name"]?.stringValue)
                 #expect(block.contains("`\(name)`"), "\(file): \(name) has no row")

@@ -32,6 +32,8 @@ SAME = {
 }
 # Keys that llama.cpp knows and its converter leaves out.
 ADDED = {"mistral": lambda writer: writer.add_sliding_window(9)}
+# Queries, keys and values in one tensor, as older files of the architecture have them.
+FUSED = {"glm"}
 # Windows of these aren't written; scalars of Gemma follow from the head; Phi-2 has 4 times the hidden size, and
 # no norms of heads; Falcon has no biases; GLM's epsilon is another's. BLOOM is made smaller.
 ANEW = {
@@ -67,7 +69,7 @@ def make_anew(name, config, folder):
     model.to(torch.bfloat16).save_pretrained(folder)
 
 
-def convert(name, folder, settings, added):
+def convert(name, folder, settings):
     import gguf
     from conversion import ModelBase, ModelType, get_model_architecture, get_model_class
 
@@ -78,10 +80,10 @@ def convert(name, folder, settings, added):
     target = A.OUT / name / "model.gguf"
     model_class = get_model_class(get_model_architecture(hparams, ModelType.TEXT))
     with torch.inference_mode():
-        model = model_class(folder, gguf.LlamaFileType.MOSTLY_BF16, target, hparams=hparams)
+        model = model_class(folder, gguf.LlamaFileType.MOSTLY_BF16, target, hparams=hparams, fuse_qkv=name in FUSED)
         model.set_vocab = lambda: None
-        if added:
-            added(model.gguf_writer)
+        if name in ADDED:
+            ADDED[name](model.gguf_writer)
         model.write()
     print(f"{name}: {target.stat().st_size} bytes")
 
@@ -101,7 +103,7 @@ def main():
             else:
                 make, settings = ANEW[name]
                 make_anew(name, make(), folder)
-            convert(name, folder, settings, ADDED.get(name))
+            convert(name, folder, settings)
 
 
 if __name__ == "__main__":

@@ -137,7 +137,8 @@ struct GGUFLoRA {
     }
 
     private static func add(
-        _ stem: String, _ names: GGUFNames, a nameOfA: String, of file: GGUFFile, _ extent: AdapterFile.Extent,
+        _ stem: String, _ names: GGUFNames, a nameOfA: String, of file: GGUFFile,
+        _ extent: AdapterFile.Extent,
         alpha: Double, to builder: inout LoRABuilder
     ) throws(AdapterError) {
         let nameOfB = stem + suffixB

@@ -106,7 +106,15 @@ extension MergeWriter {
                     + "\(base.slots.vocabularyCount): merge into a directory")
         }
         try checkVacant(path)
-        let plan = try GGUFMergePlan(try opened(checkpoint.tensors.path), self)
+        let file = try opened(checkpoint.tensors.path)
+        if let names = file.names, let joined = file.tensorNames.first(where: names.joinsProjections)
+        {
+            throw .unwritable(
+                path: path,
+                reason: "the base's '\(joined)' holds queries, keys and values together, which "
+                    + "aren't written so: merge into a directory")
+        }
+        let plan = try GGUFMergePlan(file, self)
         let changed = plan.entries.filter { $0.source != nil }
         for (index, entry) in changed.enumerated() {
             do { _ = try bytes(of: entry) } catch { throw .merge(error) }

@@ -120,7 +120,9 @@ struct MergedValues {
     /// As checkpoints store it.
     private func matrix(_ slot: LinearSlot) throws(MergeError) -> AlignedBuffer<Float> {
         let merged = try base.merged(at: slot, with: parts, pool: pool)
-        guard base.slots.isTransposed(slot), !layout.matricesAreUpright else { return merged.matrix }
+        guard base.slots.isTransposed(slot), !layout.matricesAreUpright else {
+            return merged.matrix
+        }
         let (rowCount, columnCount) = (merged.shape.outputCount, merged.shape.inputCount)
         let stored = AlignedBuffer<Float>(count: rowCount * columnCount)
         for row in 0..<rowCount {

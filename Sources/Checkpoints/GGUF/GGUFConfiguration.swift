@@ -46,8 +46,15 @@ struct GGUFConfiguration {
     var layout: StoredLayout { architecture.layout }
 
     /// The file's names of tensors.
-    var names: GGUFTensorNames {
+    private var names: GGUFTensorNames {
         architecture.tensorNames { file.storedType(of: $0) != nil }
+    }
+
+    /// The file's tensors under Hugging Face's names.
+    func tensors() throws(CheckpointError) -> TranslatedGGUF {
+        let settings = GGUFSettings(file: file, architecture: architecture.name)
+        return try TranslatedGGUF(
+            file, names, projectionRowCounts: settings.projectionRowCounts())
     }
 
     func object() throws(CheckpointError) -> JSONObject {

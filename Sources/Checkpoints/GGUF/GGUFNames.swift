@@ -32,6 +32,10 @@ package struct GGUFNames: Sendable {
     /// `blk.3.attn_q.weight`; the same name where the architecture has no such tensor.
     package func huggingFaceName(of name: String) -> String { names.huggingFaceName(of: name) }
 
+    /// Whether a tensor holds queries, keys and values, which are modules of their own to Hugging
+    /// Face.
+    package func joinsProjections(_ name: String) -> Bool { names.joinsProjections(name) }
+
     /// GGUF's name of a tensor; nil where the architecture has no such tensor.
     package func storedName(of name: String) -> String? { names.storedName(of: name) }
 }

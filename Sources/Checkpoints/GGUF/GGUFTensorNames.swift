@@ -34,6 +34,18 @@ struct GGUFTensorNames: Sendable {
         return names
     }
 
+    /// Whether a tensor holds queries, keys and values one after the other, which are modules of
+    /// their own to Hugging Face.
+    func joinsProjections(_ name: String) -> Bool {
+        name.hasPrefix("blk.") && name.contains(".attn_qkv.") && inner["attn_qkv"] == nil
+            && inner["attn_q"] != nil
+    }
+
+    /// The names of the three in GGUF.
+    static func projections(of name: String) -> [String] {
+        ["q", "k", "v"].map { name.replacing(".attn_qkv.", with: ".attn_\($0).") }
+    }
+
     /// `blk.3.attn_q.weight` → `model.layers.3.self_attn.q_proj.weight`. Names that the family
     /// doesn't have stay, so that the model's loader refuses them by name.
     func huggingFaceName(of name: String) -> String {

@@ -82,11 +82,13 @@ public enum GGUFKeys {
         .read("{arch}.rope.scaling.type", "linear where absent; yarn; none turns the factor off"),
         .read("{arch}.rope.scaling.factor", "divides positions; 0 is none"),
         .read("{arch}.rope.scale_linear", "the older name of the factor, where that is absent"),
-        .read("{arch}.rope.scaling.attn_factor", "factor on cosines and sines of YaRN and LongRoPE"),
+        .read(
+            "{arch}.rope.scaling.attn_factor", "factor on cosines and sines of YaRN and LongRoPE"),
         .refused("{arch}.rope.scaling.alpha", unless: [.integer(0)], otherModels),
         .read(
             "{arch}.rope.scaling.original_context_length",
-            "positions before YaRN or LongRoPE; where factors are two tables, it bounds the context"),
+            "positions before YaRN or LongRoPE; where factors are two tables, it bounds the context"
+        ),
         .read("{arch}.rope.scaling.yarn_beta_fast", "turns within them that stay; 32"),
         .read("{arch}.rope.scaling.yarn_beta_slow", "turns below which all is scaled; 1"),
         .read(

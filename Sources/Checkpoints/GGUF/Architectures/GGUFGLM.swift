@@ -35,6 +35,6 @@ enum GGUFChatGLM: GGUFArchitecture {
         try settings.addRMSEpsilon()
         settings["head_dim"] = .integer(Int64(try settings.headDimension()))
         try settings.addRotary(canTurnPart: true)
-        settings["attention_bias"] = .bool(settings.has("blk.0.attn_q.bias"))
+        settings["attention_bias"] = .bool(settings.hasProjectionBias)
     }
 }

@@ -19,7 +19,7 @@ enum GGUFGemma: GGUFArchitecture {
         try settings.addRMSEpsilon()
         // transformers has a number of its own where it is absent.
         settings["head_dim"] = .integer(Int64(try settings.headDimension()))
-        settings["attention_bias"] = .bool(settings.has("blk.0.attn_q.bias"))
+        settings["attention_bias"] = .bool(settings.hasProjectionBias)
     }
 
     /// Names of tensors from the second generation on.

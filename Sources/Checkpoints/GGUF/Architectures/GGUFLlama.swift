@@ -14,10 +14,10 @@ enum GGUFLlama: GGUFArchitecture {
 
     static func fill(_ settings: inout GGUFSettings) throws(CheckpointError) {
         try fillAll(&settings)
-        settings["attention_bias"] = .bool(settings.has("blk.0.attn_q.bias"))
+        settings["attention_bias"] = .bool(settings.hasProjectionBias)
         settings["mlp_bias"] = .bool(settings.has("blk.0.ffn_gate.bias"))
         guard let window = try settings.window() else { return }
-        guard !settings.has("blk.0.attn_q.bias"), !settings.has("blk.0.ffn_gate.bias") else {
+        guard !settings.hasProjectionBias, !settings.has("blk.0.ffn_gate.bias") else {
             throw settings.malformed(
                 "key '\(settings.full("attention.sliding_window"))' is \(window), and a window "
                     + "beside biases isn't served")
@@ -45,7 +45,7 @@ enum GGUFSmolLM3: GGUFArchitecture {
 
     static func fill(_ settings: inout GGUFSettings) throws(CheckpointError) {
         try GGUFLlama.fillAll(&settings)
-        settings["attention_bias"] = .bool(settings.has("blk.0.attn_q.bias"))
+        settings["attention_bias"] = .bool(settings.hasProjectionBias)
         settings["mlp_bias"] = .bool(settings.has("blk.0.ffn_gate.bias"))
         // llama.cpp has this number, and files don't say it.
         settings["no_rope_layer_interval"] = .integer(4)
@@ -70,7 +70,7 @@ enum GGUFGranite: GGUFArchitecture {
 
     static func fill(_ settings: inout GGUFSettings) throws(CheckpointError) {
         try GGUFLlama.fillAll(&settings)
-        settings["attention_bias"] = .bool(settings.has("blk.0.attn_q.bias"))
+        settings["attention_bias"] = .bool(settings.hasProjectionBias)
         settings["mlp_bias"] = .bool(settings.has("blk.0.ffn_gate.bias"))
         let dimension = try settings.headDimension()
         settings["attention_multiplier"] =
@@ -98,6 +98,6 @@ enum GGUFOLMo2: GGUFArchitecture {
 
     static func fill(_ settings: inout GGUFSettings) throws(CheckpointError) {
         try GGUFLlama.fillAll(&settings)
-        settings["attention_bias"] = .bool(settings.has("blk.0.attn_q.bias"))
+        settings["attention_bias"] = .bool(settings.hasProjectionBias)
     }
 }

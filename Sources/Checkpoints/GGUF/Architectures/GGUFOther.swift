@@ -13,7 +13,7 @@ enum GGUFStableLM: GGUFArchitecture {
         try settings.addEpsilon("layer_norm_eps")
         try settings.addRotary(canTurnPart: true)
         settings["use_parallel_residual"] = .bool(!settings.has("blk.0.ffn_norm.weight"))
-        settings["use_qkv_bias"] = .bool(settings.has("blk.0.attn_q.bias"))
+        settings["use_qkv_bias"] = .bool(settings.hasProjectionBias)
         settings["qk_layernorm"] = .bool(settings.has("blk.0.attn_q_norm.weight"))
     }
 }
@@ -33,7 +33,7 @@ enum GGUFStarCoder2: GGUFArchitecture {
         try settings.addEpsilon("norm_epsilon")
         try settings.addRotary()
         try settings.addWindow()
-        settings["use_bias"] = .bool(settings.has("blk.0.attn_q.bias"))
+        settings["use_bias"] = .bool(settings.hasProjectionBias)
     }
 }
 
@@ -52,7 +52,7 @@ enum GGUFCommandR: GGUFArchitecture {
         try settings.addSizes()
         try settings.addEpsilon("layer_norm_eps")
         try settings.addRotary()
-        settings["attention_bias"] = .bool(settings.has("blk.0.attn_q.bias"))
+        settings["attention_bias"] = .bool(settings.hasProjectionBias)
         settings["use_qk_norm"] = .bool(settings.has("blk.0.attn_q_norm.weight"))
         settings["logit_scale"] = try settings.factor("logit_scale") ?? .number(1)
     }

@@ -14,7 +14,7 @@ enum GGUFQwen2: GGUFArchitecture {
     /// A window is one of all layers.
     static func fillAll(_ settings: inout GGUFSettings) throws(CheckpointError) {
         try GGUFLlama.fillAll(&settings)
-        settings["attention_bias"] = .bool(settings.has("blk.0.attn_q.bias"))
+        settings["attention_bias"] = .bool(settings.hasProjectionBias)
         guard try settings.window() != nil else { return }
         settings["use_sliding_window"] = .bool(true)
         settings["max_window_layers"] = .integer(0)

@@ -93,6 +93,14 @@ struct GGUFSettings {
         return (try count("embedding_length") ?? 0) / max(1, headCount)
     }
 
+    /// Rows of queries, of keys and of values.
+    func projectionRowCounts() throws(CheckpointError) -> [Int] {
+        let headCount = try count("attention.head_count") ?? 0
+        let keyValueHeadCount = try count("attention.head_count_kv") ?? headCount
+        let dimension = try headDimension()
+        return [headCount, keyValueHeadCount, keyValueHeadCount].map { $0 * dimension }
+    }
+
     private func checkHeads(canBeStated: Bool) throws(CheckpointError) {
         let dimension = try headDimension()
         if let value = try count("attention.value_length"), value != dimension {
@@ -123,6 +131,9 @@ struct GGUFSettings {
     }
 
     func has(_ tensor: String) -> Bool { file.storedType(of: tensor) != nil }
+
+    /// Whether queries have a bias, whatever tensor it lies in.
+    var hasProjectionBias: Bool { has("blk.0.attn_q.bias") || has("blk.0.attn_qkv.bias") }
 
     func shape(_ tensor: String) -> [Int]? { file.storedType(of: tensor)?.shape }
 
