@@ -107,7 +107,8 @@ extension MergeWriter {
         }
         try checkVacant(path)
         let file = try opened(checkpoint.tensors.path)
-        if let names = file.names, let joined = file.tensorNames.first(where: names.joinsProjections)
+        if let names = file.names,
+            let joined = file.tensorNames.first(where: names.joinsProjections)
         {
             throw .unwritable(
                 path: path,
