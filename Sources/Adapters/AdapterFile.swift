@@ -27,8 +27,8 @@ struct AdapterFile: Sendable {
     private(set) var contentHash: String
     /// The adapters that it mixes, in the order in which its configuration names them.
     private(set) var experts: [Mixture.Expert] = []
-    /// True where rows of the factors B of Q and K are in llama.cpp's order.
-    var queryKeyRowsArePermuted = false
+    /// How rows of the factors B are ordered, where that isn't Hugging Face's order.
+    var layout = StoredLayout()
     /// What a file of another format says of itself beside settings and tensors.
     var origin = ForeignOrigin()
     /// True where the tensors are those of one safetensors file, as it has them.

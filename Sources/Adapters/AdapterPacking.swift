@@ -25,7 +25,7 @@ public enum AdapterPacking {
                 path: path,
                 reason: "it mixes adapters of other directories, which one file can't hold")
         }
-        guard !file.queryKeyRowsArePermuted else {
+        guard !file.layout.movesRows else {
             throw .unconvertible(
                 path: path,
                 reason: "its rows are in llama.cpp's order: use graft convert with --base")

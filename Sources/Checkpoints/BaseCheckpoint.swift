@@ -20,22 +20,22 @@ public struct BaseCheckpoint: Sendable {
     public let tensors: any TensorSource
     /// Nil where the checkpoint has none: such a base serves requests that come as token ids.
     public let tokenizer: TokenizerAssets?
-    /// Whether the rows of Q and K are in llama.cpp's order of interleaved rotary pairs.
-    public let queryKeyRowsArePermuted: Bool
+    /// What is stored in another way than Hugging Face's.
+    public let layout: StoredLayout
     /// What the user should know of its files, for example keys that were ignored.
     public let warnings: [String]
 
     /// A checkpoint put together from its parts.
     public init(
         kind: Kind, configuration: JSONObject, tensors: any TensorSource,
-        tokenizer: TokenizerAssets?, queryKeyRowsArePermuted: Bool = false,
+        tokenizer: TokenizerAssets?, layout: StoredLayout = StoredLayout(),
         warnings: [String] = []
     ) {
         self.kind = kind
         self.configuration = configuration
         self.tensors = tensors
         self.tokenizer = tokenizer
-        self.queryKeyRowsArePermuted = queryKeyRowsArePermuted
+        self.layout = layout
         self.warnings = warnings
     }
 
@@ -92,9 +92,9 @@ public struct BaseCheckpoint: Sendable {
                 configurationEndTokens: EndTokens.listed(in: [object]))
         }
         return BaseCheckpoint(
-            kind: .gguf, configuration: object, tensors: try TranslatedGGUF(file),
-            tokenizer: tokenizer, queryKeyRowsArePermuted: configuration.queryKeyRowsArePermuted,
-            warnings: configuration.warnings)
+            kind: .gguf, configuration: object,
+            tensors: try configuration.tensors(),
+            tokenizer: tokenizer, layout: configuration.layout, warnings: configuration.warnings)
     }
 
     private static func openPacked(

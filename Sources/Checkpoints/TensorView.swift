@@ -59,6 +59,15 @@ public struct TensorView: @unchecked Sendable {
         TensorView(name: name, elementType: elementType, shape: shape, bytes: bytes, owner: owner)
     }
 
+    /// Some of the rows, which hold whole blocks.
+    func rows(_ range: Range<Int>) -> TensorView {
+        let byteCount = bytes.count / shape[0]
+        let part = range.lowerBound * byteCount..<range.upperBound * byteCount
+        return TensorView(
+            name: name, elementType: elementType, shape: [range.count] + shape.dropFirst(),
+            bytes: UnsafeRawBufferPointer(rebasing: bytes[part]), owner: owner)
+    }
+
     /// All elements in order, as f32. F64 is rounded to nearest, and blocks have the values that
     /// gguf-py gives them.
     ///

@@ -66,8 +66,47 @@ import Testing
 
     @Test func otherScalingIsNamed() {
         expect(
-            "PATH: key 'llama.rope.scaling.type' is 'yarn', and supported are linear and none"
-        ) { $0.set("llama.rope.scaling.type", "yarn") }
+            "PATH: key 'llama.rope.scaling.type' is 'odd', and supported are linear, yarn and none"
+        ) { $0.set("llama.rope.scaling.type", "odd") }
+        expect(
+            "PATH: key 'llama.rope.scaling.attn_factor' is 1.5, which is of yarn and of tables of "
+                + "factors, and the file has neither"
+        ) { $0.set("llama.rope.scaling.attn_factor", real: 1.5) }
+    }
+
+    @Test func yarnIsRead() throws {
+        func yarn(_ more: JSONObject) -> JSONValue {
+            let settings: JSONObject = [
+                "rope_type": .string("yarn"), "factor": .number(4),
+                "original_max_position_embeddings": .integer(8),
+            ]
+            var all = settings
+            for (key, value) in more { all[key] = value }
+            return .object(all)
+        }
+        func rotary(_ change: (inout GGUFFixture) -> Void) throws -> JSONValue? {
+            try self.rotary {
+                $0.set("llama.rope.scaling.type", "yarn")
+                $0.set("llama.rope.scaling.factor", real: 4)
+                $0.set("llama.rope.scaling.original_context_length", 8)
+                change(&$0)
+            }
+        }
+        #expect(try rotary { _ in } == yarn([:]))
+        #expect(
+            try rotary {
+                $0.set("llama.rope.scaling.yarn_beta_fast", real: 16)
+                $0.set("llama.rope.scaling.yarn_beta_slow", real: 2)
+                $0.set("llama.rope.scaling.yarn_attn_factor", real: 1.5)
+            }
+                == yarn([
+                    "beta_fast": .number(16), "beta_slow": .number(2),
+                    "attention_factor": .number(1.5),
+                ]))
+        expect(
+            "PATH: key 'llama.rope.scaling.yarn_ext_factor' is 0.5, and can't be served: YaRN in "
+                + "part isn't served"
+        ) { $0.set("llama.rope.scaling.yarn_ext_factor", real: 0.5) }
     }
 
     @Test func headsOfAnotherSizeAreNamed() {
@@ -76,20 +115,21 @@ import Testing
                 + "than keys aren't served yet"
         ) { $0.set("llama.attention.value_length", 4) }
         expect(
-            "PATH: key 'llama.rope.dimension_count' is 2, and a head has 4: heads that turn in part "
-                + "aren't served yet"
+            "PATH: key 'llama.rope.dimension_count' is 2, and a head has 4: this architecture turns "
+                + "whole heads"
         ) { $0.set("llama.attention.key_length", 4) }
     }
 
-    @Test func aWindowBoundsTheContext() throws {
+    /// A window makes Mistral of Llama, and leaves the context alone.
+    @Test func aWindowIsServed() throws {
         let base = try open { $0.set("llama.attention.sliding_window", 8) }
-        #expect(base.configuration["max_position_embeddings"] == .integer(8))
-        #expect(base.warnings.count == 1 && base.warnings[0].contains("the context is 8 tokens"))
-        for window: UInt32 in [0, 16, 64] {
-            let wide = try open { $0.set("llama.attention.sliding_window", window) }
-            #expect(wide.configuration["max_position_embeddings"] == .integer(16))
-            #expect(wide.warnings.isEmpty)
-        }
+        #expect(base.configuration["model_type"] == .string("mistral"))
+        #expect(base.configuration["sliding_window"] == .integer(8))
+        #expect(base.configuration["max_position_embeddings"] == .integer(16))
+        #expect(base.warnings.isEmpty)
+        let none = try open { $0.set("llama.attention.sliding_window", 0) }
+        #expect(none.configuration["model_type"] == .string("llama"))
+        #expect(none.configuration["sliding_window"] == nil)
     }
 
     @Test func refusedKeysAreNamed() throws {

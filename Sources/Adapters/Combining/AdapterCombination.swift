@@ -43,8 +43,9 @@ public struct AdapterCombination {
         for (name, path, weight) in adapters {
             try AdapterName.check(weight: Float(weight), of: name)
             let file = try AdapterFile.open(path, options: reading)
-            if file.queryKeyRowsArePermuted,
-                let tensor = file.tensors.first(where: { QueryKeyRows.concerns($0.name) })
+            if let tensor = file.tensors.first(where: {
+                QueryKeyRows.concerns($0.name, file.layout)
+            })
             {
                 throw .uncombinable(
                     adapter: name,

@@ -50,8 +50,8 @@ public struct AdapterConversion {
             try base.map { (base) throws(AdapterError) in
                 try file.origin.warnings(on: base, strict: false)
             } ?? file.origin.warnings + file.origin.unknownWarnings
-        guard file.queryKeyRowsArePermuted,
-            let tensor = file.tensors.first(where: { QueryKeyRows.concerns($0.name) })
+        guard
+            let tensor = file.tensors.first(where: { QueryKeyRows.concerns($0.name, file.layout) })
         else {
             self.file = file
             return

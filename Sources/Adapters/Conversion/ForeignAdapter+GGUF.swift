@@ -30,7 +30,7 @@ extension ForeignAdapter {
         }
         let lora = try GGUFLoRA(file, extent)
         var result = try AdapterFile(lora.adapter, file: path, extent: extent)
-        result.queryKeyRowsArePermuted = lora.queryKeyRowsArePermuted
+        result.layout = lora.layout
         return result
     }
 

@@ -21,13 +21,11 @@ struct GGUFLoRA {
     static let invocationKey = "adapter.alora.invocation_tokens"
     static let suffixA = ".lora_a"
     static let suffixB = ".lora_b"
-    static let embedding = "model.embed_tokens"
 
     /// Rows of B of Q and K are as the file has them.
     let adapter: PEFTAdapter
-    /// True where those rows are in llama.cpp's order, which depends on the base's numbers of
-    /// heads.
-    let queryKeyRowsArePermuted: Bool
+    /// Where rows are in llama.cpp's order, it depends on the base's numbers of heads.
+    let layout: StoredLayout
 
     /// - Parameter extent: of a header, values read as zeros and are not made.
     /// - Throws: `AdapterError`: a GGUF that is no LoRA or for no base that Graft has, tensors that
@@ -35,13 +33,13 @@ struct GGUFLoRA {
     init(_ file: GGUFFile, _ extent: AdapterFile.Extent) throws(AdapterError) {
         let path = file.path
         try Self.checkKind(file)
-        guard let isPermuted = file.permutesQueryKeyRows else {
+        guard let names = file.names else {
             throw .unsupportedSetting(
                 Self.architectureKey, value: "\"\(file.architecture ?? "")\"",
-                reason: "supported are \(GGUFFile.baseArchitectures.joined(separator: ", "))",
+                reason: "supported are \(GGUFNames.architectures.joined(separator: ", "))",
                 file: path)
         }
-        queryKeyRowsArePermuted = isPermuted
+        layout = names.layout
         var origin = try Self.origin(file, architecture: file.architecture ?? "")
         let alpha = try Self.alpha(file, &origin)
         var builder = LoRABuilder()
@@ -52,7 +50,7 @@ struct GGUFLoRA {
             }
         } catch { throw .damagedFile(error.description) }
         for name in file.tensorNames.sorted() {
-            try Self.add(name, of: file, extent, alpha: alpha, to: &builder)
+            try Self.add(name, names, of: file, extent, alpha: alpha, to: &builder)
         }
         guard !builder.isEmpty else {
             throw .notAnAdapter(path: path, found: "a GGUF adapter without low-rank factors")
@@ -62,11 +60,11 @@ struct GGUFLoRA {
         self.adapter = adapter
     }
 
-    /// llama.cpp's name of a base's architecture: Mistral is one of its own to Hugging Face only.
+    /// llama.cpp's name of a base's architecture; some of Hugging Face's are one there.
     static func architecture(of base: DecoderSpec) -> String { family(base.modelType) }
 
     static func family(_ modelType: String) -> String {
-        modelType == "mistral" ? "llama" : modelType
+        GGUFNames(modelType: modelType)?.architecture ?? modelType
     }
 
     /// 0 stands for a scaling of 1.
@@ -109,12 +107,12 @@ struct GGUFLoRA {
     }
 
     private static func add(
-        _ name: String, of file: GGUFFile, _ extent: AdapterFile.Extent, alpha: Double,
-        to builder: inout LoRABuilder
+        _ name: String, _ names: GGUFNames, of file: GGUFFile, _ extent: AdapterFile.Extent,
+        alpha: Double, to builder: inout LoRABuilder
     ) throws(AdapterError) {
         if name.hasSuffix(suffixA) {
             let stem = String(name.dropLast(suffixA.count))
-            try add(stem, a: name, of: file, extent, alpha: alpha, to: &builder)
+            try add(stem, names, a: name, of: file, extent, alpha: alpha, to: &builder)
         } else if name.hasSuffix(suffixB) {
             let partner = name.dropLast(suffixB.count) + suffixA
             guard file.tensorNames.contains(String(partner)) else {
@@ -122,12 +120,12 @@ struct GGUFLoRA {
                     String(partner), reason: "'\(name)' has no partner", file: file.path)
             }
         } else if name.hasSuffix("_norm.weight") {
-            let full = GGUFFile.huggingFaceName(of: name)
+            let full = names.huggingFaceName(of: name)
             guard full != name else {
                 throw .unknownTensor(
-                    name, reason: "the Llama family has no such norm", file: file.path)
+                    name, reason: "'\(names.architecture)' has no such norm", file: file.path)
             }
-            let gain = try tensor(name, of: file, extent).renamed(full)
+            let gain = try gain(name, names, of: file, extent).renamed(full)
             let module = gain.name.dropLast(".weight".count).split(separator: ".").last ?? ""
             builder.save(gain, module: String(module))
         } else {
@@ -139,20 +137,21 @@ struct GGUFLoRA {
     }
 
     private static func add(
-        _ stem: String, a nameOfA: String, of file: GGUFFile, _ extent: AdapterFile.Extent,
+        _ stem: String, _ names: GGUFNames, a nameOfA: String, of file: GGUFFile,
+        _ extent: AdapterFile.Extent,
         alpha: Double, to builder: inout LoRABuilder
     ) throws(AdapterError) {
         let nameOfB = stem + suffixB
         guard file.tensorNames.contains(nameOfB) else {
             throw .missingTensor(nameOfB, reason: "'\(nameOfA)' has no partner", file: file.path)
         }
-        let full = GGUFFile.huggingFaceName(of: stem)
+        let full = names.huggingFaceName(of: stem)
         guard full != stem, full.hasSuffix(".weight") else {
             throw .unknownTensor(
-                nameOfA, reason: "the Llama family has no '\(stem)'", file: file.path)
+                nameOfA, reason: "'\(names.architecture)' has no '\(stem)'", file: file.path)
         }
         let module = String(full.dropLast(".weight".count))
-        let isEmbedding = module == embedding
+        let isEmbedding = module == names.embedding
         let a = try tensor(nameOfA, of: file, extent, isTransposed: isEmbedding)
         let b = try tensor(nameOfB, of: file, extent)
         guard a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1] else {
@@ -163,6 +162,17 @@ struct GGUFLoRA {
         builder.add(
             module, a: a, b: b, alpha: alpha == 0 ? Double(a.shape[0]) : alpha,
             isEmbedding: isEmbedding)
+    }
+
+    /// A norm's gain as Hugging Face stores it: without the 1 that the norm adds.
+    private static func gain(
+        _ name: String, _ names: GGUFNames, of file: GGUFFile, _ extent: AdapterFile.Extent
+    ) throws(AdapterError) -> AdapterTensor {
+        let stored = try tensor(name, of: file, extent)
+        guard names.layout.gainsAreWhole, case .whole = extent else { return stored }
+        return try AdapterTensor(
+            name: name, shape: stored.shape,
+            values: stored.floats(file: file.path).map { $0 - 1 })
     }
 
     /// The stored tensor; in f32 where it is quantised or turned.

@@ -5,6 +5,7 @@ internal import Transformer
 struct GGUFLoRAWriter {
     private let lora: PlainLoRA
     private let base: DecoderSpec
+    private let names: GGUFNames
     private let path: String
 
     /// - Throws: `AdapterError.unconvertible` without a base, or for more than low-rank factors.
@@ -15,10 +16,13 @@ struct GGUFLoRAWriter {
             throw .unconvertible(
                 path: path, reason: "GGUF names the base's architecture: give the base")
         }
+        guard let names = GGUFNames(modelType: base.modelType) else {
+            throw .unconvertible(
+                path: path, reason: "GGUF has no architecture for '\(base.modelType)'")
+        }
         self.base = base
+        self.names = names
     }
-
-    private var architecture: String { GGUFLoRA.architecture(of: base) }
 
     func write(to output: String) throws(AdapterError) -> AdapterConversion.Report {
         let alpha = lora.commonAlpha
@@ -28,7 +32,7 @@ struct GGUFLoRAWriter {
             tensors += try stored(factors, module: module, alpha: alpha)
         }
         let keys: [(String, GGUFWriter.Value)] = [
-            (GGUFLoRA.architectureKey, .text(architecture)),
+            (GGUFLoRA.architectureKey, .text(names.architecture)),
             (GGUFLoRA.typeKey, .text("adapter")),
             (GGUFLoRA.adapterTypeKey, .text("lora")),
             (GGUFLoRA.alphaKey, .float(Float(alpha))),
@@ -49,13 +53,13 @@ struct GGUFLoRAWriter {
     private func stored(
         _ factors: PlainLoRA.Factors, module: String, alpha: Double
     ) throws(AdapterError) -> [AdapterTensor] {
-        guard let stem = GGUFFile.storedName(of: module + ".weight") else {
+        guard let stem = names.storedName(of: module + ".weight") else {
             throw .unconvertible(path: path, reason: "llama.cpp has no name for '\(module)'")
         }
-        guard module != "lm_head" || !base.tiesHeadToEmbedding else {
+        guard module != base.head.name || !base.tiesHeadToEmbedding else {
             throw .unconvertible(
                 path: path,
-                reason: "it changes 'lm_head', which llama.cpp doesn't have apart from the "
+                reason: "it changes '\(module)', which llama.cpp doesn't have apart from the "
                     + "embedding on a tied base")
         }
         let a =
@@ -64,7 +68,7 @@ struct GGUFLoRAWriter {
         var b = try AdapterTensor(
             name: module + TensorPart.factorB.suffix,
             shape: [factors.outputCount, factors.rank], values: factors.b(withAlpha: alpha))
-        if architecture == "llama" { b = try QueryKeyRows.permuted(b, base: base) }
+        b = try QueryKeyRows.permuted(b, base: base, names.layout)
         let shapeOfA = [factors.rank, factors.inputCount]
         return [
             try AdapterTensor(

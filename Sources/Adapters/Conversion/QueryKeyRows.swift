@@ -1,48 +1,72 @@
+internal import Checkpoints
 internal import Transformer
 
-/// The order of the rows of Q and K: Hugging Face's and llama.cpp's, which the factors B share.
+/// The order of the rows of Q and K, or of one module for both: Hugging Face's and llama.cpp's,
+/// which the factors B share.
 enum QueryKeyRows {
     /// Rows as Hugging Face has them, from rows as llama.cpp has them.
     static func restored(
-        _ tensor: AdapterTensor, base: DecoderSpec
+        _ tensor: AdapterTensor, base: DecoderSpec, _ layout: StoredLayout
     ) throws(AdapterError) -> AdapterTensor {
-        guard let order = try storedRows(tensor, base: base) else { return tensor }
+        guard let order = try storedRows(tensor, base: base, layout) else { return tensor }
         return try tensor.withRows(order)
     }
 
     /// Rows as llama.cpp has them, from rows as Hugging Face has them.
     static func permuted(
-        _ tensor: AdapterTensor, base: DecoderSpec
+        _ tensor: AdapterTensor, base: DecoderSpec, _ layout: StoredLayout
     ) throws(AdapterError) -> AdapterTensor {
-        guard let order = try storedRows(tensor, base: base) else { return tensor }
+        guard let order = try storedRows(tensor, base: base, layout) else { return tensor }
         var inverse = [Int](repeating: 0, count: order.count)
         for (row, stored) in order.enumerated() { inverse[stored] = row }
         return try tensor.withRows(inverse)
     }
 
     /// True for factors whose rows depend on the order.
-    static func concerns(_ name: String) -> Bool { headCountName(name) != nil }
+    static func concerns(_ name: String, _ layout: StoredLayout) -> Bool {
+        part(name, layout) != nil
+    }
 
-    private static func headCountName(_ name: String) -> KeyPath<DecoderSpec, Int>? {
+    private enum Part {
+        case query, key, all
+    }
+
+    private static func part(_ name: String, _ layout: StoredLayout) -> Part? {
         guard name.hasSuffix(TensorPart.factorB.suffix) else { return nil }
-        if name.contains(".q_proj.") { return \.queryHeadCount }
-        return name.contains(".k_proj.") ? \.keyValueHeadCount : nil
+        if layout.queryKeyRowsArePermuted {
+            if name.contains(".q_proj.") { return .query }
+            if name.contains(".k_proj.") { return .key }
+        }
+        return layout.groupsAreBlocks && name.contains(".query_key_value.") ? .all : nil
     }
 
     private static func storedRows(
-        _ tensor: AdapterTensor, base: DecoderSpec
+        _ tensor: AdapterTensor, base: DecoderSpec, _ layout: StoredLayout
     ) throws(AdapterError) -> [Int]? {
-        guard let path = headCountName(tensor.name) else { return nil }
-        let headCount = base[keyPath: path]
-        let rowCount = headCount * base.headDimension
-        guard tensor.shape.first == rowCount else {
+        guard let part = part(tensor.name, layout) else { return nil }
+        let attention = base.layers[0].attention
+        let order: RowOrder?
+        let headCount: Int
+        switch part {
+        case .query:
+            order = attention.pairOrder(\.queryHeadCount)
+            headCount = attention.queryHeadCount
+        case .key:
+            order = attention.pairOrder(\.keyValueHeadCount)
+            headCount = attention.keyValueHeadCount
+        case .all:
+            order = attention.blockOrder
+            headCount = attention.queryHeadCount + 2 * attention.keyValueHeadCount
+        }
+        guard let order else { return nil }
+        guard tensor.shape.first == order.rowCount else {
             throw .unconvertible(
                 path: tensor.name,
                 reason: "it has \(tensor.shape.first ?? 0) rows, the base's \(headCount) heads of "
-                    + "dimension \(base.headDimension) have \(rowCount): it was trained on another "
-                    + "base")
+                    + "dimension \(base.headDimension) have \(order.rowCount): it was trained on "
+                    + "another base")
         }
-        return RowOrder(rowCount: rowCount, headCount: headCount).storedRows
+        return order.storedRows
     }
 }
 

@@ -15,18 +15,21 @@ struct GGUFMergePlan {
     let file: GGUFFile
     private(set) var entries: [Entry] = []
     private let base: BaseModel
+    /// Nil for a file that can't be a base.
+    private let names: GGUFNames?
     private let weightType: WeightType?
     private var slots: SlotTable { base.slots }
 
     /// - Throws: `AdapterError.merge` where blocks of the asked type can't hold a matrix.
     init(_ file: GGUFFile, _ writer: MergeWriter) throws(AdapterError) {
         self.file = file
+        names = file.names
         base = writer.base
         weightType = writer.options.weightType
         do throws(CheckpointError) {
             for name in file.tensorNames {
                 let view = try file.readableTensor(name)
-                let source = mergeSource(named: GGUFFile.huggingFaceName(of: name))
+                let source = mergeSource(named: names?.huggingFaceName(of: name) ?? name)
                     .flatMap { writer.changed.contains($0) ? $0 : nil }
                 let type = source.map { changedType(of: view, $0) } ?? view.elementType
                 let tensor = GGUFWriter.Tensor(
@@ -45,8 +48,8 @@ struct GGUFMergePlan {
 
     /// A head of its own beside the embedding, of the type that the embedding had.
     private mutating func addHead() {
-        guard let name = GGUFFile.storedName(of: slots.name(of: .linear(.head)) + ".weight"),
-            let embedding = GGUFFile.storedName(of: slots.name(of: .embedding) + ".weight"),
+        guard let name = names?.storedName(of: slots.name(of: .linear(.head)) + ".weight"),
+            let embedding = names?.storedName(of: slots.name(of: .embedding) + ".weight"),
             let view = file.tensor(embedding)
         else { return }
         let tensor = GGUFWriter.Tensor(
@@ -103,7 +106,16 @@ extension MergeWriter {
                     + "\(base.slots.vocabularyCount): merge into a directory")
         }
         try checkVacant(path)
-        let plan = try GGUFMergePlan(try opened(checkpoint.tensors.path), self)
+        let file = try opened(checkpoint.tensors.path)
+        if let names = file.names,
+            let joined = file.tensorNames.first(where: names.joinsProjections)
+        {
+            throw .unwritable(
+                path: path,
+                reason: "the base's '\(joined)' holds queries, keys and values together, which "
+                    + "aren't written so: merge into a directory")
+        }
+        let plan = try GGUFMergePlan(file, self)
         let changed = plan.entries.filter { $0.source != nil }
         for (index, entry) in changed.enumerated() {
             do { _ = try bytes(of: entry) } catch { throw .merge(error) }
@@ -143,10 +155,12 @@ extension MergeWriter {
     private func bytes(of entry: GGUFMergePlan.Entry) throws(MergeError) -> [UInt8] {
         guard let source = entry.source else { return [] }
         let tensor = entry.tensor
+        var values = values
+        values.layout = checkpoint.layout
         return try values.withChecked(
             source, as: tensor.elementType, name: tensor.name, width: entry.width
         ) { (values) throws(MergeError) in
-            guard let order = storedRows(of: source, count: tensor.shape[0]) else {
+            guard let order = storedRows(of: source) else {
                 return NarrowFloats.bytes(values, as: tensor.elementType, pool: pool)
             }
             let width = values.count / order.count
@@ -162,10 +176,8 @@ extension MergeWriter {
     }
 
     /// For each row, its place in the file; nil where that is its own.
-    private func storedRows(of source: MergeSource, count: Int) -> [Int]? {
-        guard checkpoint.queryKeyRowsArePermuted, case .linear(let slot) = source.slot,
-            let headCount = base.configuration.rotatedHeadCounts(base.slots)[slot]
-        else { return nil }
-        return RowOrder(rowCount: count, headCount: headCount).storedRows
+    private func storedRows(of source: MergeSource) -> [Int]? {
+        guard case .linear(let slot) = source.slot else { return nil }
+        return base.configuration.storedRowOrders(base.slots, checkpoint.layout)[slot]?.storedRows
     }
 }

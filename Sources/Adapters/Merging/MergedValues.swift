@@ -33,6 +33,8 @@ struct MergedValues {
     let base: BaseModel
     let parts: [SelectedOperators]
     let pool: WorkerPool
+    /// How the file that values are for stores them; the order of rows is left to its writer.
+    var layout = StoredLayout()
 
     /// Tokens of the result's vocabulary.
     var vocabularyCount: Int { parts.vocabulary?.tokenCount ?? base.slots.vocabularyCount }
@@ -94,7 +96,7 @@ struct MergedValues {
             case .biasStack(let slot): copy(base.slots.stack(from: slot).flatMap(bias))
             case .embedding: try base.mergedEmbedding(with: parts, pool: pool)
             case .bias(let slot): copy(bias(slot))
-            case .gain(let slot): copy(gain(slot))
+            case .gain(let slot): copy(storedGain(slot))
             case .normBias(let slot): copy(bias(slot))
             case .positions: base.positionRows(pool: pool)
             case .sinks(let layer): copy(base.sinks(ofLayer: layer) ?? [])
@@ -152,7 +154,8 @@ struct MergedValues {
     ) throws(MergeError) -> AlignedBuffer<Float> {
         let merged = try base.merged(at: slot, with: parts, pool: pool)
         let isTransposed =
-            base.slots.onlyStacked(slot)?.isTransposed ?? base.slots.isTransposed(slot)
+            base.slots.onlyStacked(slot)?.isTransposed
+            ?? (base.slots.isTransposed(slot) && !layout.matricesAreUpright)
         guard asStored, isTransposed else { return merged.matrix }
         let (rowCount, columnCount) = (merged.shape.outputCount, merged.shape.inputCount)
         let stored = AlignedBuffer<Float>(count: rowCount * columnCount)
@@ -174,6 +177,11 @@ struct MergedValues {
             if case .gain(let gain)? = part.operators.norms[slot] { return gain }
         }
         return base.gain(at: slot)
+    }
+
+    private func storedGain(_ slot: NormSlot) -> [Float] {
+        let offset = layout.gainsAreWhole ? base.slots.gainOffset(of: slot) : 0
+        return offset == 0 ? gain(slot) : gain(slot).map { $0 + offset }
     }
 
     private func copy(_ values: [Float]) -> AlignedBuffer<Float> {

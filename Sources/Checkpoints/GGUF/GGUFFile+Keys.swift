@@ -33,26 +33,4 @@ extension GGUFFile {
     package func counts(_ key: String) throws(CheckpointError) -> [Int]? {
         try values.unsignedIntegers(key)?.map(Int.init)
     }
-
-    /// Whether llama.cpp reorders the rows of Q and K of the file's architecture; nil where that
-    /// can't be a base.
-    package var permutesQueryKeyRows: Bool? {
-        architecture.flatMap(GGUFConfiguration.Architecture.init)?.permutesQueryKeyRows
-    }
-
-    /// The architectures that can be a base, as GGUF names them.
-    package static var baseArchitectures: [String] {
-        GGUFConfiguration.Architecture.allCases.map(\.rawValue)
-    }
-
-    /// Hugging Face's name of a tensor, `model.layers.3.self_attn.q_proj.weight` for
-    /// `blk.3.attn_q.weight`; the same name where the family has no such tensor.
-    package static func huggingFaceName(of name: String) -> String {
-        GGUFTensorNames.huggingFaceName(of: name)
-    }
-
-    /// GGUF's name of a tensor; nil where the family has no such tensor.
-    package static func storedName(of name: String) -> String? {
-        GGUFTensorNames.storedName(of: name)
-    }
 }

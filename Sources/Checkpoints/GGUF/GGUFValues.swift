@@ -174,6 +174,12 @@ struct GGUFValues: Sendable {
         try fixedWidth(key, .uint32, UInt32.self)
     }
 
+    /// The elements of an array of booleans; nil where the value is something else.
+    func flags(_ key: String) throws(CheckpointError) -> [Bool]? {
+        guard case .array(let array) = values[key], array.elementType == .bool else { return nil }
+        return try fixedWidth(key, .bool, UInt8.self)?.map { $0 != 0 }
+    }
+
     private func fixedWidth<Value: FixedWidthInteger>(
         _ key: String, _ type: GGUFValueType, _ element: Value.Type
     ) throws(CheckpointError) -> [Value]? {

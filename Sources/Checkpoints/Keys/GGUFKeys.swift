@@ -2,15 +2,30 @@ internal import StrictJSON
 
 /// The keys of a base in a GGUF file. `{arch}` stands for its `general.architecture`.
 ///
-/// **Source**: the GGUF specification; what llama.cpp's loader makes of them for `llama` and
-/// `qwen2`.
+/// **Source**: the GGUF specification; what llama.cpp's loader makes of them.
 public enum GGUFKeys {
     private static let description = "describes the file; no number depends on it"
     private static let otherModels = "other architectures have it"
 
-    public static let table = KeyTable(
-        file: "GGUF",
-        keys: general + shape + rotary + others + parts + text)
+    private static let common = general + shape + rotary + others + parts + text
+
+    public static let table = KeyTable(file: "GGUF", keys: common)
+
+    /// Those of all architectures, and what each has of its own.
+    public static let tables =
+        [table]
+        + GGUFArchitectures.all.filter { !$0.keys.isEmpty }.map { architecture in
+            KeyTable(file: "GGUF of " + architecture.name, keys: architecture.keys)
+        }
+
+    /// The keys of a file of this architecture.
+    static func table(of architecture: any GGUFArchitecture.Type) -> KeyTable {
+        KeyTable(file: "GGUF", keys: architecture.keys + common)
+    }
+
+    /// Of architectures that have a window in all layers or none.
+    static let window = KnownKey.read(
+        "{arch}.attention.sliding_window", "tokens that every layer sees; 0 is all")
 
     private static let general: [KnownKey] =
         [
@@ -40,11 +55,11 @@ public enum GGUFKeys {
         .read("{arch}.attention.head_count_kv", "heads of keys and values"),
         .read("{arch}.attention.key_length", "size of a head"),
         .read("{arch}.attention.value_length", "must be that of keys"),
-        .read("{arch}.attention.layer_norm_rms_epsilon", "the norms' epsilon"),
-        .read(
-            "{arch}.attention.sliding_window",
-            "bounds the context, as attention over a window is not built yet"),
-        .withoutEffect("{arch}.attention.layer_norm_epsilon", "these models have RMS norms"),
+        .read("{arch}.attention.layer_norm_rms_epsilon", "the epsilon of RMS norms"),
+        .read("{arch}.attention.layer_norm_epsilon", "the epsilon of layer norms"),
+        .refused(
+            "{arch}.attention.sliding_window", unless: [.integer(0)],
+            "this architecture has no window"),
         .refused("{arch}.attention.causal", unless: [.bool(true)], otherModels),
         .refused("{arch}.attention.clamp_kqv", unless: [.integer(0)], otherModels),
         .refused("{arch}.attention.max_alibi_bias", unless: [.integer(0)], otherModels),
@@ -59,17 +74,31 @@ public enum GGUFKeys {
     ]
 
     private static let rotary: [KnownKey] = [
-        .read("{arch}.rope.dimension_count", "must be the size of a head"),
+        .read(
+            "{arch}.rope.dimension_count",
+            "values of a head that positions turn; in most architectures it must be all"),
         .read("{arch}.rope.freq_base", "theta; 10,000 where absent"),
-        .read("{arch}.rope.scaling.type", "linear where absent; none turns the factor off"),
+        .refused("{arch}.rope.freq_base_swa", otherModels),
+        .read("{arch}.rope.scaling.type", "linear where absent; yarn; none turns the factor off"),
         .read("{arch}.rope.scaling.factor", "divides positions; 0 is none"),
         .read("{arch}.rope.scale_linear", "the older name of the factor, where that is absent"),
-        .refused(
-            "{arch}.rope.scaling.attn_factor", unless: [.integer(1), .integer(0)],
-            "of YaRN and LongRoPE"),
+        .read(
+            "{arch}.rope.scaling.attn_factor", "factor on cosines and sines of YaRN and LongRoPE"),
         .refused("{arch}.rope.scaling.alpha", unless: [.integer(0)], otherModels),
-        .withoutEffect("{arch}.rope.scaling.original_context_length", "of YaRN, which is refused"),
-        .withoutEffect("{arch}.rope.scaling.yarn_*", "of YaRN, which is refused"),
+        .read(
+            "{arch}.rope.scaling.original_context_length",
+            "positions before YaRN or LongRoPE; where factors are two tables, it bounds the context"
+        ),
+        .read("{arch}.rope.scaling.yarn_beta_fast", "turns within them that stay; 32"),
+        .read("{arch}.rope.scaling.yarn_beta_slow", "turns below which all is scaled; 1"),
+        .read(
+            "{arch}.rope.scaling.yarn_attn_factor",
+            "factor on cosines and sines, instead of that of the scaling"),
+        .refused(
+            "{arch}.rope.scaling.yarn_ext_factor", unless: [.integer(1), .integer(-1)],
+            "YaRN in part isn't served"),
+        .refused(
+            "{arch}.rope.scaling.yarn_log_multiplier", unless: [.integer(0)], otherModels),
         .withoutEffect("{arch}.rope.scaling.finetuned", "a note of how it was trained"),
         .refused("{arch}.rope.dimension_sections", otherModels),
     ]

@@ -242,6 +242,9 @@ package struct LayerSlots: Sendable {
         if let experts { experts.router..<experts.router + 1 } else { feedForward }
     }
 
+    /// The slot that makes queries, keys and values; nil where there are three.
+    package var fused: LinearSlot? { isFused ? LinearSlot(index: projections.lowerBound) : nil }
+
     /// The slot behind attention.
     package var output: LinearSlot { LinearSlot(index: attentionOutput) }
 }

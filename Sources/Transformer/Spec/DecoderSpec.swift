@@ -1,3 +1,5 @@
+package import Checkpoints
+
 /// What a decoder is made of, as data: an architecture's file makes it from a configuration, and
 /// slots, weights and the forward pass follow from it alone.
 public struct DecoderSpec: Equatable, Sendable {
@@ -37,16 +39,23 @@ public struct DecoderSpec: Equatable, Sendable {
     /// The epsilon of the last norm.
     public var normEpsilon: Float { finalNorm.epsilon }
 
-    /// The heads of each slot whose outputs positions turn: where pairs are neighbours in a file
-    /// and halves here, these slots' rows are in another order.
-    package func rotatedHeadCounts(_ slots: SlotTable) -> [LinearSlot: Int] {
-        var counts: [LinearSlot: Int] = [:]
+    /// The order of each slot's rows in a checkpoint that has another than Hugging Face's.
+    package func storedRowOrders(
+        _ slots: SlotTable, _ layout: StoredLayout
+    ) -> [LinearSlot: RowOrder] {
+        guard layout.movesRows else { return [:] }
+        var orders: [LinearSlot: RowOrder] = [:]
         for (layer, own) in zip(layers, slots.layers) {
-            guard layer.attention.rotary != nil, let separate = own.separate else { continue }
-            counts[separate.query] = layer.attention.queryHeadCount
-            counts[separate.key] = layer.attention.keyValueHeadCount
+            let attention = layer.attention
+            if layout.queryKeyRowsArePermuted, let separate = own.separate {
+                orders[separate.query] = attention.pairOrder(\.queryHeadCount)
+                orders[separate.key] = attention.pairOrder(\.keyValueHeadCount)
+            }
+            if layout.groupsAreBlocks, let fused = own.fused {
+                orders[fused] = attention.blockOrder
+            }
         }
-        return counts
+        return orders
     }
 
     /// Tensors that follow from the configuration, which older checkpoints carry.

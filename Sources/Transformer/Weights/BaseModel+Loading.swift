@@ -37,10 +37,8 @@ extension BaseModel {
         } else {
             try configuration.checkKeyValueHeads(checkpoint, slots)
             source = StoredWeightSource(
-                tensors: checkpoint.tensors, pool: pool,
-                slots: slots,
-                permutedHeadCounts: checkpoint.queryKeyRowsArePermuted
-                    ? configuration.rotatedHeadCounts(slots) : [:])
+                tensors: checkpoint.tensors, pool: pool, spec: configuration, slots: slots,
+                layout: checkpoint.layout)
         }
         try TensorNameCheck(names: source.tensorNames, file: path).check()
         try WeightMemory.check(
@@ -193,7 +191,7 @@ private struct WeightLoader {
     private mutating func gain(_ slot: NormSlot) throws(TransformerError) -> [Float] {
         let name = slots.weightName(of: .norm(slot))
         consumed.insert(name)
-        return try source.vector(name, count: slots.width(of: slot), slot: nil)
+        return try source.gain(name, count: slots.width(of: slot), slot: slot)
     }
 
     private mutating func bias(_ slot: NormSlot) throws(TransformerError) -> [Float]? {

@@ -18,6 +18,9 @@ protocol WeightSource {
         _ name: String, count: Int, slot: LinearSlot?
     ) throws(TransformerError) -> [Float]
 
+    /// A norm's gain as slots have it.
+    func gain(_ name: String, count: Int, slot: NormSlot) throws(TransformerError) -> [Float]
+
     /// Whether two tensors hold the same bytes of the same type and shape.
     func haveSameContent(_ first: String, _ second: String) throws(TransformerError) -> Bool
 
@@ -25,25 +28,36 @@ protocol WeightSource {
     var keptTypes: KeptTypes { get }
 }
 
+extension WeightSource {
+    func gain(
+        _ name: String, count: Int, slot: NormSlot
+    ) throws(TransformerError) -> [Float] {
+        try vector(name, count: count, slot: nil)
+    }
+}
+
 /// Tensors as checkpoints store them, row-major; packed while loading.
 struct StoredWeightSource: WeightSource {
     let tensors: any TensorSource
     let pool: WorkerPool
     let slots: SlotTable
-    /// By slot, the number of heads where rows are in the order of interleaved pairs.
-    let permutedHeadCounts: [LinearSlot: Int]
+    /// What is stored in another way than slots have it.
+    let layout: StoredLayout
+    /// By slot, where rows are in another order.
+    let rowOrders: [LinearSlot: RowOrder]
     /// What a tensor is read into before it is packed.
     private let scratch = ScratchMemory()
     private let kept = KeptTypesRecord()
 
     init(
-        tensors: any TensorSource, pool: WorkerPool, slots: SlotTable,
-        permutedHeadCounts: [LinearSlot: Int]
+        tensors: any TensorSource, pool: WorkerPool, spec: DecoderSpec, slots: SlotTable,
+        layout: StoredLayout
     ) {
         self.tensors = tensors
         self.pool = pool
         self.slots = slots
-        self.permutedHeadCounts = permutedHeadCounts
+        self.layout = layout
+        rowOrders = spec.storedRowOrders(slots, layout)
     }
 
     var path: String { tensors.path }
@@ -53,7 +67,7 @@ struct StoredWeightSource: WeightSource {
     func matrix(
         _ name: String, shape: LinearShape, slot: LinearSlot?, arena: PackedArena?
     ) throws(TransformerError) -> PackedMatrix {
-        if let slot, slots.isTransposed(slot) {
+        if let slot, slots.isTransposed(slot), !layout.matricesAreUpright {
             let view = try tensor(name, shape: [shape.inputCount, shape.outputCount])
             return try transposed(view, from: 0, shape: shape, arena: arena)
         }
@@ -182,8 +196,16 @@ struct StoredWeightSource: WeightSource {
         let view = try tensor(name, shape: [count])
         let values: [Float]
         do { values = try view.floats() } catch { throw .checkpoint(error) }
-        guard let headCount = permutedHeadCount(slot) else { return values }
-        return RowOrder(rowCount: count, headCount: headCount).storedRows.map { values[$0] }
+        guard let order = slot.flatMap({ rowOrders[$0] }) else { return values }
+        return order.storedRows.map { values[$0] }
+    }
+
+    func gain(
+        _ name: String, count: Int, slot: NormSlot
+    ) throws(TransformerError) -> [Float] {
+        let values = try vector(name, count: count, slot: nil)
+        let offset = slots.gainOffset(of: slot)
+        return layout.gainsAreWhole && offset != 0 ? values.map { $0 - offset } : values
     }
 
     /// The bias of one expert in a tensor of all.
@@ -211,17 +233,12 @@ struct StoredWeightSource: WeightSource {
         return view
     }
 
-    private func permutedHeadCount(_ slot: LinearSlot?) -> Int? {
-        slot.flatMap { permutedHeadCounts[$0] }
-    }
-
     private func withRowsInOrder<Result>(
         _ bytes: UnsafeRawBufferPointer, type: WeightType, shape: LinearShape, slot: LinearSlot?,
         _ body: (UnsafeRawPointer) -> Result
     ) -> Result {
         let stored = bytes.baseAddress!
-        guard let headCount = permutedHeadCount(slot) else { return body(stored) }
-        let order = RowOrder(rowCount: shape.outputCount, headCount: headCount)
+        guard let order = slot.flatMap({ rowOrders[$0] }) else { return body(stored) }
         let rowByteCount = shape.inputCount / type.blockElementCount * type.blockByteCount
         let rows = AlignedBuffer<UInt8>(count: bytes.count)
         for (row, source) in order.storedRows.enumerated() {
@@ -247,30 +264,5 @@ private final class ScratchMemory {
             self.buffer = buffer
         }
         return UnsafeMutableRawBufferPointer(start: buffer.pointer, count: byteCount)
-    }
-}
-
-/// Maps rows of Q and K in Hugging Face's order to their place in llama.cpp's.
-///
-///     Hugging Face:  head, half (2),       pair (d/2)     pairs are (i, i + d/2)
-///     llama.cpp:     head, pair (d/2),     half (2)       pairs are (2i, 2i + 1)
-package struct RowOrder {
-    let rowCount: Int
-    let headCount: Int
-
-    package init(rowCount: Int, headCount: Int) {
-        self.rowCount = rowCount
-        self.headCount = headCount
-    }
-
-    /// For each row in Hugging Face's order, the row that holds it.
-    package var storedRows: [Int] {
-        let headDimension = rowCount / headCount
-        let pairCount = headDimension / 2
-        return (0..<rowCount).map { row in
-            let (head, within) = row.quotientAndRemainder(dividingBy: headDimension)
-            let (half, pair) = within.quotientAndRemainder(dividingBy: pairCount)
-            return head * headDimension + pair * 2 + half
-        }
     }
 }

@@ -18,7 +18,7 @@ struct KeysCommand: ParsableCommand {
 
     /// A table for each kind of file.
     private static let tables =
-        ConfigurationKeys.tables + [GenerationKeys.table, GGUFKeys.table] + TokenizerKeys.tables
+        ConfigurationKeys.tables + [GenerationKeys.table] + GGUFKeys.tables + TokenizerKeys.tables
 
     func run() {
         guard json else {

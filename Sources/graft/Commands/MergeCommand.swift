@@ -85,7 +85,7 @@ struct MergeCommand: ParsableCommand {
             tensors: checkpoint.tensors,
             tokenizer: try checkpoint.tokenizer.map { (assets) throws in
                 try assets.inHuggingFaceForm()
-            }, queryKeyRowsArePermuted: checkpoint.queryKeyRowsArePermuted,
+            }, layout: checkpoint.layout,
             warnings: checkpoint.warnings)
     }
 }

@@ -107,7 +107,7 @@ import Transformer
         fixture.tensors.append(FloatTensor("blk.0.attn_q_norm.weight", [4], seed: 4))
         #expect(
             failure(fixture)
-                == "lora.gguf: unexpected tensor 'blk.0.attn_q_norm.weight': the Llama family has no such "
+                == "lora.gguf: unexpected tensor 'blk.0.attn_q_norm.weight': 'llama' has no such "
                 + "norm")
     }
 
