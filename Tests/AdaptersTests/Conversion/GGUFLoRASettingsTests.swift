@@ -107,8 +107,8 @@ import Transformer
         fixture.tensors.append(FloatTensor("blk.0.attn_q_norm.weight", [4], seed: 4))
         #expect(
             failure(fixture)
-                == "lora.gguf: unexpected tensor 'blk.0.attn_q_norm.weight': the Llama family has no such "
-                + "norm")
+                == "lora.gguf: unexpected tensor 'blk.0.attn_q_norm.weight': no norm of the bases that it "
+                + "is read for has this name")
     }
 
     @Test func convertingSaysTheSame() throws {
