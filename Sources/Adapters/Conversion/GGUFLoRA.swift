@@ -126,7 +126,8 @@ struct GGUFLoRA {
             let full = GGUFFile.huggingFaceName(of: name)
             guard full != name else {
                 throw .unknownTensor(
-                    name, reason: "the Llama family has no such norm", file: file.path)
+                    name, reason: "no norm of the bases that it is read for has this name",
+                    file: file.path)
             }
             let gain = try tensor(name, of: file, extent).renamed(full)
             let module = gain.name.dropLast(".weight".count).split(separator: ".").last ?? ""
@@ -150,7 +151,8 @@ struct GGUFLoRA {
         let full = GGUFFile.huggingFaceName(of: stem)
         guard full != stem, full.hasSuffix(".weight") else {
             throw .unknownTensor(
-                nameOfA, reason: "the Llama family has no '\(stem)'", file: file.path)
+                nameOfA, reason: "no module of the bases that it is read for is '\(stem)'",
+                file: file.path)
         }
         let module = String(full.dropLast(".weight".count))
         let isEmbedding = module == embedding

@@ -15,6 +15,14 @@ struct GGUFLoRAWriter {
             throw .unconvertible(
                 path: path, reason: "GGUF names the base's architecture: give the base")
         }
+        // Of others, names and the order of rows aren't checked.
+        guard GGUFFile.baseArchitectures.contains(GGUFLoRA.architecture(of: base)) else {
+            throw .unconvertible(
+                path: path,
+                reason: "as GGUF only adapters for bases of type "
+                    + "\(GGUFFile.baseArchitectures.joined(separator: ", ")) and mistral are written, and the "
+                    + "base is of type '\(base.modelType)'")
+        }
         self.base = base
     }
 

@@ -132,6 +132,8 @@ extension MergeWriter {
     private func bytes(of entry: GGUFMergePlan.Entry) throws(MergeError) -> [UInt8] {
         guard let source = entry.source else { return [] }
         let tensor = entry.tensor
+        var values = values
+        values.keepsOutputsFirst = true
         return try values.withChecked(
             source, as: tensor.elementType, name: tensor.name, width: entry.width
         ) { (values) throws(MergeError) in

@@ -47,6 +47,8 @@ extension MergeWriter {
         guard own.inputCount % type.blockElementCount == 0,
             let elementType = ElementType(rawValue: type.rawValue)
         else { throw .noWholeBlocks(module: name, inputCount: own.inputCount, type: type.rawValue) }
+        var values = values
+        values.keepsOutputsFirst = true
         return try values.withChecked(source, as: elementType, name: name, width: own.inputCount) {
             (values) throws(MergeError) in
             NarrowFloats.bytes(values, as: elementType, pool: pool).withUnsafeBytes {

@@ -28,6 +28,9 @@ struct MergedValues {
     let base: BaseModel
     let parts: [SelectedOperators]
     let pool: WorkerPool
+    /// True: matrices are [outputs, inputs] also where safetensors files store them the other way
+    /// round.
+    var keepsOutputsFirst = false
 
     /// Tokens of the result's vocabulary.
     var vocabularyCount: Int { parts.vocabulary?.tokenCount ?? base.slots.vocabularyCount }
@@ -118,7 +121,7 @@ struct MergedValues {
     /// As checkpoints store it.
     private func matrix(_ slot: LinearSlot) throws(MergeError) -> AlignedBuffer<Float> {
         let merged = try base.merged(at: slot, with: parts, pool: pool)
-        guard base.slots.isTransposed(slot) else { return merged.matrix }
+        guard base.slots.isTransposed(slot), !keepsOutputsFirst else { return merged.matrix }
         let (rowCount, columnCount) = (merged.shape.outputCount, merged.shape.inputCount)
         let stored = AlignedBuffer<Float>(count: rowCount * columnCount)
         for row in 0..<rowCount {
