@@ -287,6 +287,8 @@ struct SavedModules {
         names.contains { Self.name($0, covers: module) }
     }
 
+    func contains(anyOf modules: [String]) -> Bool { modules.contains(where: contains) }
+
     static func name(_ name: String, covers module: String) -> Bool {
         var path = Substring(module)
         while true {

@@ -178,7 +178,7 @@ extension PlainLoRA {
     private static func checkIsTarget(
         _ module: String, _ pair: Pair, _ settings: LoRASettings, file: String
     ) throws(AdapterError) {
-        let isLinearBelowHead = !pair.isEmbedding && module != "lm_head"
+        let isLinearBelowHead = !pair.isEmbedding && !["lm_head", "embed_out"].contains(module)
         guard
             try !settings.tuner.targets.contains(module, isLinearBelowHead: isLinearBelowHead),
             let tensor = pair.a ?? pair.b

@@ -37,8 +37,8 @@ struct AdapterHubMalformedTests {
         ),
         (
             "residual_before_ln", .string("post_add"),
-            "not supported: 'residual_before_ln' is \"post_add\": it stands beside a norm of the base "
-                + "that the Llama family doesn't have"
+            "not supported: 'residual_before_ln' is \"post_add\": it stands beside a norm behind the "
+                + "sublayer, which the base doesn't have"
         ),
         (
             "scaling", .string("some"),

@@ -48,12 +48,12 @@ struct ArchitectureGoldenTests {
 
     static let folder = Checkout.path("Tests/Goldens/architectures")
     private static let pool = GoldenTests.pool
-    private let directory: TemporaryDirectory
+    let directory: TemporaryDirectory
 
     init() throws { directory = try TemporaryDirectory() }
 
     /// The checkpoint with its values in f32.
-    private func widened(_ golden: Golden) throws -> String {
+    func widened(_ golden: Golden) throws -> String {
         let path = directory.file(golden.name)
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         try FileManager.default.copyItem(
@@ -70,7 +70,7 @@ struct ArchitectureGoldenTests {
         return path
     }
 
-    private func open(_ path: String) throws -> BaseModel {
+    func open(_ path: String) throws -> BaseModel {
         try BaseModel.open(path: path, pool: Self.pool, keyValueType: .f32)
     }
 

@@ -15,9 +15,11 @@ enum ForeignNames {
 
     /// Of a module that the base doesn't have.
     static func reason(module: String, _ slots: SlotTable) -> String {
-        if slots.slot(named: "model." + module) != nil {
+        // Of the decoder without its head, for example `model.`.
+        let decoder = slots.name(of: .embedding).prefix { $0 != "." } + "."
+        if slots.slot(named: decoder + module) != nil {
             return
-                "the base has no module '\(module)' but 'model.\(module)': 'model.' is missing, as "
+                "the base has no module '\(module)' but '\(decoder)\(module)': '\(decoder)' is missing, as "
                 + "where the bare decoder was trained; PEFT would pass over the tensor; rename the tensors"
         }
         let components = module.split(separator: ".")

@@ -23,7 +23,7 @@ struct ResizedTables {
     static func tokenCount(
         in file: AdapterFile, slots: SlotTable, prefix: String = TunerTensors.prefix
     ) throws(AdapterError) -> Int? {
-        let modules = [slots.name(of: .embedding), slots.name(of: .linear(.head))]
+        let modules = slots.names(of: .embedding) + slots.names(of: .linear(.head))
         let names = modules.flatMap { module in
             (untrained + [.savedModule]).map { prefix + module + $0.suffix }
         }

@@ -7,6 +7,7 @@ enum TargetSummary {
     static func text(_ operators: AdapterOperators, slots: SlotTable) -> String {
         var changed = Set(operators.linear.keys.map(Slot.linear))
         changed.formUnion(operators.norms.keys.map(Slot.norm))
+        changed.formUnion(operators.normBiases.keys.map(Slot.norm))
         let isTableChanged = operators.embedding.contains {
             if case .softPrompt = $0 { false } else { true }
         }

@@ -25,14 +25,14 @@ extension TunerCompiler {
                 .replacement(try replacement(weight, shape, base: base.weights.embedding)))
         case .linear(let linear):
             let shape = shape(of: linear)
-            try check(weight, shape: [shape.outputCount, shape.inputCount], reason: reason)
+            try check(weight, shape: storedShape(shape, at: linear), reason: reason)
             let own = base.matrix(at: linear)
             if linear == .head, own.holds(try weight.floats(file: file)) { return }
             let matrix =
                 if linear == .head, let table = try tiedTable(weight) {
                     table
                 } else {
-                    try replacement(weight, shape, base: own)
+                    try replacement(weight, shape, at: linear)
                 }
             operators.linear[linear, default: []].append(
                 .replacement(matrix, bias: try savedBias(linear, module: module)))
@@ -102,6 +102,22 @@ extension TunerCompiler {
         return try floats(bias)
     }
 
+    /// A linear layer's matrix, which a `Conv1D` stores the other way round.
+    mutating func replacement(
+        _ tensor: AdapterTensor, _ shape: LinearShape, at linear: LinearSlot
+    ) throws(AdapterError) -> PackedMatrix {
+        let own = base.matrix(at: linear)
+        guard slots.isTransposed(linear) else { return try replacement(tensor, shape, base: own) }
+        let values = Matrices.transposed(try floats(tensor), rowCount: shape.inputCount)
+        return packed(values, shape.outputCount, shape.inputCount)
+    }
+
+    /// What a tensor with a linear layer's matrix has.
+    func storedShape(_ shape: LinearShape, at linear: LinearSlot) -> [Int] {
+        let sides = [shape.outputCount, shape.inputCount]
+        return slots.isTransposed(linear) ? sides.reversed() : sides
+    }
+
     /// Keeps the file's type, unless the base computes in f32 there.
     mutating func replacement(
         _ tensor: AdapterTensor, _ shape: LinearShape, base: PackedMatrix
@@ -121,6 +137,7 @@ extension TunerCompiler {
     /// With `bias`, the file has the trained biases themselves; the operator is their difference to
     /// the base's.
     mutating func addBaseBias(_ slot: Slot, isTargeted: Bool) throws(AdapterError) {
+        if case .norm(let norm) = slot { return try addBaseBias(norm) }
         guard case .linear(let linear) = slot, let own = base.bias(at: linear) else { return }
         let part: TensorPart
         switch settings.bias {
@@ -129,7 +146,7 @@ extension TunerCompiler {
         case .targeted where isTargeted: part = .baseBias
         case .targeted: return
         }
-        if settings.saved.contains(slots.name(of: slot)) { return }
+        if settings.saved.contains(anyOf: slots.names(of: slot)) { return }
         let module = slots.name(of: slot)
         let bias = try tensors.require(
             part, at: slot,
@@ -137,6 +154,19 @@ extension TunerCompiler {
         try check(bias, shape: [own.count], reason: "'\(module)' has \(own.count) outputs")
         let trained = try floats(bias)
         operators.linear[linear, default: []].append(.bias(zip(trained, own).map { $0 - $1 }))
+    }
+
+    /// `bias` "all" means those of norms as well.
+    private mutating func addBaseBias(_ norm: NormSlot) throws(AdapterError) {
+        let module = slots.name(of: .norm(norm))
+        guard settings.bias == .all, let own = base.bias(at: norm),
+            !settings.saved.contains(module)
+        else { return }
+        let bias = try tensors.require(
+            .bias, at: .norm(norm),
+            reason: "'bias' is \"all\" and the base's '\(module)' has one")
+        try check(bias, shape: [own.count], reason: "'\(module)' has \(own.count) values")
+        operators.normBiases[norm] = try floats(bias)
     }
 
     /// The bias of a targeted layer that the adapter saw: the trained one, where biases were

@@ -79,6 +79,7 @@ extension TunerCompiler {
         switch slot {
         case .norm(let norm):
             try addStrayGain(parts.weight, norm)
+            try addStrayBias(parts.bias, norm)
         case .linear(let linear):
             if linear != .head { try addStrayWeight(parts.weight, linear) }
             try addStrayBias(parts.bias, linear)
@@ -105,15 +106,33 @@ extension TunerCompiler {
         guard let tensor = tensors.take(part, at: .linear(linear)) else { return }
         let shape = slots.shape(of: linear)
         try check(
-            tensor, shape: [shape.outputCount, shape.inputCount],
+            tensor, shape: storedShape(shape, at: linear),
             reason: "the base's '\(slots.name(of: .linear(linear)))' has this shape")
         strays.wereMet = true
         let own = base.matrix(at: linear)
         // Steps of blocks are so wide that a trained matrix may lie within them.
-        let values = try tensor.floats(file: file)
+        var values = try tensor.floats(file: file)
+        if slots.isTransposed(linear) {
+            values = Matrices.transposed(values, rowCount: shape.inputCount)
+        }
         if own.type.blockElementCount == 1, firstDifference(values, own, tensor) == nil { return }
-        let matrix = try replacement(tensor, shape, base: own)
+        let matrix = try replacement(tensor, shape, at: linear)
         append(.replacement(matrix, bias: base.bias(at: linear)), at: linear)
+        try note(tensor)
+    }
+
+    /// Of a norm without a bias in the base it is left over, and refused.
+    private mutating func addStrayBias(
+        _ part: TensorPart, _ norm: NormSlot
+    ) throws(AdapterError) {
+        guard let own = base.bias(at: norm),
+            let tensor = tensors.take(part, at: .norm(norm))
+        else { return }
+        let module = slots.name(of: .norm(norm))
+        try check(tensor, shape: [own.count], reason: "'\(module)' has \(own.count) values")
+        strays.wereMet = true
+        guard try tensor.floats(file: file) != own else { return }
+        operators.normBiases[norm] = try floats(tensor)
         try note(tensor)
     }
 

@@ -116,6 +116,7 @@ struct TunerCompiler {
             if !rest.isEmpty { others.linear[linear] = rest }
         }
         others.norms = operators.norms
+        others.normBiases = operators.normBiases
         others.embedding = Self.without(ownEmbedding, operators.embedding)
         return others
     }
@@ -131,8 +132,8 @@ struct TunerCompiler {
     func targetedSlots() throws(AdapterError) -> Set<Slot> {
         var targeted: Set<Slot> = []
         for slot in slots.all {
-            let module = slots.name(of: slot)
-            if try settings.targets.contains(module, isLinearBelowHead: slot.isLinearBelowHead) {
+            for module in slots.names(of: slot)
+            where try settings.targets.contains(module, isLinearBelowHead: slot.isLinearBelowHead) {
                 targeted.insert(slot)
             }
         }
@@ -140,7 +141,7 @@ struct TunerCompiler {
     }
 
     func savedSlots() -> Set<Slot> {
-        tied(Set(slots.all.filter { settings.saved.contains(slots.name(of: $0)) }))
+        tied(Set(slots.all.filter { settings.saved.contains(anyOf: slots.names(of: $0)) }))
     }
 
     private func tied(_ chosen: Set<Slot>) -> Set<Slot> {
@@ -204,7 +205,9 @@ struct TunerCompiler {
     /// A module to save that isn't there has no meaning; tensors for it were refused before.
     private mutating func checkSaved() {
         for name in settings.saved.names
-        where !slots.all.contains(where: { SavedModules.name(name, covers: slots.name(of: $0)) }) {
+        where !slots.all.contains(where: {
+            slots.names(of: $0).contains { SavedModules.name(name, covers: $0) }
+        }) {
             warnings.append(
                 "\(configurationFile): 'modules_to_save' names '\(name)', which neither the base nor "
                     + "the file has; base has: \(TargetSummary.moduleNames(slots))")
@@ -230,11 +233,13 @@ extension SlotTable {
     fileprivate var moduleNameEndings: Set<String> {
         var endings: Set<String> = []
         for slot in all {
-            var ending = Substring(name(of: slot))
-            while true {
-                endings.insert(String(ending))
-                guard let dot = ending.firstIndex(of: ".") else { break }
-                ending = ending[ending.index(after: dot)...]
+            for name in names(of: slot) {
+                var ending = Substring(name)
+                while true {
+                    endings.insert(String(ending))
+                    guard let dot = ending.firstIndex(of: ".") else { break }
+                    ending = ending[ending.index(after: dot)...]
+                }
             }
         }
         return endings

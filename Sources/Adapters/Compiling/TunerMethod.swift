@@ -23,7 +23,10 @@ protocol TunerMethod {
     /// Settings that can't be served where they are set, with the reason.
     static var unsupported: [(name: String, reason: String)] { get }
     /// What is targeted where neither the configuration nor PEFT's table for the model says.
-    static var standardTargets: [String]? { get }
+    static func standardTargets(_ slots: SlotTable) -> [String]?
+    /// True where PEFT has the method for `Conv1D` as well, whose matrices are stored [inputs,
+    /// outputs].
+    static var servesConv1D: Bool { get }
 
     /// True where what is added doesn't depend on the weights that it stands beside, so that those
     /// may be others than the base's.
@@ -78,10 +81,20 @@ extension Slot {
     }
 }
 
+extension SlotTable {
+    /// Why a method of PEFT that takes `Linear` alone can't work on a slot; nil where it is one.
+    func reasonAgainstConv1D(_ slot: Slot, _ method: String) -> String? {
+        guard case .linear(let linear) = slot, isTransposed(linear) else { return nil }
+        return "PEFT has \(method) for Linear layers, and this is a Conv1D, whose matrix is stored "
+            + "the other way round"
+    }
+}
+
 extension TunerMethod {
     static var trainingOnly: Set<String> { [] }
     static var unsupported: [(name: String, reason: String)] { [] }
-    static var standardTargets: [String]? { nil }
+    static func standardTargets(_ slots: SlotTable) -> [String]? { nil }
+    static var servesConv1D: Bool { false }
 
     static func parts(for settings: Settings) -> [TensorPart] { [] }
 
@@ -104,7 +117,7 @@ extension TunerMethod {
         let standard = StandardTargets.modules(
             of: file.peftType, modelType: context.base.configuration.modelType)
         let tuner = try TunerSettings(
-            &configuration, standardTargets: standard ?? standardTargets)
+            &configuration, standardTargets: standard ?? standardTargets(slots))
         var own = try settings(&configuration)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: trainingOnly.union(trainingOnlyOfAll),
@@ -120,13 +133,16 @@ extension TunerMethod {
         compiler.strays.targetsAreServed = isBesideBase(own)
         try prepare(&own, &compiler)
         let settings = own
-        try compiler.compile(supports: refusal) { (compiler, slot) throws(AdapterError) in
+        let supports: (Slot) -> String? = { slot in
+            refusal(of: slot) ?? (servesConv1D ? nil : slots.reasonAgainstConv1D(slot, name))
+        }
+        try compiler.compile(supports: supports) { (compiler, slot) throws(AdapterError) in
             try add(slot, settings, &compiler)
         }
         return compiler.result(warnings: warnings)
     }
 
-    /// Of PEFT's methods: where weights began doesn't matter once they are trained, and linear
-    /// layers' weights are always [outputs, inputs] there.
+    /// Of PEFT's methods: where weights began doesn't matter once they are trained, and which way
+    /// round a layer's weights lie PEFT asks the layer itself, whatever the setting says.
     private static var trainingOnlyOfAll: Set<String> { ["fan_in_fan_out", "init_weights"] }
 }

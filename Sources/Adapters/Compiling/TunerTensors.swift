@@ -163,6 +163,9 @@ struct TunerTensors {
 
     func hasShared(_ name: String) -> Bool { shared[name] != nil }
 
+    /// The shape of a tensor that belongs to no module; nil where there is none.
+    func sharedShape(_ name: String) -> [Int]? { shared[name]?.shape }
+
     /// - Throws: `AdapterError.missingTensor`.
     mutating func requireShared(_ name: String, reason: String) throws(AdapterError)
         -> AdapterTensor
@@ -220,8 +223,11 @@ struct TunerTensors {
 
     private func missingModuleReason(_ module: String) -> String {
         let components = module.split(separator: ".")
-        if let place = components.firstIndex(of: "layers"), place + 1 < components.count,
-            let layer = Int(components[place + 1]), layer >= slots.layerCount
+        let known = slots.name(of: SublayerSlot(layer: 0, sublayer: .attention))
+            .split(separator: ".")
+        if let place = known.firstIndex(of: "0"), place < components.count,
+            components[..<place] == known[..<place], let layer = Int(components[place]),
+            layer >= slots.layerCount
         {
             return "it is for layer \(layer), the base has layers 0 to \(slots.layerCount - 1)"
         }

@@ -61,7 +61,7 @@ extension AdapterHub {
         ]
             + AdapterHubPrefix.unsupported.map { .init($0.name, .refused($0.reason)) }
             + ["encoder_prefix", "cross_prefix"].map {
-                .init($0, .without("the Llama family has no encoder and no cross-attention"))
+                .init($0, .without("a decoder has no encoder and no cross-attention"))
             }
             + [
                 .init("shared_gating", .without("it belongs to use_gating")),

@@ -23,7 +23,7 @@ enum Loralib {
     static let suffixB = ".lora_B"
     /// Names of embeddings, whose factors look like those of linear layers.
     private static let embeddings = [
-        "embed_tokens", "wte", "wpe", "word_embeddings", "tok_embeddings",
+        "embed_tokens", "wte", "wpe", "word_embeddings", "embed_in", "tok_embeddings",
     ]
 
     static let suffixBias = ".bias"

@@ -19,10 +19,11 @@ struct ExtractionRest {
         options = extraction.options
         pool = extraction.pool
         norms = base.slots.all.compactMap { slot in
-            guard case .norm(let norm) = slot, base.gain(at: norm) != tuned.gain(at: norm) else {
-                return nil
-            }
-            return norm
+            guard case .norm(let norm) = slot else { return nil }
+            let isSame =
+                base.gain(at: norm) == tuned.gain(at: norm)
+                && base.bias(at: norm) == tuned.bias(at: norm)
+            return isSame ? nil : norm
         }
         biases = base.slots.linearSlots.filter { slot in
             let (own, other) = (base.bias(at: slot), tuned.bias(at: slot))
@@ -102,6 +103,7 @@ struct ExtractionRest {
         }
         guard !biases.isEmpty else { return }
         builder.bias = "all"
+        try saveNormBiases(except: saved, to: &builder)
         for slot in base.slots.linearSlots {
             let module = base.slots.name(of: .linear(slot))
             guard let own = base.bias(at: slot), !saved.contains(module) else { continue }
@@ -116,6 +118,19 @@ struct ExtractionRest {
         }
     }
 
+    /// PEFT's "all" means norms as well; those that changed are saved whole.
+    private func saveNormBiases(
+        except saved: SavedModules, to builder: inout LoRABuilder
+    ) throws(AdapterError) {
+        for case .norm(let norm) in base.slots.all {
+            let module = base.slots.name(of: .norm(norm))
+            guard let bias = base.bias(at: norm), !saved.contains(module) else { continue }
+            builder.append(
+                try AdapterTensor(
+                    name: PEFTAdapter.prefix + module + ".bias", shape: [bias.count], values: bias))
+        }
+    }
+
     /// Of modules that are saved; a name stands for all modules that end so.
     private var savedNames: [String] {
         var names = Set(
@@ -125,7 +140,8 @@ struct ExtractionRest {
             })
         let head = base.slots.name(of: .linear(.head))
         if changesEmbedding {
-            names.insert("embed_tokens")
+            names.insert(
+                TargetSummary.lastComponent(base.slots.name(of: .embedding)))
             // A tied head would keep the base's table otherwise.
             if Self.isTied(base) { names.insert(head) }
         }
@@ -144,8 +160,22 @@ struct ExtractionRest {
         case .embedding: tensor = try table(tuned.weights.embedding, name: name)
         case .linear(let linear): tensor = try table(tuned.matrix(at: linear), name: name)
         }
-        let leaf = String(module.split(separator: ".").last ?? "")
-        builder.save(tensor, module: savedNames.contains(leaf) ? leaf : savedNames[0])
+        let leaf = TargetSummary.lastComponent(module)
+        let saved = savedNames.contains(leaf) ? leaf : savedNames[0]
+        builder.save(tensor, module: saved)
+        let bias: [Float]? =
+            switch slot {
+            case .norm(let norm): tuned.bias(at: norm)
+            case .linear(let linear):
+                base.bias(at: linear).map {
+                    tuned.bias(at: linear) ?? [Float](repeating: 0, count: $0.count)
+                }
+            case .embedding: nil
+            }
+        guard let bias else { return }
+        builder.save(
+            try AdapterTensor(name: module + ".bias", shape: [bias.count], values: bias),
+            module: saved)
     }
 
     private func table(

@@ -140,6 +140,7 @@ extension AdapterOperators {
     /// at most.
     func holdsOnlyUpdates(of slots: Set<LinearSlot>) -> Bool {
         Set(linear.keys) == slots && linear.values.allSatisfy { $0.count <= 1 } && norms.isEmpty
+            && normBiases.isEmpty
             && embedding.isEmpty && gatedPrefixes.isEmpty && bottlenecks.isEmpty && prefix == nil
             && vocabulary == nil && activation == nil && companion == nil && stateLayers.isEmpty
             && repeatedBase == nil

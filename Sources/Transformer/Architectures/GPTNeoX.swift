@@ -61,7 +61,8 @@ enum GPTNeoX: Architecture {
                     feedForwardNorm: norm("post_attention_layernorm"), isParallel: isParallel)
             },
             finalNorm: norm("gpt_neox.final_layer_norm"),
-            head: HeadSpec(name: "embed_out", isTied: try settings.isTied()))
+            head: HeadSpec(
+                name: "embed_out", isTied: try settings.isTied(), otherName: "lm_head"))
         spec.idleTensorEndings = [".attention.bias", ".attention.masked_bias"]
         return spec
     }

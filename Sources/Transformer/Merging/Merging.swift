@@ -195,6 +195,7 @@ extension AdapterOperators {
         let part = [SelectedOperators(name: name, operators: self, weight: weight)]
         var merged = AdapterOperators()
         merged.norms = norms
+        merged.normBiases = normBiases
         merged.vocabulary = vocabulary.map {
             // Tables that are merged below hold all rows.
             ResizedVocabulary(

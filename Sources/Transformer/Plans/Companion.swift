@@ -109,6 +109,28 @@ extension DecoderSpec {
             finalNorm: finalNorm, head: head)
     }
 
+    /// Whether the blocks are Llama's: separate projections, a gate, a norm of rows before each part
+    /// and none elsewhere, one part after the other, and nothing scaled or added on the way.
+    package var hasPlainBlocks: Bool {
+        layers.allSatisfy { layer in
+            guard case .separate = layer.attention.projections,
+                case .gated = layer.feedForward.inputs, !layer.isParallel,
+                layer.residualScale == 1, layer.attention.softCap == nil,
+                layer.norms.count == 2, layer.attentionNorm != nil, layer.feedForwardNorm != nil
+            else { return false }
+            return layer.norms.allSatisfy { $0.kind == .rms(offset: 0) && !$0.hasBias }
+        } && embedding == EmbeddingSpec(name: embedding.name)
+            && layers.allSatisfy { $0.name.hasPrefix("model.layers.") }
+    }
+
+    /// Whether PEFT and transformers repeat layers of the model: they look for them in one place,
+    /// and choose a window by a layer's number.
+    package var hasRepeatableLayers: Bool {
+        layers.allSatisfy {
+            $0.name.hasPrefix("model.layers.") && $0.attention.window == layers[0].attention.window
+        }
+    }
+
     /// Whether `resized` knows all that the layers have.
     package var canBeResized: Bool {
         let first = layers[0]

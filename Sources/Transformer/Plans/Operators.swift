@@ -85,11 +85,14 @@ public enum EmbeddingOperator: Sendable {
 public struct EarlierOperators: Sendable {
     public var linear: [LinearSlot: [LinearOperator]] = [:]
     public var norms: [NormSlot: NormOperator] = [:]
+    public var normBiases: [NormSlot: [Float]] = [:]
     public var embedding: [EmbeddingOperator] = []
 
     public init() {}
 
-    public var isEmpty: Bool { linear.isEmpty && norms.isEmpty && embedding.isEmpty }
+    public var isEmpty: Bool {
+        linear.isEmpty && norms.isEmpty && normBiases.isEmpty && embedding.isEmpty
+    }
 }
 
 /// An adapter, compiled: what it does at each slot of the base.
@@ -134,6 +137,7 @@ public struct AdapterOperators: Sendable {
         var operators = AdapterOperators()
         operators.linear = earlier.linear
         operators.norms = earlier.norms
+        operators.normBiases = earlier.normBiases
         operators.embedding = earlier.embedding
         operators.vocabulary = vocabulary
         operators.repeatedBase = repeatedBase

@@ -13,6 +13,7 @@ public struct SlotTable: Sendable {
     private let norms: [NormRecord]
     private let sublayerNames: [String]
     private let embeddingName: String
+    private let otherHeadName: String?
     private let slotsByName: [String: Slot]
     /// Every slot, in forward order.
     public let all: [Slot]
@@ -32,6 +33,7 @@ public struct SlotTable: Sendable {
         hiddenSize = spec.hiddenSize
         vocabularyCount = spec.vocabularyCount
         embeddingName = spec.embedding.name
+        otherHeadName = spec.head.otherName
         var linears = [
             LinearRecord(
                 name: spec.head.name,
@@ -64,7 +66,7 @@ public struct SlotTable: Sendable {
         sublayerNames = spec.layers.flatMap {
             ["\($0.name).\($0.attention.name)", "\($0.name).\($0.feedForward.name)"]
         }
-        slotsByName = Dictionary(
+        var slotsByName = Dictionary(
             all.map { slot in
                 switch slot {
                 case .embedding: (spec.embedding.name, slot)
@@ -72,6 +74,8 @@ public struct SlotTable: Sendable {
                 case .norm(let norm): (norms[norm.index].name, slot)
                 }
             }, uniquingKeysWith: { (first: Slot, _: Slot) in first })
+        if let name = otherHeadName { slotsByName[name] = .linear(.head) }
+        self.slotsByName = slotsByName
     }
 
     /// True where the slot's outputs are the logits of experts.
@@ -164,6 +168,12 @@ public struct SlotTable: Sendable {
         case .linear(let linear): linears[linear.index].name
         case .norm(let norm): norms[norm.index].name
         }
+    }
+
+    /// All names by which adapters know the module; the first is that of checkpoints.
+    public func names(of slot: Slot) -> [String] {
+        guard slot == .linear(.head), let otherHeadName else { return [name(of: slot)] }
+        return [name(of: slot), otherHeadName]
     }
 
     /// The module's name, for example `model.layers.0.self_attn`.

@@ -105,6 +105,9 @@ public struct EmbeddingSpec: Equatable, Sendable {
     /// Acts on the rows before the first layer.
     public var norm: NormSpec?
 
+    /// The factor that the module itself has; others follow behind it, and act on prompts too.
+    package var moduleScale: Float { scalesPrompts ? 1 : scale }
+
     init(
         name: String, scale: Float = 1, scalesPrompts: Bool = false,
         positions: PositionTableSpec? = nil, norm: NormSpec? = nil
@@ -132,6 +135,8 @@ public struct HeadSpec: Equatable, Sendable {
     /// The module's full name.
     public let name: String
     public internal(set) var isTied: Bool
+    /// Another full name, by which newer releases of transformers have the module.
+    public var otherName: String?
     public var hasBias = false
     /// Factor on the logits.
     public var scale: Float = 1
@@ -139,9 +144,11 @@ public struct HeadSpec: Equatable, Sendable {
     public var softCap: Float?
 
     init(
-        name: String, isTied: Bool, hasBias: Bool = false, scale: Float = 1, softCap: Float? = nil
+        name: String, isTied: Bool, otherName: String? = nil, hasBias: Bool = false,
+        scale: Float = 1, softCap: Float? = nil
     ) {
         self.name = name
+        self.otherName = otherName
         self.isTied = isTied
         self.hasBias = hasBias
         self.scale = scale

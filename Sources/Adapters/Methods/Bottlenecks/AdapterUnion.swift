@@ -100,6 +100,10 @@ extension AdapterOperators {
         for (slot, norm) in other.norms where norms.updateValue(norm, forKey: slot) != nil {
             return "a norm"
         }
+        for (slot, bias) in other.normBiases
+        where normBiases.updateValue(bias, forKey: slot) != nil {
+            return "a norm"
+        }
         if !other.embedding.isEmpty {
             if !embedding.isEmpty { return "the embedding" }
             embedding = other.embedding

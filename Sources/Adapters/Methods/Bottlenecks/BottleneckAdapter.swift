@@ -23,6 +23,8 @@ enum BottleneckAdapter {
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
         let slots = context.base.slots
+        try PlainBlocks.check(
+            context.base, method: "bottlenecks of AdapterHub", file: configuration.file)
         try checkHiddenSize(&configuration, slots)
         var settings = try BottleneckSettings(&configuration)
         var compiler = try compiler(file, &configuration, in: context)

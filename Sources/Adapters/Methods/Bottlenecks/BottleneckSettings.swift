@@ -103,8 +103,8 @@ extension BottleneckSettings {
         }
     }
 
-    /// Behind the sublayer. `original_ln_…` speak of norms of the base where it has them there; the
-    /// Llama family has none, so that only the residual stream is left of them.
+    /// Behind the sublayer. `original_ln_…` speak of norms of the base where it has them there; plain
+    /// blocks have none, so that only the residual stream is left of them.
     private static func sequential(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Bottleneck.Placement {
@@ -114,7 +114,7 @@ extension BottleneckSettings {
         if let text = configuration.value("residual_before_ln")?.stringValue {
             throw .unsupportedSetting(
                 "residual_before_ln", value: "\"\(text)\"",
-                reason: "it stands beside a norm of the base that the Llama family doesn't have",
+                reason: "it stands beside a norm behind the sublayer, which the base doesn't have",
                 file: configuration.file)
         }
         let input = Bottleneck.Mix(output: 1, stream: addsBefore)

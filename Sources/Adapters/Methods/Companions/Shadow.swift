@@ -33,6 +33,8 @@ enum Shadow {
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
         try UnknownSettings.refuse(unsupported, in: &configuration)
+        try PlainBlocks.check(
+            context.base, method: "a shadow model", file: configuration.file)
         let blocks = try blocks(&configuration, context.base.slots)
         let settings = try settings(&configuration)
         let warnings = try UnknownSettings.check(

@@ -22,6 +22,7 @@ enum DEFT: LinearTuner {
     }
 
     static let name = "DEFT"
+    static let servesConv1D = true
     static let parts: [TensorPart] = [directions, injection]
     static let trainingOnly: Set<String> = ["deft_dropout", "init_scale"]
 

@@ -31,6 +31,7 @@ enum FRoD: LinearTuner {
     }
 
     static let name = "FRoD"
+    static let servesConv1D = true
     static let parts = [diagonal, values]
     static let trainingOnly: Set<String> = [
         "frod_dropout", "progressbar", "projection_prng_key", "regularization_alpha",

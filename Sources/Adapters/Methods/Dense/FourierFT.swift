@@ -17,6 +17,7 @@ enum FourierFT: LinearTuner {
     }
 
     static let name = "FourierFT"
+    static let servesConv1D = true
     static let parts: [TensorPart] = [spectrum]
 
     static func isBesideBase(_ settings: Settings) -> Bool { true }

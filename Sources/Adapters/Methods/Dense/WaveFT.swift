@@ -36,6 +36,7 @@ enum WaveFT: LinearTuner {
     }
 
     static let name = "WaveFT"
+    static let servesConv1D = true
     static let parts: [TensorPart] = [spectrum]
 
     static func prepare(

@@ -25,6 +25,7 @@ enum AdaLoRA: LinearTuner {
     }
 
     static let name = "AdaLoRA"
+    static let servesConv1D = true
     static let parts: [TensorPart] = [a, b, e]
     static let trainingOnly: Set<String> = [
         "alpha_pattern", "beta1", "beta2", "deltaT", "init_lora_weights", "lora_dropout",

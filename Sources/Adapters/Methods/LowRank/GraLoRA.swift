@@ -27,6 +27,7 @@ enum GraLoRA: LinearTuner {
     }
 
     static let name = "GraLoRA"
+    static let servesConv1D = true
     static let parts = [a, b, generalA, generalB]
     static let trainingOnly: Set<String> = ["gralora_dropout"]
 

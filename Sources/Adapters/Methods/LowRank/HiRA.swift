@@ -16,6 +16,7 @@ enum HiRA: TunerMethod {
     private static let embeddingB = TensorPart(".hira_embedding_B")
 
     static let name = "HiRA"
+    static let servesConv1D = true
     static let parts = [a, b, embeddingA, embeddingB]
     static let trainingOnly: Set<String> = ["hira_dropout"]
 
@@ -81,10 +82,12 @@ enum HiRA: TunerMethod {
             embeddingA, at: .embedding, shape: [rank, slots.vocabularyCount], reason: reason)
         let b = try compiler.floats(
             embeddingB, at: .embedding, shape: [slots.hiddenSize, rank], reason: reason)
+        // PEFT adds the product of the stored row to what the module gives, scaled or not.
+        let scale = compiler.base.configuration.embedding.moduleScale
         compiler.operators.embedding.append(
             .product(
                 rows: Matrices.transposed(
                     columns, rowCount: rank),
-                b: compiler.packed(b, slots.hiddenSize, rank)))
+                b: compiler.packed(b.map { $0 / scale }, slots.hiddenSize, rank)))
     }
 }

@@ -13,11 +13,17 @@ enum LayerReplication {
 
     /// The base with the layers that the configuration says; nil: the base itself.
     ///
-    /// - Throws: `AdapterError.invalidSetting`.
+    /// - Throws: `AdapterError.invalidSetting`, `.unsupportedSetting`.
     static func base(
         _ configuration: inout AdapterConfiguration, of base: BaseModel
     ) throws(AdapterError) -> BaseModel? {
         guard let value = configuration.value(setting), !value.isUnset else { return nil }
+        guard base.configuration.hasRepeatableLayers else {
+            throw .unsupportedSetting(
+                setting, value: value.excerpt,
+                reason: "neither PEFT nor transformers repeats layers of a base of type "
+                    + "'\(base.configuration.modelType)'", file: configuration.file)
+        }
         let layerCount = base.slots.layerCount
         var order: [Int] = []
         for item in value.arrayValue ?? [] {

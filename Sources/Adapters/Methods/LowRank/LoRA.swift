@@ -47,7 +47,7 @@ enum LoRA {
         let slots = context.base.slots
         let vocabularyCount = try ResizedTables.tokenCount(in: file, slots: slots)
         let trained = try TrainedTokens.byModule(
-            &configuration, limit: vocabularyCount ?? slots.vocabularyCount)
+            &configuration, limit: vocabularyCount ?? slots.vocabularyCount, slots)
         let warnings = try UnknownSettings.check(
             configuration, trainingOnly: LoRASettings.trainingOnly, strict: context.options.strict)
         let tensors = try TunerTensors(
@@ -62,7 +62,7 @@ enum LoRA {
         compiler.strays.targetedTablesAreServed = true
         try TrainedTokens.add(trained, &compiler)
         let layers = LoRALayers(settings: settings)
-        try compiler.compile(supports: LoRALayers.refusal) {
+        try compiler.compile(supports: { layers.refusal($0, slots) }) {
             (compiler, slot) throws(AdapterError) in try layers.add(slot, to: &compiler)
         }
         // Beside an activation the others act from the first token on.

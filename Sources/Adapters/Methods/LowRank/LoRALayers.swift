@@ -6,10 +6,15 @@ internal import Transformer
 struct LoRALayers {
     let settings: LoRASettings
 
-    /// Why LoRA can't work on a kind of slot.
-    static func refusal(_ slot: Slot) -> String? {
-        guard case .norm = slot else { return nil }
-        return "LoRA works on linear layers and embeddings, this is a norm"
+    /// Why LoRA can't work on a slot; nil where it can.
+    func refusal(_ slot: Slot, _ slots: SlotTable) -> String? {
+        switch slot {
+        case .norm: "LoRA works on linear layers and embeddings, this is a norm"
+        case .embedding: nil
+        // Its factors of a matrix that lies the other way round fit square ones only.
+        case .linear:
+            settings.residualBase == .olora ? slots.reasonAgainstConv1D(slot, "OLoRA") : nil
+        }
     }
 
     func add(_ slot: Slot, to compiler: inout TunerCompiler) throws(AdapterError) {
@@ -30,6 +35,9 @@ struct LoRALayers {
         LoRA.dropTrainingState(at: slot, &compiler)
         if let blocks = settings.blocks {
             return try addBlocks(blocks, linear, rank: rank, &compiler)
+        }
+        if compiler.slots.isTransposed(linear), settings.changesWeight(of: module) {
+            return try addStored(linear, shape, rank, &compiler)
         }
         let a = try compiler.require(.factorA, at: slot)
         let b = try compiler.tensors.require(
@@ -67,6 +75,39 @@ struct LoRALayers {
             noteProduct(linear, a, b, scaling, &compiler)
         }
         if let bias { compiler.append(.bias(bias.map { scaling * $0 }), at: linear) }
+    }
+
+    /// `target_parameters` names a weight that is stored [inputs, outputs]: B A is an update of it
+    /// as it is stored, so that B has the inputs and A the outputs.
+    private func addStored(
+        _ linear: LinearSlot, _ shape: LinearShape, _ rank: Int, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        let slot = Slot.linear(linear)
+        let module = compiler.slots.name(of: slot)
+        let a = try compiler.require(.factorA, at: slot)
+        let b = try compiler.tensors.require(
+            .factorB, at: slot, reason: "'\(a.name)' has no partner")
+        try check(
+            a, Side(width: shape.outputCount, module: module, what: "outputs"), rank, isA: true,
+            compiler)
+        try check(
+            b, Side(width: shape.inputCount, module: module, what: "inputs"), rank, isA: false,
+            compiler)
+        guard compiler.readsValues else {
+            compiler.checkedRank = max(compiler.checkedRank ?? 0, rank)
+            compiler.operators.linear[linear] = []
+            for tensor in [a, b] {
+                try tensor.checkType(file: compiler.file)
+                compiler.parameterCount += tensor.shape.reduce(1, *)
+            }
+            return
+        }
+        let left = Matrices.transposed(try compiler.floats(b), rowCount: shape.inputCount)
+        let right = Matrices.transposed(try compiler.floats(a), rowCount: rank)
+        compiler.append(
+            compiler.lowRank(
+                a: left, b: right, rank: rank, shape, scaling: try settings.scaling(of: module)),
+            at: linear)
     }
 
     /// Where the file's two matrices are all that the update is.

@@ -94,7 +94,7 @@ extension LoRASettings {
     static let trainingOnly: Set<String> = [
         "corda_config", "eva_config", "lora_dropout", "lora_ga_config", "loftq_config",
         "megatron_core", "monteclora_config", "qalora_group_size", "velora_config",
-        // Of linear layers PEFT itself resets it: their weights are always [outputs, inputs].
+        // PEFT itself sets it to what the layer is, Linear or Conv1D.
         "fan_in_fan_out",
     ]
 

@@ -28,6 +28,7 @@ enum RandLoRA: LinearTuner {
     }
 
     static let name = "RandLoRA"
+    static let servesConv1D = true
     static let parts = [lambda, gamma, RandomBases.copyOfA, RandomBases.copyOfB]
     static let trainingOnly: Set<String> = ["randlora_dropout"]
 

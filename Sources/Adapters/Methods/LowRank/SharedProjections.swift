@@ -62,6 +62,8 @@ struct SharedProjectionsSettings {
 }
 
 extension SharedProjectionsTuner {
+    static var servesConv1D: Bool { true }
+
     private static var innerFactors: TensorPart { TensorPart(".\(prefix)_lambda_d") }
     private static var outputFactors: TensorPart { TensorPart(".\(prefix)_lambda_b") }
     private static var nameOfA: String { "base_model.\(prefix)_A" }

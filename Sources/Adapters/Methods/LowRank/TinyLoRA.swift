@@ -43,6 +43,7 @@ enum TinyLoRA: TunerMethod {
     }
 
     static let name = "TinyLoRA"
+    static let servesConv1D = true
     static let parts = [a, b, projection]
     static let trainingOnly: Set<String> = ["init_v_bound", "tinylora_dropout"]
 
@@ -122,8 +123,11 @@ enum TinyLoRA: TunerMethod {
             core, a, rowCount: rank, columnCount: shape.inputCount, innerCount: rank)
         let columns = Matrices.transposed(
             product, rowCount: rank)
+        // PEFT adds to what the module gives, scaled or not.
+        let scale = compiler.base.configuration.embedding.moduleScale
         compiler.operators.embedding.append(
-            .lowRank(rows: b, b: compiler.packed(columns, shape.inputCount, rank), scaling: 1))
+            .lowRank(
+                rows: b, b: compiler.packed(columns, shape.inputCount, rank), scaling: 1 / scale))
     }
 
     /// R = Σ v_i P_i, **shape** [rank, rank].

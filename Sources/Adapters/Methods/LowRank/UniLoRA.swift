@@ -28,6 +28,7 @@ enum UniLoRA: LinearTuner {
     }
 
     static let name = "Uni-LoRA"
+    static let servesConv1D = true
     static let parts: [TensorPart] = [indicesA, indicesB, scalesA, scalesB]
     static let trainingOnly: Set<String> = ["init_theta_d_bound", "unilora_dropout"]
 

@@ -42,6 +42,7 @@ enum VBLoRA: LinearTuner {
     }
 
     static let name = "VB-LoRA"
+    static let servesConv1D = true
     static let parts = factors.flatMap(\.parts)
     static let trainingOnly: Set<String> = [
         "init_logits_std", "init_vector_bank_bound", "vblora_dropout",

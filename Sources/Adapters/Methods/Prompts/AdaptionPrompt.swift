@@ -18,6 +18,7 @@ enum AdaptionPrompt {
     ) throws(AdapterError) -> CompiledAdapter {
         var configuration = file.configuration
         let base = context.base
+        try PlainBlocks.check(base, method: "adaption prompts", file: configuration.file)
         let tokenCount = try configuration.count("adapter_len", limit: 1 << 16)
         let layerCount = try configuration.count("adapter_layers", limit: base.slots.layerCount)
         if let target = try configuration.text("target_modules"), target != "self_attn" {

@@ -92,7 +92,17 @@ enum PrefixTuning {
         _ compiler: inout TunerCompiler, tokenCount: Int
     ) throws(AdapterError) -> [Float] {
         let base = compiler.base
-        let width = base.slots.layerCount * 2 * base.configuration.keyValueWidth
+        let shape = base.configuration
+        let width = base.slots.layerCount * 2 * shape.keyValueWidth
+        // Of some bases PEFT makes, and transformers keeps, keys and values for every query head.
+        let widest = base.slots.layerCount * 2 * shape.queryHeadCount * shape.headDimension
+        if width != widest, compiler.tensors.sharedShape(tensorName) == [tokenCount, widest] {
+            throw .wrongShape(
+                tensor: tensorName, expected: [tokenCount, width], found: [tokenCount, widest],
+                reason: "it has keys and values for each of \(shape.queryHeadCount) query heads, "
+                    + "and the base has \(shape.keyValueHeadCount) heads of them, which query "
+                    + "heads share", file: compiler.file)
+        }
         return try compiler.floats(
             named: tensorName, shape: [tokenCount, width],
             reason: "'num_virtual_tokens' is \(tokenCount), and the base has "

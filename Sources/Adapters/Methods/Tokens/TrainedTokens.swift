@@ -25,8 +25,11 @@ enum TrainedTokens: TunerMethod {
     }
 
     static let name = "trainable tokens"
+    static let servesConv1D = true
     static let parts = [rows]
-    static let standardTargets: [String]? = ["embed_tokens"]
+
+    /// PEFT asks the base for its embedding.
+    static func standardTargets(_ slots: SlotTable) -> [String]? { [slots.name(of: .embedding)] }
 
     static func refusal(of slot: Slot) -> String? {
         switch slot {
@@ -76,12 +79,14 @@ enum TrainedTokens: TunerMethod {
 
     /// What LoRA's `trainable_token_indices` say: ids, of the embedding or by module.
     static func byModule(
-        _ configuration: inout AdapterConfiguration, limit: Int
+        _ configuration: inout AdapterConfiguration, limit: Int, _ slots: SlotTable
     ) throws(AdapterError) -> [(module: String, tokens: [Int32])] {
         let name = "trainable_token_indices"
         guard let value = configuration.value(name), !value.isUnset else { return [] }
         guard let modules = value.objectValue else {
-            return [("embed_tokens", try tokens(name, value, configuration, limit: limit))]
+            return [
+                (slots.name(of: .embedding), try tokens(name, value, configuration, limit: limit))
+            ]
         }
         var result: [(String, [Int32])] = []
         for (module, list) in modules {
@@ -107,7 +112,9 @@ enum TrainedTokens: TunerMethod {
             guard let slot else {
                 throw .noTargetMatched(
                     setting: "trainable_token_indices", value: "\"\(module)\"",
-                    modules: "embed_tokens, lm_head", file: compiler.configurationFile)
+                    modules: [Slot.embedding, .linear(.head)].map {
+                        TargetSummary.lastComponent(compiler.slots.name(of: $0))
+                    }.joined(separator: ", "), file: compiler.configurationFile)
             }
             // The embedding's stand for both.
             if isTied, trained.count > 1, slot != .embedding { continue }

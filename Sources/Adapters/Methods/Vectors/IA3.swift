@@ -12,6 +12,7 @@ enum IA3: LinearTuner {
     private static let factors = TensorPart(".ia3_l")
 
     static let name = "(IA)³"
+    static let servesConv1D = true
     static let parts: [TensorPart] = [factors]
     static let trainingOnly: Set<String> = ["init_ia3_weights"]
 
@@ -24,7 +25,8 @@ enum IA3: LinearTuner {
     /// Which modules have factors of their inputs.
     struct FeedForward {
         private let matcher: ModuleMatcher?
-        private let endings: [String]
+        /// nil: as PEFT's table for the base says.
+        private var endings: [String]?
 
         init(_ configuration: inout AdapterConfiguration) throws(AdapterError) {
             let setting = "feedforward_modules"
@@ -38,14 +40,29 @@ enum IA3: LinearTuner {
                 endings = names
             case nil:
                 matcher = nil
-                endings = StandardTargets.feedForwardModules
+                endings = nil
             }
+        }
+
+        /// Where the configuration doesn't say, the base decides.
+        mutating func complete(_ compiler: TunerCompiler) throws(AdapterError) {
+            guard matcher == nil, endings == nil else { return }
+            endings = StandardTargets.feedForwardModules(
+                modelType: compiler.base.configuration.modelType)
+            guard endings == nil else { return }
+            throw .missingSetting("feedforward_modules", file: compiler.configurationFile)
         }
 
         func contains(_ module: String) throws(AdapterError) -> Bool {
             if let matcher { return try matcher.contains(module) }
-            return endings.contains(where: module.hasSuffix)
+            return endings?.contains(where: module.hasSuffix) ?? false
         }
+    }
+
+    static func prepare(
+        _ feedForward: inout FeedForward, _ compiler: inout TunerCompiler
+    ) throws(AdapterError) {
+        try feedForward.complete(compiler)
     }
 
     static func add(

@@ -12,9 +12,6 @@ enum LNTuning: TunerMethod {
 
     static let name = "LN tuning"
     static let parts = [gain, bias]
-    static let standardTargets: [String]? = [
-        "input_layernorm", "post_attention_layernorm", "norm",
-    ]
 
     static func refusal(of slot: Slot) -> String? {
         guard case .norm = slot else { return "LN tuning works on norms" }
