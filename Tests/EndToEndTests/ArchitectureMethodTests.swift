@@ -6,8 +6,8 @@ import StrictJSON
 import Testing
 import Transformer
 
-/// PEFT's methods on bases of other shapes than Llama's: fused modules, matrices that are stored the
-/// other way round, norms with biases or an offset, scaled embeddings, windows.
+/// PEFT's methods on bases of other shapes than Llama's: fused modules, matrices that are stored
+/// the other way round, norms with biases or an offset, scaled embeddings, windows.
 struct ArchitectureMethodTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let base: String
@@ -237,18 +237,6 @@ struct ArchitectureMethodTests {
         }
         let base = try goldens.open(path)
         #expect(try difference(base, plan(base, out), golden) < 2e-3)
-    }
-
-    /// Names and the order of rows of llama.cpp are known of some architectures only.
-    @Test(arguments: ["gpt2", "granite", "gemma3"])
-    func convertingToGGUFIsRefusedByName(name: String) throws {
-        let folder = ArchitectureGoldenTests.folder + "/" + name
-        let finished = try GraftProcess.run([
-            "convert", "--from", folder + "/lora", "--base", folder, "--to", "gguf", "--out",
-            goldens.directory.file("out.gguf"),
-        ])
-        #expect(finished.status == 1)
-        #expect(finished.errors.contains("the base is of type '"))
     }
 
     /// An adapter without `target_modules` is taken apart by its own names.

@@ -6,8 +6,8 @@ import StrictJSON
 import Testing
 import Transformer
 
-/// The tiny checkpoints of Tests/Goldens/architectures as llama.cpp's converter writes them, against
-/// transformers and PEFT.
+/// The tiny checkpoints of Tests/Goldens/architectures as llama.cpp's converter writes them,
+/// against transformers and PEFT.
 struct GGUFArchitectureTests {
     struct Golden: Sendable, CustomTestStringConvertible {
         let name: String

@@ -45,8 +45,7 @@ public struct AdapterCombination {
             let file = try AdapterFile.open(path, options: reading)
             if let tensor = file.tensors.first(where: {
                 QueryKeyRows.concerns($0.name, file.layout)
-            })
-            {
+            }) {
                 throw .uncombinable(
                     adapter: name,
                     reason:

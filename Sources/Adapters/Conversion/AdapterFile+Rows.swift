@@ -2,7 +2,8 @@ internal import Checkpoints
 internal import Transformer
 
 extension AdapterFile {
-    /// The same adapter with the rows of Q's and K's factors, or of fused ones, in the order of Hugging Face.
+    /// The same adapter with the rows of Q's and K's factors, or of fused ones, in the order of
+    /// Hugging Face.
     ///
     /// The identity stays that of the file.
     ///

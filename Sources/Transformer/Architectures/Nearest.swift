@@ -26,7 +26,8 @@ package struct NearestArchitecture {
             object["model_type"] = .string(type)
             let reader = SettingReader(object: object, file: reader.file)
             guard let spec = try? architecture.spec(reader) else { continue }
-            let own = Self.tensorNames(SlotTable(spec))
+            var own = Self.tensorNames(SlotTable(spec))
+            if spec.tiesHeadToEmbedding { own.remove(spec.head.name + ".weight") }
             let shared = names.reduce(0) { $0 + (own.contains($1) ? 1 : 0) }
             if shared > best?.shared ?? 0 { best = (type, own, shared) }
         }

@@ -109,8 +109,8 @@ extension DecoderSpec {
             finalNorm: finalNorm, head: head)
     }
 
-    /// Whether the blocks are Llama's: separate projections, a gate, a norm of rows before each part
-    /// and none elsewhere, one part after the other, and nothing scaled or added on the way.
+    /// Whether the blocks are Llama's: separate projections, a gate, a norm of rows before each
+    /// part and none elsewhere, one part after the other, and nothing scaled or added on the way.
     package var hasPlainBlocks: Bool {
         layers.allSatisfy { layer in
             guard case .separate = layer.attention.projections,

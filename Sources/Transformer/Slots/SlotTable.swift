@@ -121,7 +121,8 @@ public struct SlotTable: Sendable {
         return offset == 0 ? gain : gain.map { offset + $0 }
     }
 
-    /// Where the matrix lies among those of all experts, where a checkpoint has one tensor for them.
+    /// Where the matrix lies among those of all experts, where a checkpoint has one tensor for
+    /// them.
     public func stacked(_ slot: LinearSlot) -> StackedTensor? { linears[slot.index].spec.stacked }
 
     /// The full name of a tensor that `stacked` names.

@@ -164,7 +164,8 @@ public struct LinearSpec: Equatable, Sendable {
     public let hasBias: Bool
     /// True where checkpoints store the matrix as [inputCount, outputCount], as `Conv1D` does.
     public let isTransposed: Bool
-    /// Where the matrix lies among those of all experts, where a checkpoint has one tensor for them.
+    /// Where the matrix lies among those of all experts, where a checkpoint has one tensor for
+    /// them.
     public var stacked: StackedTensor?
 
     init(

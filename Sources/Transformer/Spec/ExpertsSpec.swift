@@ -52,7 +52,8 @@ public struct StackedTensor: Equatable, Sendable {
     /// Its outputs among those that an expert has in the tensor.
     public let rows: Range<Int>
     public let rowCount: Int
-    /// **Shape** of the tensor: [count, inputs, rowCount] where true, else [count, rowCount, inputs].
+    /// **Shape** of the tensor: [count, inputs, rowCount] where true, else [count, rowCount,
+    /// inputs].
     public let isTransposed: Bool
     /// Whether checkpoints have a tensor for each expert as well, which is then the usual form.
     public let isAlternative: Bool

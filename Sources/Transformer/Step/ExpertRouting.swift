@@ -3,8 +3,9 @@ import Kernels
 
 /// Which rows go through which experts.
 ///
-/// Rows are gathered by expert, those of an expert in ascending order, so that they stay together by
-/// plan. Used again for layer after layer; it allocates only when a layer has more than all before.
+/// Rows are gathered by expert, those of an expert in ascending order, so that they stay together
+/// by plan. Used again for layer after layer; it allocates only when a layer has more than all
+/// before.
 struct ExpertRouting {
     /// Gathered rows of an expert.
     struct Group {

@@ -103,8 +103,8 @@ extension BottleneckSettings {
         }
     }
 
-    /// Behind the sublayer. `original_ln_…` speak of norms of the base where it has them there; plain
-    /// blocks have none, so that only the residual stream is left of them.
+    /// Behind the sublayer. `original_ln_…` speak of norms of the base where it has them there;
+    /// plain blocks have none, so that only the residual stream is left of them.
     private static func sequential(
         _ configuration: inout AdapterConfiguration
     ) throws(AdapterError) -> Bottleneck.Placement {
