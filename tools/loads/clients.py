@@ -66,14 +66,18 @@ def check(record):
 
 def run_load(jobs, address, make_exchange, time_limit, seconds=None):
     """Runs all clients to their end; `jobs[client]` are theirs, asked for one by one. Clients may share an
-    iterator. After `seconds` none sends another request. Returns one record a request.
+    iterator. None sends another request when `seconds` have passed since the first was sent. Returns one
+    record a request.
     """
     clients = [Client(n, own, address, make_exchange()) for n, own in enumerate(jobs)]
     start = time.monotonic()
     selector = selectors.DefaultSelector()
 
+    def first_sent():
+        return min((client.records[0]["sent"] for client in clients if client.records), default=time.monotonic())
+
     def begin(client):
-        if seconds is not None and time.monotonic() >= start + seconds:
+        if seconds is not None and time.monotonic() >= first_sent() + seconds:
             return
         if client.begin():
             selector.register(client.connection, selectors.EVENT_READ, client)
