@@ -77,7 +77,9 @@ def run_load(jobs, address, make_exchange, time_limit, seconds=None):
         return min((client.records[0]["sent"] for client in clients if client.records), default=time.monotonic())
 
     def begin(client):
-        if seconds is not None and time.monotonic() >= first_sent() + seconds:
+        # By the end of the client's last answer, not by now: the load must reach beyond its seconds.
+        last = client.records[-1]["end"] if client.records else time.monotonic()
+        if seconds is not None and last >= first_sent() + seconds:
             return
         if client.begin():
             selector.register(client.connection, selectors.EVENT_READ, client)
