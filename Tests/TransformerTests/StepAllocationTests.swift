@@ -90,9 +90,10 @@ struct StepAllocationTests {
         #expect(try allocations(of: [base, bottleneckPlan()], threads: threads) == 0)
     }
 
-    /// The same experts of the same tokens, step after step.
-    @Test(arguments: ["mixtral", "gpt-oss"], [1, 2])
-    func decodingThroughExpertsAllocatesNothing(name: String, threads: Int) throws {
+    /// Experts (the same of the same tokens, step after step), and modules that make several things
+    /// at once in each of their orders.
+    @Test(arguments: ["mixtral", "gpt-oss", "granitemoe", "phi3", "gpt2", "gpt-neox"], [1, 2])
+    func decodingOnOtherArchitecturesAllocatesNothing(name: String, threads: Int) throws {
         let tests = Self(
             base: try BaseModel.open(path: TinyBase.architecture(name), pool: TinyBase.pool))
         let base = AdapterPlan.base(tests.base.slots)

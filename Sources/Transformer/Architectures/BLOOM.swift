@@ -34,7 +34,7 @@ enum BLOOM: Architecture {
         let size = settings.hiddenSize
         let epsilon = try reader.positive("layer_norm_epsilon", default: 1e-5)
         func norm(_ name: String) -> NormSpec {
-            NormSpec(name, width: size, kind: .layer, hasBias: true, epsilon: epsilon)
+            settings.norm(name, .layer, epsilon: epsilon)
         }
         func linear(_ name: String, _ outputCount: Int, _ inputCount: Int) -> LinearSpec {
             LinearSpec(name, outputCount: outputCount, inputCount: inputCount, hasBias: true)
@@ -46,23 +46,21 @@ enum BLOOM: Architecture {
                 linear("self_attention.query_key_value", 3 * size, size), order: .groups),
             output: linear("self_attention.dense", size, size), rotary: nil)
         attention.slopeScale = 1
-        let feedForward = FeedForwardSpec(
-            name: "mlp", width: 4 * size, activation: .geluTanh,
-            inputs: .plain(linear("mlp.dense_h_to_4h", 4 * size, size)),
-            down: linear("mlp.dense_4h_to_h", size, 4 * size))
-        return DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: size, maximumPositionCount: settings.statedPositionCount,
+        let feedForward = settings.plainFeedForward(
+            width: 4 * size, .geluTanh, names: ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h"))
+        return try settings.decoder(
             embedding: EmbeddingSpec(
                 name: "transformer.word_embeddings",
                 norm: norm("transformer.word_embeddings_layernorm")),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "transformer.h.\(layer)", attention: attention,
-                    feedForward: feedForward, attentionNorm: norm("input_layernorm"),
-                    feedForwardNorm: norm("post_attention_layernorm"))
-            },
+            layers: "transformer.h",
             finalNorm: norm("transformer.ln_f"),
-            head: HeadSpec(name: "lm_head", isTied: try settings.isTied(default: true)))
+            head: HeadSpec(name: "lm_head", isTied: try settings.isTied(default: true)),
+            positionCount: settings.statedPositionCount
+        ) { name, _ in
+            LayerSpec(
+                name: name, attention: attention,
+                feedForward: feedForward, attentionNorm: norm("input_layernorm"),
+                feedForwardNorm: norm("post_attention_layernorm"))
+        }
     }
 }

@@ -27,18 +27,15 @@ enum Cohere: Architecture {
         func norm(_ name: String) -> NormSpec {
             NormSpec(name, width: settings.hiddenSize, kind: .layer, epsilon: epsilon)
         }
-        return DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
-            embedding: EmbeddingSpec(name: "model.embed_tokens"),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "model.layers.\(layer)", attention: attention, feedForward: feedForward,
-                    attentionNorm: norm("input_layernorm"), isParallel: true)
-            },
+        return try settings.decoder(
             finalNorm: norm("model.norm"),
             head: HeadSpec(
                 name: "lm_head", isTied: try settings.isTied(default: true),
-                scale: try reader.positive("logit_scale", default: 0.0625)))
+                scale: try reader.positive("logit_scale", default: 0.0625))
+        ) { name, _ in
+            LayerSpec(
+                name: name, attention: attention, feedForward: feedForward,
+                attentionNorm: norm("input_layernorm"), isParallel: true)
+        }
     }
 }

@@ -138,6 +138,58 @@ struct DecoderSettings {
             down: linear("down", hiddenSize, width))
     }
 
+    /// The same with one module for gate and up.
+    func fusedGatedFeedForward(width: Int, _ activation: Activation) -> FeedForwardSpec {
+        FeedForwardSpec(
+            name: "mlp", width: width, activation: activation,
+            inputs: .fusedGated(
+                LinearSpec("mlp.gate_up_proj", outputCount: 2 * width, inputCount: hiddenSize)),
+            down: LinearSpec("mlp.down_proj", outputCount: hiddenSize, inputCount: width))
+    }
+
+    /// A feed-forward part without gate.
+    ///
+    /// - Parameter names: of its two modules within the layer.
+    func plainFeedForward(
+        width: Int, _ activation: Activation, names: (up: String, down: String),
+        hasBias: Bool = true, isTransposed: Bool = false
+    ) -> FeedForwardSpec {
+        func linear(_ name: String, _ outputCount: Int, _ inputCount: Int) -> LinearSpec {
+            LinearSpec(
+                name, outputCount: outputCount, inputCount: inputCount, hasBias: hasBias,
+                isTransposed: isTransposed)
+        }
+        return FeedForwardSpec(
+            name: "mlp", width: width, activation: activation,
+            inputs: .plain(linear(names.up, width, hiddenSize)),
+            down: linear(names.down, hiddenSize, width))
+    }
+
+    /// A norm as wide as the hidden states, with a gain; a layer norm with a bias.
+    func norm(
+        _ name: String, _ kind: NormSpec.Kind = .rms(offset: 0), epsilon: Float
+    ) -> NormSpec {
+        NormSpec(name, width: hiddenSize, kind: kind, hasBias: kind == .layer, epsilon: epsilon)
+    }
+
+    /// The decoder around its layers, with the names that most have.
+    ///
+    /// - Parameters:
+    ///   - stem: what layers' names begin with.
+    ///   - layer: makes a layer of its name and number.
+    func decoder(
+        embedding: EmbeddingSpec = EmbeddingSpec(name: "model.embed_tokens"),
+        layers stem: String = "model.layers", finalNorm: NormSpec, head: HeadSpec,
+        positionCount: Int? = nil, layer: (String, Int) -> LayerSpec
+    ) throws(TransformerError) -> DecoderSpec {
+        let ownCount = try self.positionCount()
+        return DecoderSpec(
+            modelType: modelType, vocabularyCount: vocabularyCount, hiddenSize: hiddenSize,
+            maximumPositionCount: positionCount ?? ownCount, embedding: embedding,
+            layers: (0..<layerCount).map { layer("\(stem).\($0)", $0) }, finalNorm: finalNorm,
+            head: head)
+    }
+
     /// What `layer_types` says of each layer; nil where it is absent.
     ///
     /// - Returns: whether a layer has the window.

@@ -36,7 +36,7 @@ enum Falcon: Architecture {
         let epsilon = try reader.positive("layer_norm_epsilon", default: 1e-5)
         let normCount = try reader.optionalCount("num_ln_in_parallel_attn", limit: 2)
         func norm(_ name: String) -> NormSpec {
-            NormSpec(name, width: size, kind: .layer, hasBias: true, epsilon: epsilon)
+            settings.norm(name, .layer, epsilon: epsilon)
         }
         func linear(_ name: String, _ outputCount: Int, _ inputCount: Int) -> LinearSpec {
             LinearSpec(name, outputCount: outputCount, inputCount: inputCount, hasBias: hasBias)
@@ -52,26 +52,23 @@ enum Falcon: Architecture {
             rotary: hasSlopes ? nil : try settings.rotary())
         // Slopes are scaled with the scores here.
         if hasSlopes { attention.slopeScale = attention.scale }
-        let feedForward = FeedForwardSpec(
-            name: "mlp", width: width,
-            activation: try settings.activation("activation", default: "gelu"),
-            inputs: .plain(linear("mlp.dense_h_to_4h", width, size)),
-            down: linear("mlp.dense_4h_to_h", size, width))
+        let feedForward = settings.plainFeedForward(
+            width: width, try settings.activation("activation", default: "gelu"),
+            names: ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h"), hasBias: hasBias)
         let hasTwo = isNew && normCount ?? 2 == 2
-        return DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: size, maximumPositionCount: try settings.positionCount(),
+        return try settings.decoder(
             embedding: EmbeddingSpec(name: "transformer.word_embeddings"),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "transformer.h.\(layer)", attention: attention,
-                    feedForward: feedForward,
-                    attentionNorm: norm(hasTwo ? "ln_attn" : "input_layernorm"),
-                    feedForwardNorm: hasTwo
-                        ? norm("ln_mlp") : isParallel ? nil : norm("post_attention_layernorm"),
-                    isParallel: isParallel)
-            },
+            layers: "transformer.h",
             finalNorm: norm("transformer.ln_f"),
-            head: HeadSpec(name: "lm_head", isTied: try settings.isTied(default: true)))
+            head: HeadSpec(name: "lm_head", isTied: try settings.isTied(default: true))
+        ) { name, _ in
+            LayerSpec(
+                name: name, attention: attention,
+                feedForward: feedForward,
+                attentionNorm: norm(hasTwo ? "ln_attn" : "input_layernorm"),
+                feedForwardNorm: hasTwo
+                    ? norm("ln_mlp") : isParallel ? nil : norm("post_attention_layernorm"),
+                isParallel: isParallel)
+        }
     }
 }

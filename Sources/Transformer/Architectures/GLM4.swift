@@ -23,28 +23,20 @@ enum GLM4: Architecture {
         let attention = settings.attention(
             hasBias: try reader.flag("attention_bias", default: true),
             rotary: try settings.rotary(.init(part: 0.5, isInterleaved: true)))
-        let feedForward = FeedForwardSpec(
-            name: "mlp", width: width, activation: .silu,
-            inputs: .fusedGated(
-                LinearSpec(
-                    "mlp.gate_up_proj", outputCount: 2 * width, inputCount: settings.hiddenSize)),
-            down: LinearSpec("mlp.down_proj", outputCount: settings.hiddenSize, inputCount: width))
+        let feedForward = settings.fusedGatedFeedForward(width: width, .silu)
         func norm(_ name: String) -> NormSpec {
-            NormSpec(name, width: settings.hiddenSize, epsilon: epsilon)
+            settings.norm(name, epsilon: epsilon)
         }
-        return DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
-            embedding: EmbeddingSpec(name: "model.embed_tokens"),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "model.layers.\(layer)", attention: attention, feedForward: feedForward,
-                    attentionNorm: norm("input_layernorm"),
-                    attentionOutputNorm: hasOutputNorms ? norm("post_self_attn_layernorm") : nil,
-                    feedForwardNorm: norm("post_attention_layernorm"),
-                    feedForwardOutputNorm: hasOutputNorms ? norm("post_mlp_layernorm") : nil)
-            },
+        return try settings.decoder(
             finalNorm: norm("model.norm"),
-            head: HeadSpec(name: "lm_head", isTied: try settings.isTied()))
+            head: HeadSpec(name: "lm_head", isTied: try settings.isTied())
+        ) { name, _ in
+            LayerSpec(
+                name: name, attention: attention, feedForward: feedForward,
+                attentionNorm: norm("input_layernorm"),
+                attentionOutputNorm: hasOutputNorms ? norm("post_self_attn_layernorm") : nil,
+                feedForwardNorm: norm("post_attention_layernorm"),
+                feedForwardOutputNorm: hasOutputNorms ? norm("post_mlp_layernorm") : nil)
+        }
     }
 }

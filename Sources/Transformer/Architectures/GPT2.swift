@@ -32,7 +32,7 @@ enum GPT2: Architecture {
         let width = try reader.optionalCount("n_inner", limit: 1 << 22) ?? 4 * size
         let epsilon = try reader.positive("layer_norm_epsilon", default: 1e-5)
         func norm(_ name: String) -> NormSpec {
-            NormSpec(name, width: size, kind: .layer, hasBias: true, epsilon: epsilon)
+            settings.norm(name, .layer, epsilon: epsilon)
         }
         func linear(_ name: String, _ outputCount: Int, _ inputCount: Int) -> LinearSpec {
             LinearSpec(
@@ -44,26 +44,25 @@ enum GPT2: Architecture {
             keyValueHeadCount: settings.queryHeadCount, headDimension: settings.headDimension,
             projections: .fused(linear("attn.c_attn", 3 * size, size), order: .blocks),
             output: linear("attn.c_proj", size, size), rotary: nil)
-        let feedForward = FeedForwardSpec(
-            name: "mlp", width: width,
-            activation: try settings.activation("activation_function", default: "gelu_new"),
-            inputs: .plain(linear("mlp.c_fc", width, size)),
-            down: linear("mlp.c_proj", size, width))
-        var spec = DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: size, maximumPositionCount: settings.statedPositionCount,
+        let feedForward = settings.plainFeedForward(
+            width: width,
+            try settings.activation("activation_function", default: "gelu_new"),
+            names: ("mlp.c_fc", "mlp.c_proj"), isTransposed: true)
+        var spec = try settings.decoder(
             embedding: EmbeddingSpec(
                 name: "transformer.wte",
                 positions: PositionTableSpec(
                     name: "transformer.wpe", count: settings.statedPositionCount, offset: 0)),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "transformer.h.\(layer)", attention: attention,
-                    feedForward: feedForward, attentionNorm: norm("ln_1"),
-                    feedForwardNorm: norm("ln_2"))
-            },
+            layers: "transformer.h",
             finalNorm: norm("transformer.ln_f"),
-            head: HeadSpec(name: "lm_head", isTied: try settings.isTied(default: true)))
+            head: HeadSpec(name: "lm_head", isTied: try settings.isTied(default: true)),
+            positionCount: settings.statedPositionCount
+        ) { name, _ in
+            LayerSpec(
+                name: name, attention: attention,
+                feedForward: feedForward, attentionNorm: norm("ln_1"),
+                feedForwardNorm: norm("ln_2"))
+        }
         spec.idleTensorEndings = [".attn.bias", ".attn.masked_bias"]
         return spec
     }

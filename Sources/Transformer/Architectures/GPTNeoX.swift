@@ -27,7 +27,7 @@ enum GPTNeoX: Architecture {
         let hasBias = try reader.flag("attention_bias", default: true)
         let isParallel = try reader.flag("use_parallel_residual", default: true)
         func norm(_ name: String) -> NormSpec {
-            NormSpec(name, width: size, kind: .layer, hasBias: true, epsilon: epsilon)
+            settings.norm(name, .layer, epsilon: epsilon)
         }
         let rotary = try settings.rotary(
             .init(
@@ -43,26 +43,21 @@ enum GPTNeoX: Architecture {
             output: LinearSpec(
                 "attention.dense", outputCount: size, inputCount: size, hasBias: hasBias),
             rotary: rotary)
-        let feedForward = FeedForwardSpec(
-            name: "mlp", width: width, activation: try settings.activation(default: "gelu"),
-            inputs: .plain(
-                LinearSpec(
-                    "mlp.dense_h_to_4h", outputCount: width, inputCount: size, hasBias: true)),
-            down: LinearSpec(
-                "mlp.dense_4h_to_h", outputCount: size, inputCount: width, hasBias: true))
-        var spec = DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: size, maximumPositionCount: try settings.positionCount(),
+        let feedForward = settings.plainFeedForward(
+            width: width, try settings.activation(default: "gelu"),
+            names: ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h"))
+        var spec = try settings.decoder(
             embedding: EmbeddingSpec(name: "gpt_neox.embed_in"),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "gpt_neox.layers.\(layer)", attention: attention,
-                    feedForward: feedForward, attentionNorm: norm("input_layernorm"),
-                    feedForwardNorm: norm("post_attention_layernorm"), isParallel: isParallel)
-            },
+            layers: "gpt_neox.layers",
             finalNorm: norm("gpt_neox.final_layer_norm"),
             head: HeadSpec(
-                name: "embed_out", isTied: try settings.isTied(), otherName: "lm_head"))
+                name: "embed_out", isTied: try settings.isTied(), otherName: "lm_head")
+        ) { name, _ in
+            LayerSpec(
+                name: name, attention: attention,
+                feedForward: feedForward, attentionNorm: norm("input_layernorm"),
+                feedForwardNorm: norm("post_attention_layernorm"), isParallel: isParallel)
+        }
         spec.idleTensorEndings = [".attention.bias", ".attention.masked_bias"]
         return spec
     }

@@ -28,9 +28,9 @@ enum Gemma: Architecture {
         let stated = try settings.activation(default: "gelu_pytorch_tanh")
         let feedForward = settings.gatedFeedForward(
             width: try settings.intermediateSize(), stated == .gelu ? .geluTanh : stated)
-        return try decoder(settings, norms) { layer in
+        return try decoder(settings, norms) { name, _ in
             LayerSpec(
-                name: "model.layers.\(layer)", attention: attention, feedForward: feedForward,
+                name: name, attention: attention, feedForward: feedForward,
                 attentionNorm: norms.named("input_layernorm"),
                 feedForwardNorm: norms.named("post_attention_layernorm"))
         }
@@ -54,24 +54,23 @@ enum Gemma: Architecture {
     /// What all generations have around their layers.
     static func decoder(
         _ settings: DecoderSettings, _ norms: Norms, softCap: Float? = nil,
-        layer: (Int) -> LayerSpec
+        layer: (String, Int) -> LayerSpec
     ) throws(TransformerError) -> DecoderSpec {
-        DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
+        try settings.decoder(
             embedding: EmbeddingSpec(
                 name: "model.embed_tokens", scale: Float(settings.hiddenSize).squareRoot()),
-            layers: (0..<settings.layerCount).map(layer), finalNorm: norms.named("model.norm"),
+            finalNorm: norms.named("model.norm"),
             head: HeadSpec(
-                name: "lm_head", isTied: try settings.isTied(default: true), softCap: softCap))
+                name: "lm_head", isTied: try settings.isTied(default: true), softCap: softCap),
+            layer: layer)
     }
 
     /// Norms before and behind both parts, as from the second generation on.
     static func sandwich(
-        _ layer: Int, _ norms: Norms, _ attention: AttentionSpec, _ feedForward: FeedForwardSpec
+        _ name: String, _ norms: Norms, _ attention: AttentionSpec, _ feedForward: FeedForwardSpec
     ) -> LayerSpec {
         LayerSpec(
-            name: "model.layers.\(layer)", attention: attention, feedForward: feedForward,
+            name: name, attention: attention, feedForward: feedForward,
             attentionNorm: norms.named("input_layernorm"),
             attentionOutputNorm: norms.named("post_attention_layernorm"),
             feedForwardNorm: norms.named("pre_feedforward_layernorm"),

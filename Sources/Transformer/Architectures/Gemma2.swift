@@ -35,10 +35,10 @@ enum Gemma2: Architecture {
         return try Gemma.decoder(
             settings, norms,
             softCap: try Gemma.cap(reader, "final_logit_softcapping", default: 30)
-        ) { layer in
+        ) { name, layer in
             var own = attention
             own.window = windowed[layer] ? window : nil
-            return Gemma.sandwich(layer, norms, own, feedForward)
+            return Gemma.sandwich(name, norms, own, feedForward)
         }
     }
 }

@@ -47,11 +47,11 @@ enum Gemma3: Architecture {
         return try Gemma.decoder(
             settings, norms,
             softCap: try Gemma.cap(reader, "final_logit_softcapping", default: nil)
-        ) { layer in
+        ) { name, layer in
             var own = attention
             own.window = windowed[layer] ? window : nil
             own.rotary = windowed[layer] ? local : global
-            return Gemma.sandwich(layer, norms, own, feedForward)
+            return Gemma.sandwich(name, norms, own, feedForward)
         }
     }
 

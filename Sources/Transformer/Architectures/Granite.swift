@@ -36,24 +36,22 @@ enum Granite: Architecture {
             hasBias: hasBias, outputHasBias: hasBias, rotary: try settings.rotary(),
             scale: try reader.positive("attention_multiplier", default: 1))
         func norm(_ name: String) -> NormSpec {
-            NormSpec(name, width: settings.hiddenSize, epsilon: epsilon)
+            settings.norm(name, epsilon: epsilon)
         }
-        return DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
+        return try settings.decoder(
             embedding: EmbeddingSpec(
                 name: "model.embed_tokens",
                 scale: try reader.positive("embedding_multiplier", default: 1),
                 scalesPrompts: true),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "model.layers.\(layer)", attention: attention, feedForward: feedForward,
-                    attentionNorm: norm("input_layernorm"),
-                    feedForwardNorm: norm("post_attention_layernorm"), residualScale: residual)
-            },
             finalNorm: norm("model.norm"),
             head: HeadSpec(
                 name: "lm_head", isTied: try settings.isTied(),
-                scale: 1 / (try reader.positive("logits_scaling", default: 1))))
+                scale: 1 / (try reader.positive("logits_scaling", default: 1)))
+        ) { name, _ in
+            LayerSpec(
+                name: name, attention: attention, feedForward: feedForward,
+                attentionNorm: norm("input_layernorm"),
+                feedForwardNorm: norm("post_attention_layernorm"), residualScale: residual)
+        }
     }
 }

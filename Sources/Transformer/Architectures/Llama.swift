@@ -41,20 +41,17 @@ enum Llama: Architecture {
     ) throws(TransformerError) -> DecoderSpec {
         let epsilon = try settings.reader.positive("rms_norm_eps", default: fallback)
         func norm(_ name: String) -> NormSpec {
-            NormSpec(name, width: settings.hiddenSize, epsilon: epsilon)
+            settings.norm(name, epsilon: epsilon)
         }
-        return DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
-            embedding: EmbeddingSpec(name: "model.embed_tokens"),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "model.layers.\(layer)", attention: attention(layer),
-                    feedForward: feedForward(layer), attentionNorm: norm("input_layernorm"),
-                    feedForwardNorm: norm("post_attention_layernorm"))
-            },
+        return try settings.decoder(
             finalNorm: norm("model.norm"),
-            head: HeadSpec(name: "lm_head", isTied: try settings.isTied()))
+            head: HeadSpec(name: "lm_head", isTied: try settings.isTied())
+        ) { name, layer in
+            LayerSpec(
+                name: name, attention: attention(layer),
+                feedForward: feedForward(layer), attentionNorm: norm("input_layernorm"),
+                feedForwardNorm: norm("post_attention_layernorm"))
+        }
     }
 
     static func requireSiLU(_ reader: SettingReader) throws(TransformerError) {

@@ -24,17 +24,14 @@ enum OLMo2: Architecture {
         attention.keyNorm = norm("self_attn.k_norm", settings.keyValueWidth)
         let feedForward = settings.gatedFeedForward(
             width: try settings.intermediateSize(), .silu)
-        return DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
-            embedding: EmbeddingSpec(name: "model.embed_tokens"),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "model.layers.\(layer)", attention: attention, feedForward: feedForward,
-                    attentionOutputNorm: norm("post_attention_layernorm"),
-                    feedForwardOutputNorm: norm("post_feedforward_layernorm"))
-            },
+        return try settings.decoder(
             finalNorm: norm("model.norm"),
-            head: HeadSpec(name: "lm_head", isTied: try settings.isTied()))
+            head: HeadSpec(name: "lm_head", isTied: try settings.isTied())
+        ) { name, _ in
+            LayerSpec(
+                name: name, attention: attention, feedForward: feedForward,
+                attentionOutputNorm: norm("post_attention_layernorm"),
+                feedForwardOutputNorm: norm("post_feedforward_layernorm"))
+        }
     }
 }

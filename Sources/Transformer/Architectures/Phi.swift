@@ -31,23 +31,16 @@ enum Phi: Architecture {
             attention.queryNorm = norm("self_attn.q_layernorm", settings.headDimension)
             attention.keyNorm = norm("self_attn.k_layernorm", settings.headDimension)
         }
-        let feedForward = FeedForwardSpec(
-            name: "mlp", width: width, activation: try settings.activation(default: "gelu_new"),
-            inputs: .plain(
-                LinearSpec(
-                    "mlp.fc1", outputCount: width, inputCount: settings.hiddenSize, hasBias: true)),
-            down: LinearSpec(
-                "mlp.fc2", outputCount: settings.hiddenSize, inputCount: width, hasBias: true))
-        return DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
-            embedding: EmbeddingSpec(name: "model.embed_tokens"),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "model.layers.\(layer)", attention: attention, feedForward: feedForward,
-                    attentionNorm: norm("input_layernorm"), isParallel: true)
-            },
+        let feedForward = settings.plainFeedForward(
+            width: width, try settings.activation(default: "gelu_new"),
+            names: ("mlp.fc1", "mlp.fc2"))
+        return try settings.decoder(
             finalNorm: norm("model.final_layernorm"),
-            head: HeadSpec(name: "lm_head", isTied: try settings.isTied(), hasBias: true))
+            head: HeadSpec(name: "lm_head", isTied: try settings.isTied(), hasBias: true)
+        ) { name, _ in
+            LayerSpec(
+                name: name, attention: attention, feedForward: feedForward,
+                attentionNorm: norm("input_layernorm"), isParallel: true)
+        }
     }
 }

@@ -26,21 +26,17 @@ enum StableLM: Architecture {
         let feedForward = settings.gatedFeedForward(
             width: try settings.intermediateSize(), .silu)
         func norm(_ name: String) -> NormSpec {
-            NormSpec(
-                name, width: settings.hiddenSize, kind: .layer, hasBias: true, epsilon: epsilon)
+            settings.norm(name, .layer, epsilon: epsilon)
         }
-        return DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
-            embedding: EmbeddingSpec(name: "model.embed_tokens"),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "model.layers.\(layer)", attention: attention, feedForward: feedForward,
-                    attentionNorm: norm("input_layernorm"),
-                    feedForwardNorm: isParallel ? nil : norm("post_attention_layernorm"),
-                    isParallel: isParallel)
-            },
+        return try settings.decoder(
             finalNorm: norm("model.norm"),
-            head: HeadSpec(name: "lm_head", isTied: try settings.isTied()))
+            head: HeadSpec(name: "lm_head", isTied: try settings.isTied())
+        ) { name, _ in
+            LayerSpec(
+                name: name, attention: attention, feedForward: feedForward,
+                attentionNorm: norm("input_layernorm"),
+                feedForwardNorm: isParallel ? nil : norm("post_attention_layernorm"),
+                isParallel: isParallel)
+        }
     }
 }

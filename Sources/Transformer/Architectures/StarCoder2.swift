@@ -25,33 +25,22 @@ enum StarCoder2: Architecture {
         let width = try settings.intermediateSize()
         let epsilon = try reader.positive("norm_epsilon", default: 1e-5)
         func norm(_ name: String) -> NormSpec {
-            NormSpec(
-                name, width: settings.hiddenSize, kind: .layer, hasBias: true, epsilon: epsilon)
+            settings.norm(name, .layer, epsilon: epsilon)
         }
         var attention = settings.attention(
             hasBias: hasBias, outputHasBias: hasBias, rotary: try settings.rotary())
         attention.window = try reader.optionalCount("sliding_window", limit: 1 << 30)
-        let feedForward = FeedForwardSpec(
-            name: "mlp", width: width,
-            activation: try settings.activation(default: "gelu_pytorch_tanh"),
-            inputs: .plain(
-                LinearSpec(
-                    "mlp.c_fc", outputCount: width, inputCount: settings.hiddenSize,
-                    hasBias: hasBias)),
-            down: LinearSpec(
-                "mlp.c_proj", outputCount: settings.hiddenSize, inputCount: width,
-                hasBias: hasBias))
-        return DecoderSpec(
-            modelType: settings.modelType, vocabularyCount: settings.vocabularyCount,
-            hiddenSize: settings.hiddenSize, maximumPositionCount: try settings.positionCount(),
-            embedding: EmbeddingSpec(name: "model.embed_tokens"),
-            layers: (0..<settings.layerCount).map { layer in
-                LayerSpec(
-                    name: "model.layers.\(layer)", attention: attention, feedForward: feedForward,
-                    attentionNorm: norm("input_layernorm"),
-                    feedForwardNorm: norm("post_attention_layernorm"))
-            },
+        let feedForward = settings.plainFeedForward(
+            width: width, try settings.activation(default: "gelu_pytorch_tanh"),
+            names: ("mlp.c_fc", "mlp.c_proj"), hasBias: hasBias)
+        return try settings.decoder(
             finalNorm: norm("model.norm"),
-            head: HeadSpec(name: "lm_head", isTied: try settings.isTied(default: true)))
+            head: HeadSpec(name: "lm_head", isTied: try settings.isTied(default: true))
+        ) { name, _ in
+            LayerSpec(
+                name: name, attention: attention, feedForward: feedForward,
+                attentionNorm: norm("input_layernorm"),
+                feedForwardNorm: norm("post_attention_layernorm"))
+        }
     }
 }

@@ -58,7 +58,9 @@ extension ForwardPass {
         }
         linear.run(rows.routing.plans)
         switch experts.inputs {
-        case .fusedGated: split(fused, rowCount: copyCount, into: gate, up)
+        case .fusedGated:
+            cut(fused, from: 0, to: gate, rowCount: copyCount)
+            cut(fused, from: gate.width, to: up, rowCount: copyCount)
         case .interleavedGated: splitTurns(fused, rowCount: copyCount, into: gate, up)
         case .gated, .plain: break
         }

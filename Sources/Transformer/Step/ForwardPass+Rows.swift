@@ -62,15 +62,11 @@ extension ForwardPass {
         }
     }
 
-    /// Cuts each row of a fused buffer into the parts that follow each other in it.
-    func split(_ fused: RowBuffer, rowCount: Int, into parts: RowBuffer...) {
+    /// Takes out of a fused buffer's rows what begins at `offset`.
+    func cut(_ fused: RowBuffer, from offset: Int, to part: RowBuffer, rowCount: Int) {
         forEachRowBlock(of: rowCount) { block in
             for row in block {
-                var source = UnsafePointer(fused.row(row))
-                for part in parts {
-                    part.row(row).update(from: source, count: part.width)
-                    source += part.width
-                }
+                part.row(row).update(from: fused.row(row) + offset, count: part.width)
             }
         }
     }

@@ -213,7 +213,11 @@ public final class ForwardPass {
         linear.add(slot: first, to: fused)
         linear.run(rows.plans)
         switch order {
-        case .blocks: split(fused, rowCount: rows.count, into: b.queries, b.keys, b.values)
+        case .blocks:
+            cut(fused, from: 0, to: b.queries, rowCount: rows.count)
+            cut(fused, from: b.queries.width, to: b.keys, rowCount: rows.count)
+            cut(
+                fused, from: b.queries.width + b.keys.width, to: b.values, rowCount: rows.count)
         case .groups: splitGroups(fused, rowCount: rows.count)
         }
     }
@@ -270,7 +274,8 @@ public final class ForwardPass {
             linear.add(slot: first, to: fused)
             linear.run(activePlans)
             if inputs == .fusedGated {
-                split(fused, rowCount: activeRowCount, into: gate, up)
+                cut(fused, from: 0, to: gate, rowCount: activeRowCount)
+                cut(fused, from: gate.width, to: up, rowCount: activeRowCount)
             } else {
                 splitTurns(fused, rowCount: activeRowCount, into: gate, up)
             }

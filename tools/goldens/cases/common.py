@@ -99,7 +99,6 @@ def make_small_vocabulary(folder):
 def make_gguf_base(name):
     """The weights of a base in F32, in a GGUF file alone in its folder."""
     import gguf
-    import numpy
 
     model = load_base(GGUF_BASES[name])
     config, folder = model.config, FOLDER / "bases" / name
@@ -107,15 +106,7 @@ def make_gguf_base(name):
     folder.mkdir(parents=True)
     writer = gguf.GGUFWriter(folder / f"{name}.gguf", "llama")
     writer.add_name(name)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    writer.add_vocab_size(config.vocab_size)
+    checkpoints.add_configuration(writer, config)
     pieces = ["<unk>", "<s>", "</s>", *(f"\u2581t{number}" for number in range(3, config.vocab_size))]
     writer.add_tokenizer_model("llama")
     writer.add_token_list([piece.encode() for piece in pieces])
@@ -123,17 +114,7 @@ def make_gguf_base(name):
     writer.add_token_types([2, 3, 3] + [1] * (len(pieces) - 3))
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-    for key, parameter in model.state_dict().items():
-        values = parameter.numpy().astype(numpy.float32)
-        for module, count in heads.items():
-            if module in key:
-                values = checkpoints.interleave(values, count)
-        writer.add_tensor(checkpoints.gguf_name(key), numpy.ascontiguousarray(values))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    checkpoints.add_tensors(writer, model, "F32")
 
 
 def load_base(name):
